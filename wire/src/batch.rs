@@ -1,0 +1,566 @@
+//! A batch: what one recorder in one tab saw, in order, and everything needed to read it.
+//!
+//! A batch stands alone: no state of an earlier batch, connection or collector is needed to
+//! understand it. Two things are carried *through* a batch: the page (a page view changes it for
+//! the events that follow) and the page's scroll position (a page scroll moves it).
+//!
+//! Enums grow only at the end; a struct never changes within a version.
+
+use crate::bounded;
+use crate::id::{ElementId, SessionId, StreamId, ViewId, VisitorId};
+use crate::limits::{
+    ELEMENTS_MAX, EVENTS_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, PROPS_MAX, SELECTOR_BYTES_MAX,
+    STRING_BYTES_MAX, VARIANTS_MAX,
+};
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Consecutive events of one stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The stream these events belong to.
+    pub stream: StreamId,
+    /// Who saw it.
+    pub visitor: VisitorId,
+    /// The visit they belong to.
+    #[serde(default)]
+    pub session: SessionId,
+    /// Sequence number of the first event; the following ones count up without a gap.
+    pub first_seq: u64,
+    /// Time of the first event by the page's clock, Unix milliseconds.
+    pub first_ms: u64,
+    /// The page at the first event.
+    #[serde(default)]
+    pub page: PageRef,
+    /// Variants shown to this visitor so far.
+    #[serde(default, deserialize_with = "bounded::seq::<_, _, VARIANTS_MAX>")]
+    pub variants: Vec<Variant>,
+    /// The elements that events name by position in this list.
+    #[serde(default, deserialize_with = "bounded::seq::<_, _, ELEMENTS_MAX>")]
+    pub elements: Vec<Element>,
+    /// The events, oldest first.
+    #[serde(deserialize_with = "bounded::seq::<_, _, EVENTS_MAX>")]
+    pub events: Vec<Event>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Milliseconds since the event before it (the first: since `first_ms`).
+    #[serde(default)]
+    pub delta_ms: u32,
+    /// What happened.
+    pub body: Body,
+}
+
+/// What happened. Grows only at the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// A page was shown, by load or by route change.
+    PageView(PageView),
+    /// A press by mouse, touch, pen or keyboard.
+    Press(Press),
+    /// One finished scroll gesture.
+    Scroll(Scroll),
+    /// One finished swipe.
+    Swipe(Swipe),
+    /// The site's own event.
+    Custom(Custom),
+    /// Something the site lives from: an order, a sign-up.
+    Conversion(Conversion),
+    /// A variant of an experiment was shown.
+    Exposure(Variant),
+}
+
+/// Where a batch gets its page from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageRef {
+    /// There is no page (a server or a device), or the first event is the page view that brings it.
+    #[default]
+    None,
+    /// This one.
+    Inline(Page),
+}
+
+/// A page as one visitor saw it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// Names this showing of the page.
+    #[serde(default)]
+    pub view: ViewId,
+    /// Host and port, `shop.example:8080`.
+    #[serde(default, deserialize_with = "bounded::string::<_, STRING_BYTES_MAX>")]
+    pub host: String,
+    /// Path with the allow-listed part of the query, `/product/kettle?colour=red`.
+    #[serde(deserialize_with = "bounded::string::<_, STRING_BYTES_MAX>")]
+    pub path: String,
+    /// The campaign that brought this visit.
+    #[serde(default)]
+    pub campaign: Option<Campaign>,
+    /// What kind of device this is.
+    #[serde(default)]
+    pub device: Device,
+    /// Inner size of the window, CSS pixels.
+    #[serde(default)]
+    pub viewport: Size,
+    /// Size of the whole document, CSS pixels.
+    #[serde(default)]
+    pub document: Size,
+    /// Scroll position at this moment, CSS pixels.
+    #[serde(default)]
+    pub scroll: Point,
+    /// Device pixels per CSS pixel, in percent.
+    #[serde(default)]
+    pub pixel_ratio_percent: u16,
+}
+
+/// A width and a height, CSS pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Width.
+    pub w: u32,
+    /// Height.
+    pub h: u32,
+}
+
+/// A place, CSS pixels from the top left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    /// To the right.
+    pub x: u32,
+    /// Downwards.
+    pub y: u32,
+}
+
+/// The kind of device, as the page can tell it without fingerprinting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// Not a browser, or it did not say.
+    #[default]
+    Other,
+    /// A fine pointer is the main one.
+    Desktop,
+    /// A coarse pointer and a short side of at least 600 px.
+    Tablet,
+    /// A coarse pointer and a short side under 600 px.
+    Phone,
+}
+
+/// The campaign parameters of a landing address (`utm_*`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Campaign {
+    /// `utm_source`.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub source: String,
+    /// `utm_medium`.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub medium: String,
+    /// `utm_campaign`.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub campaign: String,
+    /// `utm_term`.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub term: String,
+    /// `utm_content`.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub content: String,
+}
+
+/// One experiment and the variant of it that was shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Variant {
+    /// The experiment.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub experiment: String,
+    /// The variant.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub variant: String,
+}
+
+/// An element that events of this batch name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Element {
+    /// Its identity.
+    pub id: ElementId,
+    /// What it is; sent once a stream, and again when an answer asks for it.
+    #[serde(default)]
+    pub descriptor: Option<Descriptor>,
+}
+
+/// What an element is and how it looked when it was first named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// A selector that found exactly this element.
+    #[serde(deserialize_with = "bounded::string::<_, SELECTOR_BYTES_MAX>")]
+    pub selector: String,
+    /// Its accessible name, masked by the site's rules; empty when private.
+    #[serde(default, deserialize_with = "bounded::string::<_, LABEL_BYTES_MAX>")]
+    pub label: String,
+    /// Its role: `button`, `link`, `input`, or the tag name.
+    #[serde(default, deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub role: String,
+    /// Background as `0xRRGGBB`.
+    #[serde(default)]
+    pub background: u32,
+    /// Size of its box, CSS pixels.
+    #[serde(default)]
+    pub size: Size,
+    /// Top left of its box in the document, CSS pixels.
+    #[serde(default)]
+    pub place: Point,
+    /// Corner radius, CSS pixels.
+    #[serde(default)]
+    pub radius: u16,
+}
+
+/// A page was shown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PageView {
+    /// The page, from here on.
+    pub page: Page,
+    /// How it came to be shown.
+    #[serde(default)]
+    pub navigation: Navigation,
+    /// Document title.
+    #[serde(default, deserialize_with = "bounded::string::<_, STRING_BYTES_MAX>")]
+    pub title: String,
+    /// Where the visitor came from: host and path, never a query.
+    #[serde(default, deserialize_with = "bounded::string::<_, STRING_BYTES_MAX>")]
+    pub referrer: String,
+    /// Language of the browser, `en-GB`.
+    #[serde(default, deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub language: String,
+}
+
+/// How a page came to be shown. Grows only at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Navigation {
+    /// A document was loaded.
+    #[default]
+    Load,
+    /// The address changed without a load.
+    Route,
+    /// The page came back from the back/forward cache.
+    Restore,
+}
+
+/// A press. The time is that of the pointer going down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Press {
+    /// Position in [`Batch::elements`].
+    pub element: u16,
+    /// Where in the element's box.
+    #[serde(default)]
+    pub at: BoxPoint,
+    /// Where in the window, CSS pixels. Add the scroll position for the place in the document.
+    #[serde(default)]
+    pub client: Point,
+    /// With what, on which layer.
+    #[serde(default)]
+    pub how: How,
+}
+
+/// One scroll gesture in one container. Ends 150 ms after the last movement, or with a press.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scroll {
+    /// 0: the page itself; otherwise 1 + position in [`Batch::elements`] of the inner scroller.
+    #[serde(default)]
+    pub container: u16,
+    /// Net movement to the right, CSS pixels.
+    #[serde(default)]
+    pub dx: i32,
+    /// Net movement downwards, CSS pixels.
+    #[serde(default)]
+    pub dy: i32,
+    /// Distance travelled beyond `|dx| + |dy|`, CSS pixels: nonzero only when it turned back.
+    #[serde(default)]
+    pub detour: u32,
+    /// Times it turned back by more than 10 px.
+    #[serde(default)]
+    pub reversals: u16,
+    /// How long it took.
+    #[serde(default)]
+    pub duration_ms: u32,
+}
+
+/// One swipe by touch or pen. The time is that of the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swipe {
+    /// Position in [`Batch::elements`] of the element it started on.
+    pub element: u16,
+    /// Where in that element's box it started.
+    #[serde(default)]
+    pub at: BoxPoint,
+    /// Where in the window it started, CSS pixels.
+    #[serde(default)]
+    pub client: Point,
+    /// Travel to the right, CSS pixels.
+    #[serde(default)]
+    pub dx: i32,
+    /// Travel downwards, CSS pixels.
+    #[serde(default)]
+    pub dy: i32,
+    /// From touching to letting go.
+    #[serde(default)]
+    pub duration_ms: u32,
+    /// Speed at release along the larger axis, CSS pixels per second.
+    #[serde(default)]
+    pub release_px_s: u32,
+    /// With what, on which layer.
+    #[serde(default)]
+    pub how: How,
+}
+
+/// The direction of a swipe or scroll: that of its larger axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Towards smaller y.
+    Up,
+    /// Towards larger y.
+    Down,
+    /// Towards smaller x.
+    Left,
+    /// Towards larger x.
+    Right,
+}
+
+impl Direction {
+    /// The direction of a movement; none for no movement. A tie counts as vertical.
+    pub fn of(dx: i32, dy: i32) -> Option<Self> {
+        let (across, along) = (dx.unsigned_abs(), dy.unsigned_abs());
+        match () {
+            () if across == 0 && along == 0 => None,
+            () if across > along => Some(if dx > 0 { Self::Right } else { Self::Left }),
+            () => Some(if dy > 0 { Self::Down } else { Self::Up }),
+        }
+    }
+}
+
+/// The site's own event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Custom {
+    /// Its name.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub name: String,
+    /// Its properties, names unique.
+    #[serde(default, deserialize_with = "bounded::seq::<_, _, PROPS_MAX>")]
+    pub props: Vec<Prop>,
+}
+
+/// An order, a sign-up, or whatever else the site counts as a success.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Conversion {
+    /// Its name, `order`.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub name: String,
+    /// What it is worth, in millionths of the currency's unit. Whole numbers, so sums are exact.
+    #[serde(default)]
+    pub value_micros: i64,
+    /// ISO 4217 code, `EUR`; empty when it has no value.
+    #[serde(default, deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub currency: String,
+    /// The site's own number for it; empty when it has none.
+    #[serde(default, deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub order: String,
+    /// Its properties, names unique.
+    #[serde(default, deserialize_with = "bounded::seq::<_, _, PROPS_MAX>")]
+    pub props: Vec<Prop>,
+}
+
+/// One property.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prop {
+    /// Its name.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub name: String,
+    /// Its value.
+    pub value: Value,
+}
+
+/// The value of a property. Grows only at the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// Text.
+    Text(#[serde(deserialize_with = "bounded::string::<_, STRING_BYTES_MAX>")] String),
+    /// A number.
+    Number(f64),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// A place in an element's box, as fractions of its width and height in steps of 1/1023.
+///
+/// Three bytes for most places in the binary form; `{"x": 0.5, "y": 0.25}` in JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BoxPoint {
+    x: u16,
+    y: u16,
+}
+
+impl BoxPoint {
+    /// Steps from one edge to the other.
+    pub const STEPS: u16 = 1_023;
+
+    /// From fractions of the box; outside or undefined values go to the nearest edge.
+    pub fn new(x: f64, y: f64) -> Self {
+        Self { x: Self::step(x), y: Self::step(y) }
+    }
+
+    /// Fraction of the box's width, 0 to 1.
+    pub fn x(self) -> f32 {
+        f32::from(self.x) / f32::from(Self::STEPS)
+    }
+
+    /// Fraction of the box's height, 0 to 1.
+    pub fn y(self) -> f32 {
+        f32::from(self.y) / f32::from(Self::STEPS)
+    }
+
+    /// The cell of a grid of 16 × 16 over the box, row by row: 0 to 255.
+    pub fn cell(self) -> u8 {
+        // 1,024 steps by 64 a cell; the last step belongs to the last cell.
+        ((self.y >> 6) as u8) << 4 | (self.x >> 6) as u8
+    }
+
+    fn step(fraction: f64) -> u16 {
+        // `as` saturates and takes NaN to 0, which is the contract above.
+        (fraction * f64::from(Self::STEPS) + 0.5).clamp(0.0, f64::from(Self::STEPS)) as u16
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Fractions {
+    x: f64,
+    y: f64,
+}
+
+impl Serialize for BoxPoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            let steps = f64::from(Self::STEPS);
+            Fractions { x: f64::from(self.x) / steps, y: f64::from(self.y) / steps }
+                .serialize(serializer)
+        } else {
+            (u32::from(self.x) << 10 | u32::from(self.y)).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for BoxPoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            Fractions::deserialize(deserializer).map(|fractions| Self::new(fractions.x, fractions.y))
+        } else {
+            let packed = u32::deserialize(deserializer)?;
+            if packed >> 20 != 0 {
+                return Err(serde::de::Error::custom("a box point has at most 20 bits"));
+            }
+            Ok(Self { x: (packed >> 10) as u16, y: (packed & 0x3ff) as u16 })
+        }
+    }
+}
+
+/// What pressed or swiped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pointer {
+    /// A mouse or trackpad.
+    #[default]
+    Mouse,
+    /// A finger.
+    Touch,
+    /// A pen.
+    Pen,
+    /// A key, or assistive technology.
+    Keyboard,
+}
+
+/// How an element is laid over the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// It scrolls with the page.
+    #[default]
+    Flow,
+    /// It stays where it is in the window.
+    Fixed,
+    /// It is stuck at an edge right now.
+    Stuck,
+    /// A dialog, popover or full-screen element.
+    Top,
+}
+
+/// Which button.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Button {
+    /// Left, touch or Enter.
+    #[default]
+    Primary,
+    /// The wheel.
+    Middle,
+    /// Right.
+    Secondary,
+    /// Any other.
+    Other,
+}
+
+/// With what and on which layer something was done. One byte in the binary form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct How {
+    /// What pressed.
+    pub pointer: Pointer,
+    /// Which layer the element is on.
+    pub layer: Layer,
+    /// Which button.
+    pub button: Button,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct HowFields {
+    pointer: Pointer,
+    layer: Layer,
+    button: Button,
+}
+
+impl Serialize for How {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            HowFields { pointer: self.pointer, layer: self.layer, button: self.button }
+                .serialize(serializer)
+        } else {
+            (self.pointer as u8 | (self.layer as u8) << 2 | (self.button as u8) << 4)
+                .serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for How {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let HowFields { pointer, layer, button } = HowFields::deserialize(deserializer)?;
+            return Ok(Self { pointer, layer, button });
+        }
+        let packed = u8::deserialize(deserializer)?;
+        if packed >> 6 != 0 {
+            return Err(serde::de::Error::custom("an unknown bit is set in how a press was made"));
+        }
+        Ok(Self {
+            pointer: [Pointer::Mouse, Pointer::Touch, Pointer::Pen, Pointer::Keyboard]
+                [usize::from(packed & 3)],
+            layer: [Layer::Flow, Layer::Fixed, Layer::Stuck, Layer::Top]
+                [usize::from(packed >> 2 & 3)],
+            button: [Button::Primary, Button::Middle, Button::Secondary, Button::Other]
+                [usize::from(packed >> 4 & 3)],
+        })
+    }
+}
