@@ -1,1 +1,8 @@
-//! Placeholder until its first room is built.
+//! The collector: takes batches from pages, makes them durable, counts them live and writes them
+//! to ClickHouse.
+//!
+//! One direction: `api → ingest → {log, live, store} → wire`. `live` and `store` know neither HTTP
+//! nor each other; the pure parts take time and bytes as arguments.
+
+pub mod config;
+pub mod row;

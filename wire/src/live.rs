@@ -1,0 +1,277 @@
+//! What the collector tells subscribers: one JSON shape per live resource.
+//!
+//! A subscriber gets a snapshot, then deltas. Every value in a delta is absolute (a new total, never
+//! an increment), so applying one twice, or applying one that a snapshot already holds, is harmless.
+//! A list in a delta holds only the rows that changed; rows are replaced by their key.
+
+use crate::batch::{Campaign, Device};
+use crate::id::ElementId;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// One message on a subscription, and the answer to a plain `GET` (then always a snapshot).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Update<T> {
+    /// Version of the resource. Grows with every change; a gap means a message was skipped, and
+    /// then a snapshot follows.
+    pub seq: u64,
+    /// Whether `data` is everything or only what changed.
+    #[serde(rename = "type")]
+    pub extent: Extent,
+    /// The resource.
+    pub data: T,
+}
+
+/// How much of a resource a message holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// All of it: forget what you had.
+    Snapshot,
+    /// What changed: replace rows by key, append where the resource is a feed.
+    Delta,
+}
+
+/// What a number means, so that anyone can compute it again. Only in snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The definition in words.
+    pub definition: String,
+    /// The query that gives the same numbers over the raw rows.
+    pub sql: String,
+    /// Events from this time on are counted, Unix milliseconds.
+    pub from_ms: u64,
+    /// False while history is still being read after a restart: numbers are then too low.
+    pub complete: bool,
+}
+
+/// `overview`: the whole site in a few numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// What the numbers mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// Distinct visitors.
+    pub visitors: u64,
+    /// Page views.
+    pub page_views: u64,
+    /// Presses.
+    pub presses: u64,
+    /// Scroll gestures.
+    pub scrolls: u64,
+    /// Swipes.
+    pub swipes: u64,
+    /// The site's own events.
+    pub customs: u64,
+    /// Conversions.
+    pub conversions: u64,
+    /// Variants shown.
+    pub exposures: u64,
+    /// Value of the conversions.
+    pub value: Vec<Money>,
+}
+
+/// A sum in one currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    /// ISO 4217 code. The key of the row.
+    pub currency: String,
+    /// Millionths of the currency's unit.
+    pub micros: i64,
+}
+
+/// `heatmap`: where in each element of a page people pressed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeatMap {
+    /// What the numbers mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// The page's path.
+    pub page: String,
+    /// All presses in all elements.
+    pub total: u64,
+    /// One row an element. In a delta: those that changed.
+    pub elements: Vec<HeatElement>,
+}
+
+/// One element of a heat map.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeatElement {
+    /// Its identity. The key of the row.
+    pub element: ElementId,
+    /// A selector that finds it; empty until its descriptor has arrived.
+    pub selector: String,
+    /// Its masked label.
+    pub label: String,
+    /// Its role.
+    pub role: String,
+    /// Presses on it.
+    pub total: u64,
+    /// `[cell, presses]` of a 16 × 16 grid over its box, row by row, cells without presses left out.
+    pub cells: Vec<(u8, u64)>,
+}
+
+/// `funnel`: how many visitors got how far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Funnel {
+    /// What the numbers mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Time from the first step within which the others must follow.
+    pub window_ms: u64,
+    /// One row a step, in order. Complete in a delta too.
+    pub steps: Vec<FunnelStep>,
+    /// The same by campaign, variant and device. In a delta: those that changed.
+    pub groups: Vec<FunnelGroup>,
+}
+
+/// One step of a funnel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunnelStep {
+    /// Its name.
+    pub name: String,
+    /// What it matches, in words.
+    pub matches: String,
+    /// Visitors who reached it.
+    pub visitors: u64,
+    /// Of those, the ones who got no further but still may: their window has not passed.
+    pub open: u64,
+    /// Of those, the ones who got no further and no longer can.
+    pub lost: u64,
+}
+
+/// A funnel's numbers for one group of visitors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunnelGroup {
+    /// `campaign`, `variant` or `device`. With `value` the key of the row.
+    pub dimension: String,
+    /// Campaign name, `experiment=variant`, or device; `(none)` when empty, `(other)` past the bound.
+    pub value: String,
+    /// Visitors who reached each step.
+    pub visitors: Vec<u64>,
+}
+
+/// `campaigns`: what each campaign brings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Campaigns {
+    /// What the numbers mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// One row a source, medium and campaign. In a delta: those that changed.
+    pub rows: Vec<CampaignRow>,
+}
+
+/// One campaign.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CampaignRow {
+    /// `utm_source`. Source, medium and campaign together are the key of the row.
+    pub source: String,
+    /// `utm_medium`.
+    pub medium: String,
+    /// `utm_campaign`.
+    pub campaign: String,
+    /// Distinct visitors.
+    pub visitors: u64,
+    /// Of those, the ones who pressed, scrolled, swiped or caused an event of the site's own.
+    pub engaged: u64,
+    /// Of those, the ones who converted at least once.
+    pub converted: u64,
+    /// Conversions.
+    pub conversions: u64,
+    /// Their value.
+    pub value: Vec<Money>,
+    /// `converted / visitors`; 0 without visitors.
+    pub rate: f64,
+    /// Lower end of the rate's 95 % Wilson interval.
+    pub rate_low: f64,
+    /// Upper end of the rate's 95 % Wilson interval.
+    pub rate_high: f64,
+    /// Page views in each of the last 30 whole or begun minutes, oldest first.
+    pub minutes: Vec<u32>,
+}
+
+/// `presence`: who is here now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Presence {
+    /// What the numbers mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// Distinct visitors something was received from within the last five minutes.
+    pub online: u64,
+    /// The pages they are on. Complete in a delta too.
+    pub pages: Vec<Count>,
+    /// Their devices. Complete in a delta too.
+    pub devices: Vec<Count>,
+    /// The campaigns they came with. Complete in a delta too.
+    pub campaigns: Vec<Count>,
+}
+
+/// A name and how many visitors it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// The name; `(none)` when empty, `(other)` past the bound.
+    pub name: String,
+    /// Distinct visitors.
+    pub visitors: u64,
+}
+
+/// `pages`: what is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pages {
+    /// What the numbers mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// One row a path. In a delta: those that changed.
+    pub rows: Vec<PageRow>,
+}
+
+/// One page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageRow {
+    /// Its path. The key of the row.
+    pub path: String,
+    /// Page views.
+    pub views: u64,
+    /// Distinct visitors.
+    pub visitors: u64,
+    /// Presses on it.
+    pub presses: u64,
+}
+
+/// `activity`: what is happening right now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    /// What the entries mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// Newest last. A snapshot holds the newest 100; a delta those that came since.
+    pub items: Vec<ActivityItem>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ActivityItem {
+    /// Counts up by one an item. The key of the row.
+    pub id: u64,
+    /// When, Unix milliseconds.
+    pub time_ms: u64,
+    /// The first 8 digits of the visitor's id.
+    pub visitor: String,
+    /// `page_view`, `press`, `scroll`, `swipe`, `custom`, `conversion` or `exposure`.
+    pub kind: String,
+    /// The page's path.
+    pub path: String,
+    /// What it was about: the element's label, a direction, the event's name.
+    pub about: String,
+    /// Value of a conversion.
+    pub value: Option<Money>,
+    /// The campaign the visit came with.
+    pub campaign: Campaign,
+    /// The device.
+    pub device: Device,
+}

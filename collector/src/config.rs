@@ -1,0 +1,224 @@
+//! What an operator can set: the command line for how the process runs, one TOML file for what it
+//! serves. Parsed once in `main`; each part is handed only its own piece.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+/// Most sites in one file.
+pub const SITES_MAX: usize = 1_000;
+/// Most funnels of one site.
+pub const FUNNELS_MAX: usize = 50;
+/// Fewest and most steps of a funnel.
+pub const STEPS_MIN: usize = 2;
+/// See [`STEPS_MIN`].
+pub const STEPS_MAX: usize = 12;
+/// Longest window of a funnel.
+pub const FUNNEL_WINDOW_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The sites file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sites {
+    /// The sites.
+    #[serde(rename = "site")]
+    pub sites: Vec<Site>,
+}
+
+/// One site whose pages may send events.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// Short name, used in every row: `shop`.
+    pub id: String,
+    /// Name for people; the id when absent.
+    #[serde(default)]
+    pub name: String,
+    /// Public key its pages send with. It allows writing to this site and nothing else.
+    pub write_key: String,
+    /// Secret that programs read this site with, as `Authorization: Bearer …`.
+    #[serde(default)]
+    pub read_token: Option<SecretString>,
+    /// Origins its pages are served from: `https://shop.example`. Empty: any origin.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// Where its pages live, for drawing heat maps over them: `https://shop.example`.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Its funnels.
+    #[serde(default, rename = "funnel")]
+    pub funnels: Vec<Funnel>,
+}
+
+/// A funnel.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Funnel {
+    /// Short name: `checkout`.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// Time within which all steps must follow the first: `30m`.
+    #[serde(with = "humantime_serde")]
+    pub window: Duration,
+    /// Its steps, in order.
+    #[serde(rename = "step")]
+    pub steps: Vec<Step>,
+}
+
+/// One step of a funnel: every condition that is given must hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Name for people.
+    pub name: String,
+    /// What kind of event: `page_view`, `press`, `swipe`, `custom`, `conversion`, …
+    pub kind: StepKind,
+    /// Path of the page; `*` stands for any characters.
+    #[serde(default)]
+    pub page: Option<String>,
+    /// Element id, 16 hexadecimal digits.
+    #[serde(default)]
+    pub element: Option<String>,
+    /// Name of a custom event or conversion.
+    #[serde(default)]
+    pub event: Option<String>,
+}
+
+/// The kinds a step may match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // the names are those of `row::Kind`
+pub enum StepKind {
+    PageView,
+    Press,
+    Scroll,
+    Swipe,
+    Custom,
+    Conversion,
+    Exposure,
+}
+
+/// Why the sites file was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It could not be read.
+    #[error("cannot read the sites file {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML of the right shape.
+    #[error("the sites file {path} is not valid: {source}")]
+    Parse {
+        /// The file.
+        path: String,
+        /// What and where.
+        source: Box<toml::de::Error>,
+    },
+    /// It says something that cannot be.
+    #[error("the sites file {path} is not valid: {reason}")]
+    Invalid {
+        /// The file.
+        path: String,
+        /// What.
+        reason: String,
+    },
+}
+
+impl Sites {
+    /// Reads and checks a sites file.
+    ///
+    /// # Errors
+    /// Unreadable, not TOML, unknown fields, or a rule of [`Sites::check`] broken.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: name.clone(), source })?;
+        let sites: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: name.clone(), source: Box::new(source) })?;
+        sites.check().map_err(|reason| ConfigError::Invalid { path: name, reason })?;
+        Ok(sites)
+    }
+
+    /// Checks what the types cannot say; the error names the offending entry.
+    ///
+    /// # Errors
+    /// The reason, for a person.
+    pub fn check(&self) -> Result<(), String> {
+        if self.sites.is_empty() || self.sites.len() > SITES_MAX {
+            return Err(format!("{} sites: between 1 and {SITES_MAX} are possible", self.sites.len()));
+        }
+        let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
+        for site in &self.sites {
+            site.check().map_err(|reason| format!("site {:?}: {reason}", site.id))?;
+            if !ids.insert(&site.id) {
+                return Err(format!("site {:?} is there twice", site.id));
+            }
+            if !keys.insert(&site.write_key) {
+                return Err(format!("site {:?} has the write key of another site", site.id));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Site {
+    fn check(&self) -> Result<(), String> {
+        let plain = |text: &str| {
+            !text.is_empty()
+                && text.len() <= 64
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        if !plain(&self.id) {
+            return Err("its id must be 1 to 64 letters, digits, - or _".into());
+        }
+        if !plain(&self.write_key) || self.write_key.len() < 8 {
+            return Err("its write_key must be 8 to 64 letters, digits, - or _".into());
+        }
+        for origin in &self.origins {
+            let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            if !rest.is_some_and(|host| !host.is_empty() && !host.contains('/')) {
+                return Err(format!("origin {origin:?} must look like https://shop.example"));
+            }
+        }
+        if self.funnels.len() > FUNNELS_MAX {
+            return Err(format!("{} funnels; at most {FUNNELS_MAX} are possible", self.funnels.len()));
+        }
+        let mut ids = HashSet::new();
+        for funnel in &self.funnels {
+            if !plain(&funnel.id) || !ids.insert(&funnel.id) {
+                return Err(format!("funnel id {:?} is empty, odd, or there twice", funnel.id));
+            }
+            if !(STEPS_MIN..=STEPS_MAX).contains(&funnel.steps.len()) {
+                return Err(format!(
+                    "funnel {:?} has {} steps; {STEPS_MIN} to {STEPS_MAX} are possible",
+                    funnel.id,
+                    funnel.steps.len()
+                ));
+            }
+            if funnel.window.is_zero() || funnel.window > FUNNEL_WINDOW_MAX {
+                return Err(format!("funnel {:?}: window must be between 1ms and 30d", funnel.id));
+            }
+            for step in &funnel.steps {
+                let hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+                if !step.element.as_ref().is_none_or(hex) {
+                    return Err(format!(
+                        "funnel {:?}, step {:?}: element must be 16 hexadecimal digits",
+                        funnel.id, step.name
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The name for people.
+    pub fn display_name(&self) -> &str {
+        if self.name.is_empty() { &self.id } else { &self.name }
+    }
+}

@@ -1,0 +1,339 @@
+//! One event as it is kept: the row of the table `events`, column for column.
+//!
+//! The live engine counts these rows and the writer inserts them, so a live number and the SQL
+//! beside it are computed from the same values. Knows nothing of the log, HTTP or ClickHouse's
+//! transport.
+
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+use serde_repr::{Deserialize_repr, Serialize_repr};
+use upriver_wire::batch;
+use uuid::Uuid;
+
+/// One event. Field order is column order in `migrations/`; names are column names.
+#[derive(Clone, Debug, Default, PartialEq, Row, Serialize, Deserialize)]
+pub struct EventRow {
+    /// The site it belongs to.
+    pub site: String,
+    /// When the collector had it, Unix milliseconds.
+    pub received_at: i64,
+    /// When it happened, Unix milliseconds: the page's clock, corrected by the batch's skew.
+    pub time: i64,
+    /// Its order among all events of its visitor: `time << 20 | tie`. See [`order`].
+    pub ord: u64,
+    /// What was added to the page's clock, milliseconds.
+    pub skew_ms: i64,
+    /// Whether its time lay too far in the future and was pulled back.
+    pub clamped: bool,
+    /// What happened.
+    pub kind: Kind,
+    /// The stream it came in.
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub stream: Uuid,
+    /// Its number in the stream. `(stream, seq)` is its identity.
+    pub seq: u64,
+    /// Who it was.
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub visitor: Uuid,
+    /// The visit.
+    pub session: u64,
+    /// The showing of the page.
+    pub view: u64,
+    /// Host and port of the page.
+    pub host: String,
+    /// Path of the page, with the allow-listed part of the query.
+    pub path: String,
+    /// The device.
+    pub device: Device,
+    /// Inner size of the window, CSS pixels.
+    pub viewport_w: u32,
+    /// See `viewport_w`.
+    pub viewport_h: u32,
+    /// Size of the document, CSS pixels.
+    pub document_w: u32,
+    /// See `document_w`.
+    pub document_h: u32,
+    /// Window width rounded down to a step of 160 px, at most 2,560.
+    pub width_bucket: u16,
+    /// Device pixels per CSS pixel, percent.
+    pub pixel_ratio_percent: u16,
+    /// Campaign the visit came with.
+    pub utm_source: String,
+    /// See `utm_source`.
+    pub utm_medium: String,
+    /// See `utm_source`.
+    pub utm_campaign: String,
+    /// See `utm_source`.
+    pub utm_term: String,
+    /// See `utm_source`.
+    pub utm_content: String,
+    /// Variants the visitor had been shown by then: experiment to variant, sorted by experiment.
+    pub variants: Vec<(String, String)>,
+    /// The element; 0 for none.
+    pub element: u64,
+    /// Where in the element's box, fraction of its width.
+    pub element_x: f32,
+    /// Where in the element's box, fraction of its height.
+    pub element_y: f32,
+    /// Cell of the 16 × 16 grid over the element's box, row by row.
+    pub cell: u8,
+    /// Where in the window, CSS pixels.
+    pub client_x: u32,
+    /// See `client_x`.
+    pub client_y: u32,
+    /// Where in the document, CSS pixels.
+    pub page_x: u32,
+    /// See `page_x`.
+    pub page_y: u32,
+    /// With what.
+    pub pointer: Pointer,
+    /// On which layer.
+    pub layer: Layer,
+    /// With which button.
+    pub button: Button,
+    /// Movement of a scroll or swipe to the right, CSS pixels.
+    pub dx: i32,
+    /// Movement of a scroll or swipe downwards, CSS pixels.
+    pub dy: i32,
+    /// Direction of a scroll or swipe.
+    pub direction: Direction,
+    /// Distance of a scroll beyond its net movement, CSS pixels.
+    pub detour: u32,
+    /// Times a scroll turned back.
+    pub reversals: u16,
+    /// How long a scroll or swipe took.
+    pub duration_ms: u32,
+    /// Speed of a swipe at release, CSS pixels per second.
+    pub release_px_s: u32,
+    /// How a page came to be shown.
+    pub navigation: Navigation,
+    /// Title of a page shown.
+    pub title: String,
+    /// Host and path the visitor came from.
+    pub referrer: String,
+    /// Language of the browser.
+    pub language: String,
+    /// Name of a custom event, conversion, or shown experiment.
+    pub name: String,
+    /// Value of a conversion in millionths: `Decimal(18, 6)`.
+    pub value: i64,
+    /// Currency of the value.
+    pub currency: String,
+    /// The site's number of the order.
+    pub order_id: String,
+    /// Properties as text; a shown variant as `variant`.
+    pub props: Vec<(String, String)>,
+    /// The writer's lane. `(lane, batch, idx)` names the row's place in storage.
+    pub lane: u16,
+    /// The sealed batch in that lane.
+    pub batch: u64,
+    /// The row's place in that batch.
+    pub idx: u32,
+}
+
+/// The order of an event among those of its visitor: milliseconds, then 10 bits of its stream,
+/// then its number within that millisecond (the last number stands for all past it).
+///
+/// Live engine and SQL sort by this one number, so both see the same order, ties included.
+pub fn order(time_ms: u64, stream: u128, number_in_ms: u16) -> u64 {
+    // Folding keeps any part of the random id from being the only one that counts.
+    let folded = (stream ^ (stream >> 64)) as u64;
+    let stream_bits = (folded ^ (folded >> 32)) & 0x3ff;
+    (time_ms << 20) | (stream_bits << 10) | u64::from(number_in_ms.min(0x3ff))
+}
+
+macro_rules! column_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $value:literal $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize_repr, Deserialize_repr)]
+        #[repr(i8)]
+        pub enum $name { $($(#[$vdoc])* $variant = $value),* }
+
+        impl $name {
+            /// Every value, in the order of the column's `Enum8`.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// Its name in SQL and JSON.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+        }
+    };
+}
+
+column_enum!(
+    /// What happened.
+    Kind {
+        /// A page was shown.
+        #[default]
+        PageView = 1 "page_view",
+        /// A press.
+        Press = 2 "press",
+        /// A scroll gesture.
+        Scroll = 3 "scroll",
+        /// A swipe.
+        Swipe = 4 "swipe",
+        /// The site's own event.
+        Custom = 5 "custom",
+        /// A conversion.
+        Conversion = 6 "conversion",
+        /// A variant was shown.
+        Exposure = 7 "exposure",
+    }
+);
+column_enum!(
+    /// The device.
+    Device {
+        /// Not a browser, or unknown.
+        #[default]
+        Other = 0 "other",
+        /// Fine pointer.
+        Desktop = 1 "desktop",
+        /// Coarse pointer, large.
+        Tablet = 2 "tablet",
+        /// Coarse pointer, small.
+        Phone = 3 "phone",
+    }
+);
+column_enum!(
+    /// With what something was pressed or swiped.
+    Pointer {
+        /// Nothing of the kind.
+        #[default]
+        None = 0 "none",
+        /// Mouse or trackpad.
+        Mouse = 1 "mouse",
+        /// Finger.
+        Touch = 2 "touch",
+        /// Pen.
+        Pen = 3 "pen",
+        /// Keyboard or assistive technology.
+        Keyboard = 4 "keyboard",
+    }
+);
+column_enum!(
+    /// On which layer an element lies.
+    Layer {
+        /// No element.
+        #[default]
+        None = 0 "none",
+        /// Scrolls with the page.
+        Flow = 1 "flow",
+        /// Fixed to the window.
+        Fixed = 2 "fixed",
+        /// Stuck at an edge.
+        Stuck = 3 "stuck",
+        /// Dialog, popover, full screen.
+        Top = 4 "top",
+    }
+);
+column_enum!(
+    /// Which button.
+    Button {
+        /// None.
+        #[default]
+        None = 0 "none",
+        /// Left, touch, Enter.
+        Primary = 1 "primary",
+        /// The wheel.
+        Middle = 2 "middle",
+        /// Right.
+        Secondary = 3 "secondary",
+        /// Any other.
+        Other = 4 "other",
+    }
+);
+column_enum!(
+    /// Direction of a movement.
+    Direction {
+        /// No movement.
+        #[default]
+        None = 0 "none",
+        /// Towards the top.
+        Up = 1 "up",
+        /// Towards the bottom.
+        Down = 2 "down",
+        /// Towards the left.
+        Left = 3 "left",
+        /// Towards the right.
+        Right = 4 "right",
+    }
+);
+column_enum!(
+    /// How a page came to be shown.
+    Navigation {
+        /// Not a page view.
+        #[default]
+        None = 0 "none",
+        /// Loaded.
+        Load = 1 "load",
+        /// Route change.
+        Route = 2 "route",
+        /// From the back/forward cache.
+        Restore = 3 "restore",
+    }
+);
+
+impl From<batch::Device> for Device {
+    fn from(device: batch::Device) -> Self {
+        match device {
+            batch::Device::Other => Self::Other,
+            batch::Device::Desktop => Self::Desktop,
+            batch::Device::Tablet => Self::Tablet,
+            batch::Device::Phone => Self::Phone,
+        }
+    }
+}
+
+impl From<Device> for batch::Device {
+    fn from(device: Device) -> Self {
+        match device {
+            Device::Other => Self::Other,
+            Device::Desktop => Self::Desktop,
+            Device::Tablet => Self::Tablet,
+            Device::Phone => Self::Phone,
+        }
+    }
+}
+
+/// The width bucket of a window: steps of 160 px, the last one open upwards.
+pub fn width_bucket(viewport_w: u32) -> u16 {
+    (viewport_w.min(2_560) / 160 * 160) as u16
+}
+
+/// What an element is: the row of the table `elements`. The newest row of a key counts.
+#[derive(Clone, Debug, Default, PartialEq, Row, Serialize, Deserialize)]
+pub struct ElementRow {
+    /// The site.
+    pub site: String,
+    /// The element's identity.
+    pub element: u64,
+    /// When this was said, Unix milliseconds.
+    pub received_at: i64,
+    /// A page it was seen on.
+    pub path: String,
+    /// A selector that found it.
+    pub selector: String,
+    /// Its masked label.
+    pub label: String,
+    /// Its role.
+    pub role: String,
+    /// Background, `0xRRGGBB`.
+    pub background: u32,
+    /// Size of its box, CSS pixels.
+    pub width: u32,
+    /// See `width`.
+    pub height: u32,
+    /// Top left of its box in the document, CSS pixels.
+    pub x: u32,
+    /// See `x`.
+    pub y: u32,
+    /// Corner radius, CSS pixels.
+    pub radius: u16,
+    /// The writer's lane.
+    pub lane: u16,
+    /// The sealed batch in that lane.
+    pub batch: u64,
+    /// The row's place in that batch.
+    pub idx: u32,
+}
