@@ -5,4 +5,5 @@
 //! nor each other; the pure parts take time and bytes as arguments.
 
 pub mod config;
+pub mod log;
 pub mod row;

@@ -1,0 +1,81 @@
+//! Every bound of the live engine, by name. What a bound keeps out is counted under `(other)` or
+//! in `basis.complete`, and in a metric; it is never dropped in silence.
+
+/// Distinct visitors kept per site. Past it their events are still counted, they themselves not.
+pub const VISITORS_MAX: usize = 1_000_000;
+/// Paths kept per site; the rest share one row.
+pub const PAGES_MAX: usize = 2_000;
+/// Campaigns (source, medium, campaign) kept per site; the rest share one row.
+pub const CAMPAIGNS_MAX: usize = 1_000;
+/// Campaign names, and `experiment=variant` pairs, each, that heat maps and funnels tell apart.
+pub const NAMES_MAX: usize = 1_000;
+/// Combinations of campaign, variants and device that heat maps and funnels tell apart.
+pub const ORIGINS_MAX: usize = 100_000;
+/// Currencies told apart per site.
+pub const CURRENCIES_MAX: usize = 64;
+/// Heat map keys (page, element, origin, width) kept per site.
+pub const HEAT_KEYS_MAX: usize = 200_000;
+/// Element descriptors kept per site.
+pub const ELEMENTS_MAX: usize = 50_000;
+/// Events of one visitor kept for one funnel.
+pub const FUNNEL_ROWS_MAX: usize = 4_096;
+/// Items of the activity feed.
+pub const ACTIVITY_MAX: usize = 100;
+/// Pages and campaigns named by `presence`; the rest share one row.
+pub const PRESENCE_ROWS_MAX: usize = 100;
+
+/// Commands waiting for the engine; the collector waits when it is full.
+pub const COMMANDS_MAX: usize = 256;
+/// Messages waiting for one subscriber; past it the subscriber gets a new snapshot instead.
+pub const SUBSCRIBER_QUEUE_MAX: usize = 32;
+/// Subscribers in total.
+pub const SUBSCRIBERS_MAX: usize = 5_000;
+/// Subscribers of one site.
+pub const SUBSCRIBERS_PER_SITE_MAX: usize = 2_000;
+/// Distinct queries of one site with subscribers; each is computed apart.
+pub const TOPICS_PER_SITE_MAX: usize = 500;
+/// How often changes are published, milliseconds.
+pub const TICK_MS: u64 = 100;
+/// How long after the last sign of life a visitor counts as present, milliseconds.
+pub const PRESENCE_MS: u64 = 5 * 60 * 1_000;
+/// Minutes in a campaign's sparkline.
+pub const SPARK_MINUTES: u64 = 30;
+
+/// The bounds of the engine's maps. A test sets small ones; everyone else takes the default.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// See [`VISITORS_MAX`].
+    pub visitors: usize,
+    /// See [`PAGES_MAX`].
+    pub pages: usize,
+    /// See [`CAMPAIGNS_MAX`].
+    pub campaigns: usize,
+    /// See [`NAMES_MAX`].
+    pub names: usize,
+    /// See [`ORIGINS_MAX`].
+    pub origins: usize,
+    /// See [`CURRENCIES_MAX`].
+    pub currencies: usize,
+    /// See [`HEAT_KEYS_MAX`].
+    pub heat_keys: usize,
+    /// See [`ELEMENTS_MAX`].
+    pub elements: usize,
+    /// See [`FUNNEL_ROWS_MAX`]; never more than it.
+    pub funnel_rows: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            visitors: VISITORS_MAX,
+            pages: PAGES_MAX,
+            campaigns: CAMPAIGNS_MAX,
+            names: NAMES_MAX,
+            origins: ORIGINS_MAX,
+            currencies: CURRENCIES_MAX,
+            heat_keys: HEAT_KEYS_MAX,
+            elements: ELEMENTS_MAX,
+            funnel_rows: FUNNEL_ROWS_MAX,
+        }
+    }
+}

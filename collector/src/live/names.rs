@@ -1,0 +1,148 @@
+//! Names to small numbers and back, counted by use: a name nothing in the live range uses is
+//! forgotten, a name past the bound becomes `(other)`.
+
+use hashbrown::{DefaultHashBuilder, Equivalent, HashTable};
+use std::hash::{BuildHasher, Hash};
+
+/// What everything past a bound is called.
+pub(crate) const OTHER: &str = "(other)";
+/// What an empty name is called in a list of groups.
+pub(crate) const NONE: &str = "(none)";
+/// The number of `(other)`.
+pub(crate) const OTHER_ID: u32 = 0;
+
+/// A table of names. Number 0 is `(other)`.
+#[derive(Debug)]
+pub(crate) struct Names<K> {
+    ids: HashTable<u32>,
+    slots: Vec<Slot<K>>,
+    free: Vec<u32>,
+    max: usize,
+    hasher: DefaultHashBuilder,
+    overflowed: u64,
+}
+
+#[derive(Debug)]
+struct Slot<K> {
+    name: K,
+    uses: u64,
+}
+
+impl<K: Eq + Hash> Names<K> {
+    /// A table of at most `max` names beside `(other)`.
+    pub(crate) fn new(other: K, max: usize) -> Self {
+        let mut names = Self {
+            ids: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            max,
+            hasher: DefaultHashBuilder::default(),
+            overflowed: 0,
+        };
+        // Someone may really be called "(other)"; then both share the row, as both would in a list.
+        let hash = names.hasher.hash_one(&other);
+        names.slots.push(Slot { name: other, uses: 1 });
+        names.ids.insert_unique(hash, OTHER_ID, |_| hash);
+        names
+    }
+
+    /// The number of a name, known from here on; one more use of it. `(other)` past the bound.
+    pub(crate) fn acquire<Q>(&mut self, name: &Q, own: impl FnOnce(&Q) -> K) -> u32
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hasher.hash_one(name);
+        if let Some(&id) = self.ids.find(hash, |&id| name.equivalent(&self.slots[id as usize].name)) {
+            self.slots[id as usize].uses += 1;
+            return id;
+        }
+        if self.ids.len() > self.max {
+            self.overflowed += 1;
+            self.slots[OTHER_ID as usize].uses += 1;
+            return OTHER_ID;
+        }
+        let slot = Slot { name: own(name), uses: 1 };
+        let id = if let Some(id) = self.free.pop() {
+            self.slots[id as usize] = slot;
+            id
+        } else {
+            self.slots.push(slot);
+            (self.slots.len() - 1) as u32
+        };
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.ids.insert_unique(hash, id, |&id| hasher.hash_one(&slots[id as usize].name));
+        id
+    }
+
+    /// One more use of a number that is in use.
+    pub(crate) fn again(&mut self, id: u32) {
+        self.slots[id as usize].uses += 1;
+    }
+
+    /// Gives back uses. True when it was the last and the name is forgotten: its number will
+    /// mean something else. The name stays readable until then.
+    pub(crate) fn release(&mut self, id: u32, uses: u64) -> bool {
+        let slot = &mut self.slots[id as usize];
+        slot.uses -= uses;
+        if slot.uses > 0 {
+            return false;
+        }
+        let hash = self.hasher.hash_one(&self.slots[id as usize].name);
+        if let Ok(entry) = self.ids.find_entry(hash, |&other| other == id) {
+            entry.remove();
+        }
+        self.free.push(id);
+        true
+    }
+
+    /// The number of a name, if it is in use.
+    pub(crate) fn find<Q>(&self, name: &Q) -> Option<u32>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hasher.hash_one(name);
+        self.ids.find(hash, |&id| name.equivalent(&self.slots[id as usize].name)).copied()
+    }
+
+    /// The name of a number in use.
+    pub(crate) fn name(&self, id: u32) -> &K {
+        &self.slots[id as usize].name
+    }
+
+    /// Names in use, `(other)` among them.
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The numbers in use, `(other)` among them.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
+        self.ids.iter().copied()
+    }
+
+    /// Times a name was counted as `(other)`.
+    pub(crate) fn overflowed(&self) -> u64 {
+        self.overflowed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_lives_as_long_as_it_is_used_and_the_bound_holds() {
+        let mut names: Names<Box<str>> = Names::new(OTHER.into(), 2);
+        let own = |name: &str| -> Box<str> { name.into() };
+        let a = names.acquire("a", own);
+        assert_eq!(names.acquire("a", own), a);
+        let b = names.acquire("b", own);
+        assert_eq!(names.acquire("c", own), OTHER_ID);
+        assert_eq!((names.len(), names.overflowed()), (3, 1));
+        assert!(!names.release(a, 1));
+        assert!(names.release(a, 1));
+        assert_eq!(names.find("a"), None);
+        let c = names.acquire("c", own);
+        assert_eq!((c, &**names.name(c), &**names.name(b)), (a, "c", "b"));
+        assert_eq!(names.acquire(OTHER, own), OTHER_ID);
+    }
+}
