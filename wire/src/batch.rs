@@ -6,6 +6,9 @@
 //!
 //! Enums grow only at the end; a struct never changes within a version.
 
+pub use crate::gesture::{Direction, Press, Scroll, Swipe};
+pub use crate::pointer::{BoxPoint, Button, How, Layer, Pointer};
+
 use crate::bounded;
 use crate::id::{ElementId, SessionId, StreamId, ViewId, VisitorId};
 use crate::limits::{
@@ -14,7 +17,7 @@ use crate::limits::{
 };
 use alloc::string::String;
 use alloc::vec::Vec;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Consecutive events of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -77,6 +80,10 @@ pub enum Body {
 /// Where a batch gets its page from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one in a batch; a box would save nothing"
+)]
 pub enum PageRef {
     /// There is no page (a server or a device), or the first event is the page view that brings it.
     #[default]
@@ -136,7 +143,9 @@ pub struct Point {
 }
 
 /// The kind of device, as the page can tell it without fingerprinting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Device {
     /// Not a browser, or it did not say.
@@ -250,99 +259,6 @@ pub enum Navigation {
     Restore,
 }
 
-/// A press. The time is that of the pointer going down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Press {
-    /// Position in [`Batch::elements`].
-    pub element: u16,
-    /// Where in the element's box.
-    #[serde(default)]
-    pub at: BoxPoint,
-    /// Where in the window, CSS pixels. Add the scroll position for the place in the document.
-    #[serde(default)]
-    pub client: Point,
-    /// With what, on which layer.
-    #[serde(default)]
-    pub how: How,
-}
-
-/// One scroll gesture in one container. Ends 150 ms after the last movement, or with a press.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scroll {
-    /// 0: the page itself; otherwise 1 + position in [`Batch::elements`] of the inner scroller.
-    #[serde(default)]
-    pub container: u16,
-    /// Net movement to the right, CSS pixels.
-    #[serde(default)]
-    pub dx: i32,
-    /// Net movement downwards, CSS pixels.
-    #[serde(default)]
-    pub dy: i32,
-    /// Distance travelled beyond `|dx| + |dy|`, CSS pixels: nonzero only when it turned back.
-    #[serde(default)]
-    pub detour: u32,
-    /// Times it turned back by more than 10 px.
-    #[serde(default)]
-    pub reversals: u16,
-    /// How long it took.
-    #[serde(default)]
-    pub duration_ms: u32,
-}
-
-/// One swipe by touch or pen. The time is that of the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Swipe {
-    /// Position in [`Batch::elements`] of the element it started on.
-    pub element: u16,
-    /// Where in that element's box it started.
-    #[serde(default)]
-    pub at: BoxPoint,
-    /// Where in the window it started, CSS pixels.
-    #[serde(default)]
-    pub client: Point,
-    /// Travel to the right, CSS pixels.
-    #[serde(default)]
-    pub dx: i32,
-    /// Travel downwards, CSS pixels.
-    #[serde(default)]
-    pub dy: i32,
-    /// From touching to letting go.
-    #[serde(default)]
-    pub duration_ms: u32,
-    /// Speed at release along the larger axis, CSS pixels per second.
-    #[serde(default)]
-    pub release_px_s: u32,
-    /// With what, on which layer.
-    #[serde(default)]
-    pub how: How,
-}
-
-/// The direction of a swipe or scroll: that of its larger axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Towards smaller y.
-    Up,
-    /// Towards larger y.
-    Down,
-    /// Towards smaller x.
-    Left,
-    /// Towards larger x.
-    Right,
-}
-
-impl Direction {
-    /// The direction of a movement; none for no movement. A tie counts as vertical.
-    pub fn of(dx: i32, dy: i32) -> Option<Self> {
-        let (across, along) = (dx.unsigned_abs(), dy.unsigned_abs());
-        match () {
-            () if across == 0 && along == 0 => None,
-            () if across > along => Some(if dx > 0 { Self::Right } else { Self::Left }),
-            () => Some(if dy > 0 { Self::Down } else { Self::Up }),
-        }
-    }
-}
-
 /// The site's own event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Custom {
@@ -394,173 +310,4 @@ pub enum Value {
     Number(f64),
     /// Yes or no.
     Flag(bool),
-}
-
-/// A place in an element's box, as fractions of its width and height in steps of 1/1023.
-///
-/// Three bytes for most places in the binary form; `{"x": 0.5, "y": 0.25}` in JSON.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct BoxPoint {
-    x: u16,
-    y: u16,
-}
-
-impl BoxPoint {
-    /// Steps from one edge to the other.
-    pub const STEPS: u16 = 1_023;
-
-    /// From fractions of the box; outside or undefined values go to the nearest edge.
-    pub fn new(x: f64, y: f64) -> Self {
-        Self { x: Self::step(x), y: Self::step(y) }
-    }
-
-    /// Fraction of the box's width, 0 to 1.
-    pub fn x(self) -> f32 {
-        f32::from(self.x) / f32::from(Self::STEPS)
-    }
-
-    /// Fraction of the box's height, 0 to 1.
-    pub fn y(self) -> f32 {
-        f32::from(self.y) / f32::from(Self::STEPS)
-    }
-
-    /// The cell of a grid of 16 × 16 over the box, row by row: 0 to 255.
-    pub fn cell(self) -> u8 {
-        // 1,024 steps by 64 a cell; the last step belongs to the last cell.
-        ((self.y >> 6) as u8) << 4 | (self.x >> 6) as u8
-    }
-
-    fn step(fraction: f64) -> u16 {
-        // `as` saturates and takes NaN to 0, which is the contract above.
-        (fraction * f64::from(Self::STEPS) + 0.5).clamp(0.0, f64::from(Self::STEPS)) as u16
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Fractions {
-    x: f64,
-    y: f64,
-}
-
-impl Serialize for BoxPoint {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            let steps = f64::from(Self::STEPS);
-            Fractions { x: f64::from(self.x) / steps, y: f64::from(self.y) / steps }
-                .serialize(serializer)
-        } else {
-            (u32::from(self.x) << 10 | u32::from(self.y)).serialize(serializer)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for BoxPoint {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            Fractions::deserialize(deserializer).map(|fractions| Self::new(fractions.x, fractions.y))
-        } else {
-            let packed = u32::deserialize(deserializer)?;
-            if packed >> 20 != 0 {
-                return Err(serde::de::Error::custom("a box point has at most 20 bits"));
-            }
-            Ok(Self { x: (packed >> 10) as u16, y: (packed & 0x3ff) as u16 })
-        }
-    }
-}
-
-/// What pressed or swiped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pointer {
-    /// A mouse or trackpad.
-    #[default]
-    Mouse,
-    /// A finger.
-    Touch,
-    /// A pen.
-    Pen,
-    /// A key, or assistive technology.
-    Keyboard,
-}
-
-/// How an element is laid over the page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layer {
-    /// It scrolls with the page.
-    #[default]
-    Flow,
-    /// It stays where it is in the window.
-    Fixed,
-    /// It is stuck at an edge right now.
-    Stuck,
-    /// A dialog, popover or full-screen element.
-    Top,
-}
-
-/// Which button.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Button {
-    /// Left, touch or Enter.
-    #[default]
-    Primary,
-    /// The wheel.
-    Middle,
-    /// Right.
-    Secondary,
-    /// Any other.
-    Other,
-}
-
-/// With what and on which layer something was done. One byte in the binary form.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct How {
-    /// What pressed.
-    pub pointer: Pointer,
-    /// Which layer the element is on.
-    pub layer: Layer,
-    /// Which button.
-    pub button: Button,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct HowFields {
-    pointer: Pointer,
-    layer: Layer,
-    button: Button,
-}
-
-impl Serialize for How {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            HowFields { pointer: self.pointer, layer: self.layer, button: self.button }
-                .serialize(serializer)
-        } else {
-            (self.pointer as u8 | (self.layer as u8) << 2 | (self.button as u8) << 4)
-                .serialize(serializer)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for How {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            let HowFields { pointer, layer, button } = HowFields::deserialize(deserializer)?;
-            return Ok(Self { pointer, layer, button });
-        }
-        let packed = u8::deserialize(deserializer)?;
-        if packed >> 6 != 0 {
-            return Err(serde::de::Error::custom("an unknown bit is set in how a press was made"));
-        }
-        Ok(Self {
-            pointer: [Pointer::Mouse, Pointer::Touch, Pointer::Pen, Pointer::Keyboard]
-                [usize::from(packed & 3)],
-            layer: [Layer::Flow, Layer::Fixed, Layer::Stuck, Layer::Top]
-                [usize::from(packed >> 2 & 3)],
-            button: [Button::Primary, Button::Middle, Button::Secondary, Button::Other]
-                [usize::from(packed >> 4 & 3)],
-        })
-    }
 }

@@ -31,7 +31,10 @@ impl fmt::Display for WireError {
         match self {
             Self::Truncated => write!(f, "the message ends before its header does"),
             Self::Version(version) => {
-                write!(f, "version {version} of the wire is not known here (newest: {VERSION})")
+                write!(
+                    f,
+                    "version {version} of the wire is not known here (newest: {VERSION})"
+                )
             }
             Self::Body => write!(f, "the body is malformed or exceeds a limit"),
             Self::Trailing(bytes) => write!(f, "{bytes} bytes follow the end of the body"),

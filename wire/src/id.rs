@@ -89,7 +89,8 @@ impl Visitor<'_> for Hex {
         if !plain {
             return Err(E::invalid_value(serde::de::Unexpected::Str(text), &self));
         }
-        u128::from_str_radix(text, 16).map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        u128::from_str_radix(text, 16)
+            .map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
     }
 
     fn visit_string<E: Error>(self, text: String) -> Result<u128, E> {

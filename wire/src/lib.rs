@@ -13,9 +13,11 @@ pub mod answer;
 pub mod batch;
 mod bounded;
 pub mod envelope;
+mod gesture;
 pub mod id;
 pub mod limits;
 pub mod live;
+mod pointer;
 
 pub use answer::{Answer, Refusal};
 pub use batch::{Batch, Body, Event};

@@ -1,0 +1,12 @@
+//! Any bytes as an answer: no panic, and what is accepted reads the same once written again.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use upriver_wire::envelope::{decode_answer, encode_answer};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(answer) = decode_answer(bytes) {
+        assert_eq!(decode_answer(&encode_answer(&answer)), Ok(answer));
+    }
+});
