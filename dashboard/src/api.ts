@@ -1,0 +1,241 @@
+// What the collector says, as types, and the plain requests to it.
+//
+// Owns: shapes (the serde names of the wire crate's live messages), addresses of live resources,
+// session and ticket requests. Refuses to know: how a subscription is kept alive (subscribe.ts), how
+// messages combine (merge.ts), the DOM.
+
+/** The live resources and the shape of each. */
+export interface Resources {
+  overview: Overview;
+  heatmap: HeatMap;
+  funnel: Funnel;
+  campaigns: Campaigns;
+  presence: Presence;
+  pages: Pages;
+  activity: Activity;
+}
+export type ResourceName = keyof Resources;
+
+/** One message on a subscription, and the answer to a plain GET (then a snapshot). */
+export interface Update<T> {
+  seq: number;
+  type: "snapshot" | "delta";
+  data: T;
+}
+
+/** What a number means. Only in snapshots. Times are Unix milliseconds. */
+export interface Basis {
+  definition: string;
+  sql: string;
+  from_ms: number;
+  /** False while history is still being read: numbers are then too low. */
+  complete: boolean;
+}
+
+interface Based {
+  basis?: Basis;
+}
+
+/** A sum: millionths of the currency's unit. */
+export interface Money {
+  currency: string;
+  micros: number;
+}
+
+export interface Overview extends Based {
+  visitors: number;
+  page_views: number;
+  presses: number;
+  scrolls: number;
+  swipes: number;
+  customs: number;
+  conversions: number;
+  exposures: number;
+  value: Money[];
+}
+
+export interface HeatMap extends Based {
+  page: string;
+  total: number;
+  elements: HeatElement[];
+}
+
+export interface HeatElement {
+  /** 16 hexadecimal digits. */
+  element: string;
+  /** Empty until the element's descriptor has arrived. */
+  selector: string;
+  label: string;
+  role: string;
+  total: number;
+  /** `[cell, presses]` of a 16 × 16 grid over its box, row by row. */
+  cells: [number, number][];
+}
+
+export interface Funnel extends Based {
+  id: string;
+  name: string;
+  window_ms: number;
+  steps: FunnelStep[];
+  groups: FunnelGroup[];
+}
+
+export interface FunnelStep {
+  name: string;
+  matches: string;
+  visitors: number;
+  /** Got no further, but still may. */
+  open: number;
+  /** Got no further, and no longer can. */
+  lost: number;
+}
+
+export interface FunnelGroup {
+  dimension: string;
+  value: string;
+  /** One number a step. */
+  visitors: number[];
+}
+
+export interface Campaigns extends Based {
+  rows: CampaignRow[];
+}
+
+export interface CampaignRow {
+  source: string;
+  medium: string;
+  campaign: string;
+  visitors: number;
+  engaged: number;
+  converted: number;
+  conversions: number;
+  value: Money[];
+  /** Fractions, 0 to 1. */
+  rate: number;
+  rate_low: number;
+  rate_high: number;
+  /** Page views in each of the last 30 minutes, oldest first. */
+  minutes: number[];
+}
+
+export interface Presence extends Based {
+  online: number;
+  pages: Count[];
+  devices: Count[];
+  campaigns: Count[];
+}
+
+export interface Count {
+  name: string;
+  visitors: number;
+}
+
+export interface Pages extends Based {
+  rows: PageRow[];
+}
+
+export interface PageRow {
+  path: string;
+  views: number;
+  visitors: number;
+  presses: number;
+}
+
+export interface Activity extends Based {
+  /** Newest last. */
+  items: ActivityItem[];
+}
+
+export interface ActivityItem {
+  id: number;
+  time_ms: number;
+  visitor: string;
+  kind: string;
+  path: string;
+  about: string;
+  value: Money | null;
+  campaign: { source: string; medium: string; campaign: string; term: string; content: string };
+  device: string;
+}
+
+/** Who may see what. */
+export interface Session {
+  sites: Site[];
+}
+
+export interface Site {
+  id: string;
+  name: string;
+  base_url: string | null;
+  funnels: { id: string; name: string }[];
+}
+
+/** The collector answered, but not with what was asked for. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A request that takes longer than this is given up. */
+export const REQUEST_MS_MAX = 10_000;
+
+/** Address of a live resource, relative to `origin` (empty: this page's own). Empty values are left out. */
+export function liveUrl(
+  name: ResourceName,
+  params: Record<string, string | undefined>,
+  origin = "",
+): string {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(params)) {
+    if (value) query.set(key, value);
+  }
+  return `${origin}/v1/live/${name}?${query}`;
+}
+
+/** The sites this login may see. Throws a Refusal of status 401 without a login. */
+export function fetchSession(): Promise<Session> {
+  return request<Session>("/v1/me");
+}
+
+/** A short-lived pass for the overlay on the shop's own page. */
+export async function buyTicket(site: string): Promise<string> {
+  const answer = await request<{ ticket: string; expires_in_s: number }>("/v1/tickets", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ site, scope: "overlay" }),
+  });
+  return answer.ticket;
+}
+
+/** One JSON request. Throws a Refusal for any status but 2xx, a TypeError where nothing answered. */
+export async function request<T>(url: string, init: RequestInit = {}): Promise<T> {
+  const answer = await fetch(url, {
+    ...init,
+    headers: { accept: "application/json", ...(init.headers as Record<string, string> | undefined) },
+    signal: AbortSignal.timeout(REQUEST_MS_MAX),
+    cache: "no-store",
+  });
+  if (!answer.ok) throw new Refusal(answer.status, await reason(answer));
+  return (await answer.json()) as T;
+}
+
+const REASON_CHARS_MAX = 300;
+
+async function reason(answer: Response): Promise<string> {
+  const text = (await answer.text()).trim();
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === "object" && parsed !== null) {
+      const { error, message } = parsed as { error?: unknown; message?: unknown };
+      const said = typeof message === "string" ? message : error;
+      if (typeof said === "string") return said.slice(0, REASON_CHARS_MAX);
+    }
+  } catch {
+    // Not JSON: a proxy in between may have answered. Its words are better than none.
+  }
+  return (text || answer.statusText || `status ${answer.status}`).slice(0, REASON_CHARS_MAX);
+}

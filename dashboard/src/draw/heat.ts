@@ -1,0 +1,212 @@
+// The heat-map renderer: grids of presses in boxes → one smooth field of intensity → colours.
+//
+// Owns: the field, its blur, its scale and palette. Refuses to know: the DOM beyond a canvas, where
+// elements are, where numbers come from. Cost depends on the size of the field alone, never on the
+// number of presses.
+
+import { GRID_SIDE } from "../merge";
+
+/** A box in CSS pixels. */
+export interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** Edges in cells of a field. */
+interface Bounds {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** CSS pixels along each side of one cell of the field. */
+export const FIELD_STEP_PX = 4;
+/** Cells each box-blur pass reaches to both sides. Three passes look like a bell of σ ≈ 10 px. */
+const BLUR_REACH = 2;
+const BLUR_PASSES = 3;
+/** The legend counts presses within a square of this side, CSS pixels. */
+export const SPOT_PX = 24;
+const CELLS_A_SPOT = (SPOT_PX / FIELD_STEP_PX) ** 2;
+/** Largest field `peak` computes cell by cell; a larger element is flat enough to be divided out. */
+const PEAK_CELLS_MAX = 200_000;
+
+/** Presses as density over an area. Its sum is the number of presses put in. */
+export class Field {
+  columns = 0;
+  rows = 0;
+  cells = new Float32Array(0);
+  #spare = new Float32Array(0);
+
+  /** Makes it cover `width` × `height` CSS pixels, and empties it. */
+  reset(width: number, height: number): void {
+    this.columns = Math.max(1, Math.ceil(width / FIELD_STEP_PX));
+    this.rows = Math.max(1, Math.ceil(height / FIELD_STEP_PX));
+    const size = this.columns * this.rows;
+    if (this.cells.length === size) {
+      this.cells.fill(0);
+    } else {
+      this.cells = new Float32Array(size);
+      this.#spare = new Float32Array(size);
+    }
+  }
+
+  /**
+   * Adds the presses of a 16 × 16 grid over `box`, in CSS pixels from the field's top left. Where
+   * `clip` is given, only what lies inside of it.
+   */
+  add(grid: Uint32Array, box: Box, clip?: Box): void {
+    const bounds = {
+      left: Math.max(0, clip ? clip.left / FIELD_STEP_PX : 0),
+      top: Math.max(0, clip ? clip.top / FIELD_STEP_PX : 0),
+      right: Math.min(this.columns, clip ? (clip.left + clip.width) / FIELD_STEP_PX : this.columns),
+      bottom: Math.min(this.rows, clip ? (clip.top + clip.height) / FIELD_STEP_PX : this.rows),
+    };
+    const width = box.width / GRID_SIDE;
+    const height = box.height / GRID_SIDE;
+    for (let cell = 0; cell < grid.length; cell += 1) {
+      const presses = grid[cell] as number;
+      if (presses === 0) continue;
+      const left = box.left + (cell % GRID_SIDE) * width;
+      const top = box.top + Math.floor(cell / GRID_SIDE) * height;
+      this.#spread(presses, bounds, left / FIELD_STEP_PX, top / FIELD_STEP_PX, width / FIELD_STEP_PX, height / FIELD_STEP_PX);
+    }
+  }
+
+  // Spreads presses evenly over a rectangle, in cells. A rectangle smaller than a cell is widened
+  // to one around its centre, which is bilinear splatting: the centre of mass stays where it was.
+  #spread(presses: number, bounds: Bounds, left: number, top: number, width: number, height: number): void {
+    const w = Math.max(1, width);
+    const h = Math.max(1, height);
+    const x0 = left + (width - w) / 2;
+    const y0 = top + (height - h) / 2;
+    const density = presses / (w * h);
+    const x1 = Math.min(x0 + w, bounds.right);
+    const y1 = Math.min(y0 + h, bounds.bottom);
+    const xs = Math.max(x0, bounds.left);
+    const ys = Math.max(y0, bounds.top);
+    for (let row = Math.floor(ys); row < y1; row += 1) {
+      const coverY = Math.min(row + 1, y1) - Math.max(row, ys);
+      for (let column = Math.floor(xs); column < x1; column += 1) {
+        const coverX = Math.min(column + 1, x1) - Math.max(column, xs);
+        const at = row * this.columns + column;
+        this.cells[at] = (this.cells[at] as number) + density * coverX * coverY;
+      }
+    }
+  }
+
+  /** Smooths the field; mass is kept but for what crosses its edge. */
+  blur(): void {
+    for (let pass = 0; pass < BLUR_PASSES; pass += 1) {
+      slide(this.cells, this.#spare, this.rows, this.columns, this.columns, 1);
+      slide(this.#spare, this.cells, this.columns, this.rows, 1, this.columns);
+    }
+  }
+
+  /** Largest value, presses per spot of SPOT_PX × SPOT_PX. */
+  max(): number {
+    let max = 0;
+    for (const value of this.cells) if (value > max) max = value;
+    return max * CELLS_A_SPOT;
+  }
+}
+
+// One moving average of 2·BLUR_REACH+1 along `length` cells of `lines` lines, by running sum.
+function slide(
+  from: Float32Array, to: Float32Array, lines: number, length: number, lineStep: number, cellStep: number,
+): void {
+  const share = 1 / (2 * BLUR_REACH + 1);
+  for (let line = 0; line < lines; line += 1) {
+    const start = line * lineStep;
+    let sum = 0;
+    for (let i = 0; i < Math.min(BLUR_REACH, length); i += 1) sum += from[start + i * cellStep] as number;
+    for (let i = 0; i < length; i += 1) {
+      const enters = i + BLUR_REACH;
+      const leaves = i - BLUR_REACH - 1;
+      if (enters < length) sum += from[start + enters * cellStep] as number;
+      if (leaves >= 0) sum -= from[start + leaves * cellStep] as number;
+      // Running sums of floats may leave a residue below zero.
+      to[start + i * cellStep] = sum > 0 ? sum * share : 0;
+    }
+  }
+}
+
+/** Most presses per spot that one element reaches by itself, at this size in CSS pixels. */
+export function peak(grid: Uint32Array, width: number, height: number): number {
+  if (width <= 0 || height <= 0) return 0;
+  const margin = (BLUR_REACH * BLUR_PASSES + 1) * FIELD_STEP_PX;
+  const cells = ((width + 2 * margin) / FIELD_STEP_PX) * ((height + 2 * margin) / FIELD_STEP_PX);
+  if (cells > PEAK_CELLS_MAX) {
+    let most = 0;
+    for (const presses of grid) if (presses > most) most = presses;
+    return (most * GRID_SIDE * GRID_SIDE * SPOT_PX * SPOT_PX) / (width * height);
+  }
+  const field = new Field();
+  field.reset(width + 2 * margin, height + 2 * margin);
+  field.add(grid, { left: margin, top: margin, width, height });
+  field.blur();
+  return field.max();
+}
+
+// Position, red, green, blue, opacity. Blue to yellow to red: told apart with every common colour
+// blindness, and the low end lets the page shine through.
+const STOPS: readonly (readonly [number, number, number, number, number])[] = [
+  [0, 64, 120, 255, 0],
+  [0.12, 64, 130, 250, 0.34],
+  [0.35, 60, 190, 215, 0.52],
+  [0.58, 255, 214, 60, 0.66],
+  [0.8, 250, 120, 30, 0.76],
+  [1, 205, 12, 45, 0.86],
+];
+const PALETTE_STEPS = 256;
+
+/** RGBA of `PALETTE_STEPS` colours from nothing to the maximum, as bytes. */
+export const palette: Uint8ClampedArray = (() => {
+  const bytes = new Uint8ClampedArray(PALETTE_STEPS * 4);
+  for (let i = 0; i < PALETTE_STEPS; i += 1) {
+    const at = i / (PALETTE_STEPS - 1);
+    const upper = Math.max(1, STOPS.findIndex((stop) => stop[0] >= at));
+    const [p0, ...low] = STOPS[upper - 1] as (typeof STOPS)[number];
+    const [p1, ...high] = STOPS[upper] as (typeof STOPS)[number];
+    const t = (at - p0) / (p1 - p0);
+    for (let c = 0; c < 4; c += 1) {
+      const value = (low[c] as number) + ((high[c] as number) - (low[c] as number)) * t;
+      bytes[i * 4 + c] = c === 3 ? value * 255 : value;
+    }
+  }
+  return bytes;
+})();
+
+/** Where on the palette a value stands: the square root, so that the many weak places show too. */
+export const level = (value: number, max: number): number => (max > 0 ? Math.sqrt(Math.min(1, value / max)) : 0);
+
+/** Colours of the field, one pixel a cell; `max` in presses per spot. */
+export function colour(field: Field, max: number, image: ImageData): void {
+  const pixels = image.data;
+  const words = new Uint32Array(pixels.buffer);
+  const colours = new Uint32Array(palette.buffer);
+  const scale = max > 0 ? CELLS_A_SPOT / max : 0;
+  for (let i = 0; i < field.cells.length; i += 1) {
+    const value = (field.cells[i] as number) * scale;
+    words[i] = value > 0 ? (colours[Math.round(Math.sqrt(value < 1 ? value : 1) * (PALETTE_STEPS - 1))] as number) : 0;
+  }
+}
+
+/** A grid alone, as a small picture that fills `canvas`; scaled to its own largest cell. */
+export function paintGrid(canvas: HTMLCanvasElement, grid: Uint32Array): void {
+  const context = canvas.getContext("2d");
+  if (!context) return;
+  const image = context.createImageData(GRID_SIDE, GRID_SIDE);
+  const most = Math.max(1, ...grid);
+  grid.forEach((presses, cell) => {
+    const colour = Math.round(level(presses, most) * (PALETTE_STEPS - 1)) * 4;
+    for (let c = 0; c < 4; c += 1) image.data[cell * 4 + c] = palette[colour + c] as number;
+  });
+  const small = new OffscreenCanvas(GRID_SIDE, GRID_SIDE);
+  small.getContext("2d")?.putImageData(image, 0, 0);
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+}

@@ -1,0 +1,87 @@
+// The live funnel: how many visitors got how far, what exactly that means, and the same by group.
+
+import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
+import type { Basis, Site } from "../api";
+import { duration } from "../format";
+import { createLive } from "../live";
+import type { Held } from "../merge";
+import { Sql } from "../panel/basis";
+import { Empty, Panel } from "../panel/panel";
+import { Groups } from "./groups";
+import { Step } from "./step";
+import "./funnel.css";
+
+/** The funnel of a site, with a choice where it has several. */
+export function Funnel(props: { site: Site }): JSX.Element {
+  const [chosen, setChosen] = createSignal(props.site.funnels[0]?.id);
+  const live = createLive("funnel", () => {
+    const id = chosen();
+    return id === undefined ? undefined : { site: props.site.id, id };
+  });
+  const choice = (
+    <Show when={props.site.funnels.length > 1}>
+      <select class="select" aria-label="Funnel" value={chosen() ?? ""} onChange={(event) => setChosen(event.currentTarget.value)}>
+        <For each={props.site.funnels}>{(funnel) => <option value={funnel.id}>{funnel.name}</option>}</For>
+      </select>
+    </Show>
+  );
+  return (
+    <Show when={chosen() !== undefined} fallback={<NoFunnel />}>
+      <Panel title={live.data()?.name ?? "Funnel"} class="funnel" live={live} tools={choice} ownBasis>
+        {(data) => <Steps data={data()} />}
+      </Panel>
+    </Show>
+  );
+}
+
+function Steps(props: { data: Held["funnel"] }): JSX.Element {
+  const first = createMemo(() => props.data.steps[0]?.visitors ?? 0);
+  return (
+    <>
+      <div class="steps-head" aria-hidden="true">
+        <span>Step</span><span>Visitors</span><span>of first</span><span>of previous</span>
+      </div>
+      <ol class="steps">
+        <For each={props.data.steps}>
+          {(step, index) => (
+            <Step
+              step={step} index={index()} first={first()}
+              previous={props.data.steps[index() - 1]?.visitors}
+              last={index() === props.data.steps.length - 1}
+            />
+          )}
+        </For>
+      </ol>
+      <Show when={first() === 0}>
+        <p class="note">
+          Nobody has taken the first step yet. It is: {props.data.steps[0]?.matches ?? "not defined"}.
+        </p>
+      </Show>
+      <Definition basis={props.data.basis} windowMs={props.data.window_ms} />
+      <Groups data={props.data} />
+    </>
+  );
+}
+
+function Definition(props: { basis: Basis | undefined; windowMs: number }): JSX.Element {
+  return (
+    <div class="definition">
+      <p><b>What is counted.</b> {props.basis?.definition ?? ""}{" "}
+        <span class="definition-window">Window: {duration(props.windowMs)}.</span></p>
+      <Show when={props.basis?.sql}>
+        {(sql) => <details><summary>SQL</summary><Sql sql={sql()} /></details>}
+      </Show>
+    </div>
+  );
+}
+
+function NoFunnel(): JSX.Element {
+  return (
+    <section class="panel funnel" aria-label="Funnel">
+      <div class="panel-head"><h2>Funnel</h2></div>
+      <Empty title="No funnel is defined for this site.">
+        Add one to the site in the collector's sites file: a name, a window, and the steps in order.
+      </Empty>
+    </section>
+  );
+}

@@ -1,0 +1,61 @@
+// The elements of a page by presses: also what one reads when the page refuses to be framed.
+
+import { createEffect, createMemo, createSignal, For, Show, type JSX } from "solid-js";
+import { paintGrid } from "../draw/heat";
+import { count, share } from "../format";
+import type { HeatRow } from "../merge";
+import { Figure } from "../panel/figure";
+import { Empty } from "../panel/panel";
+
+/** Elements shown before “show all”. */
+const ROWS_SHOWN = 12;
+
+/** The table, most pressed first. */
+export function ElementTable(props: { elements: HeatRow[]; total: number }): JSX.Element {
+  const [all, setAll] = createSignal(false);
+  const sorted = createMemo(() => [...props.elements].sort((a, b) => b.total - a.total || (a.key < b.key ? -1 : 1)));
+  const shown = (): HeatRow[] => (all() ? sorted() : sorted().slice(0, ROWS_SHOWN));
+  return (
+    <Show
+      when={sorted().length > 0}
+      fallback={<Empty title="Nobody has pressed anything here.">With a filter set, try without it.</Empty>}
+    >
+      <table class="table elements">
+        <thead>
+          <tr>
+            <th scope="col"><span class="visually-hidden">Where in the element</span></th>
+            <th scope="col">Element</th>
+            <th scope="col" class="num">Presses</th>
+            <th scope="col" class="num">Share</th>
+          </tr>
+        </thead>
+        <tbody>
+          <For each={shown()}>
+            {(row) => (
+              <tr>
+                <td class="elements-grid"><Thumbnail row={row} /></td>
+                <th scope="row" class="elements-name">
+                  <span title={row.label}>{row.label || row.role || "unnamed"}<i>{row.label ? row.role : ""}</i></span>
+                  <code title={row.selector}>{row.selector || "not described yet"}</code>
+                </th>
+                <td class="num"><Figure text={count(row.total)} /></td>
+                <td class="num">{share(row.total, props.total)}</td>
+              </tr>
+            )}
+          </For>
+        </tbody>
+      </table>
+      <Show when={sorted().length > ROWS_SHOWN}>
+        <button type="button" class="more" onClick={() => setAll(!all())}>
+          {all() ? "Show fewer" : `Show all ${count(sorted().length)}`}
+        </button>
+      </Show>
+    </Show>
+  );
+}
+
+function Thumbnail(props: { row: HeatRow }): JSX.Element {
+  let canvas: HTMLCanvasElement | undefined;
+  createEffect(() => { if (canvas) paintGrid(canvas, props.row.grid); });
+  return <canvas ref={(element) => { canvas = element; }} width="32" height="32" aria-hidden="true" />;
+}

@@ -1,0 +1,121 @@
+// The real page in a frame, at the width of a phone or a desktop, scaled to fit.
+//
+// Owns: the frame's address and size, and the talk with the overlay in it. A frame does not tell
+// whether its page refused to be framed; that the overlay reports back is the proof that it works.
+
+import { createEffect, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from "solid-js";
+import { buyTicket } from "../api";
+import { Icon } from "../draw/icons";
+import { count } from "../format";
+import { readState, type OverlaySet, type OverlayState } from "../overlay/messages";
+import { overlayAddress } from "./heatmap";
+
+export type FrameWidth = "phone" | "desktop";
+const CSS_PX: Record<FrameWidth, { width: number; height: number }> = {
+  phone: { width: 390, height: 844 },
+  desktop: { width: 1280, height: 900 },
+};
+
+/** Time the overlay has to report after the frame was given its address. */
+const REPORT_MS_MAX = 8_000;
+
+interface FrameProps {
+  site: string;
+  baseUrl: string;
+  page: string;
+  width: FrameWidth;
+  device: string;
+  campaign: string;
+  /** Called with the path when someone goes to another page inside the frame. */
+  moved: (page: string) => void;
+}
+
+/** The frame. */
+export function PageFrame(props: FrameProps): JSX.Element {
+  const [address, setAddress] = createSignal<string>();
+  const [state, setState] = createSignal<OverlayState>();
+  const [problem, setProblem] = createSignal<string>();
+  const [room, setRoom] = createSignal(0);
+  const origin = new URL(props.baseUrl).origin;
+  let frame: HTMLIFrameElement | undefined;
+  let box: HTMLDivElement | undefined;
+  let shown: string | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const load = async (page: string): Promise<void> => {
+    shown = page;
+    setState(undefined);
+    setProblem(undefined);
+    clearTimeout(timer);
+    try {
+      const ticket = await buyTicket(props.site);
+      if (shown !== page) return;
+      setAddress(overlayAddress(props.baseUrl, page, ticket));
+      timer = setTimeout(() => {
+        if (!state()) setProblem("The page has not drawn its heat map here. It may refuse to be framed, or have no SDK on it. Open it in a tab, or read the table.");
+      }, REPORT_MS_MAX);
+    } catch (error) {
+      setProblem(`No ticket for the page: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  createEffect(on(() => props.page, (page) => { if (page !== shown) void load(page); }));
+
+  const tell = async (withTicket: boolean): Promise<void> => {
+    const set: OverlaySet = { upriver: "overlay.set", device: untrack(() => props.device), campaign: untrack(() => props.campaign) };
+    if (withTicket) set.ticket = await buyTicket(props.site);
+    frame?.contentWindow?.postMessage(set, origin);
+  };
+  createEffect(on(() => [props.device, props.campaign], () => void tell(true).catch(() => undefined), { defer: true }));
+
+  const hear = (event: MessageEvent): void => {
+    if (event.origin !== origin || event.source !== frame?.contentWindow) return;
+    const said = readState(event.data);
+    if (!said) return;
+    const first = !state();
+    setState(said);
+    setProblem(undefined);
+    if (first || said.wantsTicket) void tell(said.wantsTicket).catch(() => undefined);
+    if (said.page !== shown) { shown = said.page; props.moved(said.page); }
+  };
+  window.addEventListener("message", hear);
+  onMount(() => {
+    const observer = new ResizeObserver(([entry]) => setRoom(entry?.contentRect.width ?? 0));
+    if (box) observer.observe(box);
+    onCleanup(() => observer.disconnect());
+  });
+  onCleanup(() => { window.removeEventListener("message", hear); clearTimeout(timer); });
+
+  const size = () => CSS_PX[props.width];
+  const scale = (): number => (room() > 0 ? Math.min(1, room() / size().width) : 1);
+  return (
+    <div class="heat-frame" ref={(element) => { box = element; }}>
+      <div class="heat-frame-box" style={{ width: `${size().width * scale()}px`, height: `${size().height * scale()}px` }}>
+        <Show when={address()} keyed fallback={<div class="heat-frame-wait" aria-busy="true" />}>
+          {(address) => (
+            <iframe
+              ref={(element) => { frame = element; }}
+              title={`The page ${props.page} with its heat map`}
+              sandbox="allow-scripts allow-same-origin allow-forms"
+              referrerpolicy="no-referrer"
+              src={address}
+              style={{ width: `${size().width}px`, height: `${size().height}px`, transform: `scale(${scale()})` }}
+            />
+          )}
+        </Show>
+      </div>
+      <p class="heat-frame-note" role="status">
+        <Show when={!problem()} fallback={<><Icon name="info" /> {problem()}</>}>
+          <Show when={state()} fallback="Opening the page…">
+            {(state) => (
+              <>
+                {state().live ? "Drawn live on the page" : "The page's heat map is not live"}
+                {" "}at {size().width} px
+                {state().missing > 0 ? `; ${count(state().missing)} elements with presses are not on it now` : ""}.
+              </>
+            )}
+          </Show>
+        </Show>
+      </p>
+    </div>
+  );
+}

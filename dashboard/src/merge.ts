@@ -1,0 +1,114 @@
+// How a message changes what a subscriber holds.
+//
+// Owns: the rule of each live resource (what a delta replaces, what it appends, what it leaves
+// alone) and the shape in which the page holds it. Refuses to know: connections, components.
+// Pure: `merge` never changes its arguments. Rows carry a `key`, the identity the wire gives them.
+
+import type {
+  Activity, ActivityItem, Basis, CampaignRow, Campaigns, Count, Funnel, FunnelGroup, FunnelStep,
+  HeatElement, HeatMap, Money, Overview, PageRow, Pages, Presence, ResourceName, Resources, Update,
+} from "./api";
+
+export type Keyed<T> = T & { key: string };
+
+/** Cells along each side of an element's grid. */
+export const GRID_SIDE = 16;
+
+/** An element with its presses spread out: `grid[row * 16 + column]`. */
+export type HeatRow = Keyed<Omit<HeatElement, "cells"> & { grid: Uint32Array }>;
+
+/** What the page holds of each resource. */
+export interface Held {
+  overview: Omit<Overview, "value"> & { value: Keyed<Money>[] };
+  heatmap: { basis?: Basis; page: string; total: number; elements: HeatRow[] };
+  funnel: Omit<Funnel, "groups" | "steps"> & { steps: Keyed<FunnelStep>[]; groups: Keyed<FunnelGroup>[] };
+  campaigns: { basis?: Basis; rows: Keyed<CampaignRow>[] };
+  presence: {
+    basis?: Basis; online: number;
+    pages: Keyed<Count>[]; devices: Keyed<Count>[]; campaigns: Keyed<Count>[];
+  };
+  pages: { basis?: Basis; rows: Keyed<PageRow>[] };
+  activity: { basis?: Basis; items: Keyed<ActivityItem>[] };
+}
+
+/** Entries of the activity stream that are kept; older ones go. */
+export const ACTIVITY_ITEMS_MAX = 100;
+
+/** Rows of one list that are kept. The collector's own bounds are lower; this one guards the page. */
+export const ROWS_MAX = 10_000;
+
+/** What is held after `update`. A delta before any snapshot is taken as far as it goes. */
+export function merge<N extends ResourceName>(
+  name: N,
+  held: Held[N] | undefined,
+  update: Update<Resources[N]>,
+): Held[N] {
+  const before = update.type === "snapshot" ? undefined : held;
+  const rule = RULES[name] as (before: Held[N] | undefined, data: Resources[N]) => Held[N];
+  const after = rule(before, update.data);
+  const basis = update.data.basis ?? before?.basis;
+  if (basis) after.basis = basis;
+  return after;
+}
+
+const RULES: { [N in ResourceName]: (before: Held[N] | undefined, data: Resources[N]) => Held[N] } = {
+  overview: (before, data: Overview) => ({
+    ...data,
+    value: replace(before?.value, keyed(data.value, (money) => money.currency)),
+  }),
+  heatmap: (before, data: HeatMap) => ({
+    page: data.page,
+    total: data.total,
+    elements: replace(before?.elements, data.elements.map(heatRow)),
+  }),
+  funnel: (before, data: Funnel) => ({
+    ...data,
+    steps: data.steps.map((step, index) => ({ ...step, key: String(index) })),
+    groups: replace(before?.groups, keyed(data.groups, (group) => composite(group.dimension, group.value))),
+  }),
+  campaigns: (before, data: Campaigns) => ({
+    rows: replace(
+      before?.rows,
+      keyed(data.rows, (row) => composite(row.source, row.medium, row.campaign)),
+    ),
+  }),
+  presence: (_, data: Presence) => ({
+    online: data.online,
+    pages: keyed(data.pages, (count) => count.name),
+    devices: keyed(data.devices, (count) => count.name),
+    campaigns: keyed(data.campaigns, (count) => count.name),
+  }),
+  pages: (before, data: Pages) => ({
+    rows: replace(before?.rows, keyed(data.rows, (row) => row.path)),
+  }),
+  activity: (before, data: Activity) => {
+    const items = replace(before?.items, keyed(data.items, (item) => String(item.id)));
+    items.sort((a, b) => a.id - b.id);
+    return { items: items.slice(-ACTIVITY_ITEMS_MAX) };
+  },
+};
+
+/** `old` with the rows of `changed` in the place of those with the same key, new ones at the end. */
+function replace<T extends { key: string }>(old: T[] | undefined, changed: T[]): T[] {
+  const rows = new Map<string, T>();
+  for (const row of old ?? []) rows.set(row.key, row);
+  for (const row of changed) {
+    if (rows.has(row.key) || rows.size < ROWS_MAX) rows.set(row.key, row);
+  }
+  return [...rows.values()];
+}
+
+function keyed<T>(rows: T[], key: (row: T) => string): Keyed<T>[] {
+  return rows.map((row) => ({ ...row, key: key(row) }));
+}
+
+// Names come from addresses and may hold any character; JSON keeps ["a","b c"] and ["a b","c"] apart.
+function composite(...parts: string[]): string {
+  return JSON.stringify(parts);
+}
+
+function heatRow({ cells, ...element }: HeatElement): HeatRow {
+  const grid = new Uint32Array(GRID_SIDE * GRID_SIDE);
+  for (const [cell, presses] of cells) grid[cell] = presses;
+  return { ...element, key: element.element, grid };
+}
