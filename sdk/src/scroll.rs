@@ -1,0 +1,185 @@
+//! Scroll gestures: from positions to movements somebody made.
+//!
+//! Owns the known position of the page and of inner scrollers, and the gestures that are running.
+//! Refuses to know why a container is interesting, and how its movement is stored.
+//!
+//! A gesture starts with a movement that a visitor caused (wheel, finger, key, held button within
+//! [`CAUSE_MS_MAX`]) and ends [`SCROLL_END_MS`] after the last movement, or with a press. What
+//! scripts move is no gesture; the page's position is kept right all the same ([`Moved::Silently`]).
+
+use alloc::vec::Vec;
+use upriver_wire::ElementId;
+use upriver_wire::batch::Scroll;
+
+/// A gesture ends this long after its last movement.
+pub const SCROLL_END_MS: f64 = 150.0;
+/// A movement this long after a wheel turn, finger movement or key belongs to it.
+pub const CAUSE_MS_MAX: f64 = 500.0;
+/// Turning back by more than this is a reversal, CSS pixels.
+pub const REVERSAL_PX: i32 = 10;
+/// Inner scrollers whose position is remembered; one more forgets the one longest unmoved.
+pub const SCROLLERS_MAX: usize = 32;
+
+/// A position, CSS pixels.
+pub type Position = (i32, i32);
+
+/// What a movement amounts to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Moved {
+    /// A gesture has ended, at this time (ms); the container is the page when there is none.
+    Gesture(f64, Option<ElementId>, Scroll),
+    /// The page stands elsewhere, and nobody scrolled it: by so much to the right and downwards.
+    Silently(i32, i32),
+}
+
+#[derive(Debug)]
+struct Scroller {
+    container: Option<ElementId>,
+    position: Position,
+    run: Option<Run>,
+}
+
+#[derive(Debug)]
+struct Run {
+    from: Position,
+    start_ms: f64,
+    last_ms: f64,
+    travel: u32,
+    reversals: u16,
+    turn: [Turn; 2],
+}
+
+/// Where an axis last turned, to count reversals.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    towards: i32,
+    extreme: i32,
+}
+
+/// Every scroller that has moved.
+#[derive(Debug, Default)]
+pub struct Scrolls {
+    scrollers: Vec<Scroller>,
+    cause_ms: Option<f64>,
+}
+
+impl Scrolls {
+    /// Somebody turns a wheel, moves a finger, or presses a key.
+    pub fn cause(&mut self, ms: f64) {
+        self.cause_ms = Some(ms);
+    }
+
+    /// A container stands at a new position. `held`: a button or finger is down.
+    pub fn moved(
+        &mut self,
+        ms: f64,
+        container: Option<ElementId>,
+        to: Position,
+        held: bool,
+    ) -> Option<Moved> {
+        let caused = held || self.cause_ms.is_some_and(|cause| ms - cause <= CAUSE_MS_MAX);
+        let scroller = self.scroller(container);
+        let from = scroller.position;
+        if from == to {
+            return None;
+        }
+        scroller.position = to;
+        if scroller.run.is_none() && !caused {
+            return container
+                .is_none()
+                .then_some(Moved::Silently(to.0.wrapping_sub(from.0), to.1.wrapping_sub(from.1)));
+        }
+        let run = scroller.run.get_or_insert(Run {
+            from,
+            start_ms: ms,
+            last_ms: ms,
+            travel: 0,
+            reversals: 0,
+            turn: [Turn { towards: 0, extreme: from.0 }, Turn { towards: 0, extreme: from.1 }],
+        });
+        run.last_ms = ms;
+        run.travel = run.travel.saturating_add(from.0.abs_diff(to.0) + from.1.abs_diff(to.1));
+        let [across, along] = &mut run.turn;
+        let turned = u16::from(across.step(to.0)) + u16::from(along.step(to.1));
+        run.reversals = run.reversals.saturating_add(turned);
+        None
+    }
+
+    /// Ends gestures that have come to rest by `ms`; all of them when `now` says so.
+    pub fn ended(&mut self, ms: f64, now: bool) -> Option<Moved> {
+        self.scrollers.iter_mut().find_map(|scroller| {
+            let over = scroller.run.as_ref().is_some_and(|run| now || ms - run.last_ms >= SCROLL_END_MS);
+            let run = if over { scroller.run.take() } else { None }?;
+            let (dx, dy) = (scroller.position.0 - run.from.0, scroller.position.1 - run.from.1);
+            let detour = run.travel.saturating_sub(dx.unsigned_abs() + dy.unsigned_abs());
+            Some(Moved::Gesture(
+                run.last_ms,
+                scroller.container,
+                Scroll {
+                    container: 0,
+                    dx,
+                    dy,
+                    detour,
+                    reversals: run.reversals,
+                    duration_ms: (run.last_ms - run.start_ms) as u32,
+                },
+            ))
+        })
+    }
+
+    /// When the next gesture comes to rest, ms.
+    pub fn due_ms(&self) -> Option<f64> {
+        let ends = self.scrollers.iter().filter_map(|scroller| scroller.run.as_ref());
+        ends.map(|run| run.last_ms + SCROLL_END_MS).reduce(f64::min)
+    }
+
+    /// Where the page stands.
+    pub fn page(&self) -> Position {
+        let page = self.scrollers.iter().find(|scroller| scroller.container.is_none());
+        page.map_or((0, 0), |page| page.position)
+    }
+
+    /// The page stands here, whatever was known before (a new page).
+    pub fn place(&mut self, at: Position) {
+        let page = self.scroller(None);
+        page.position = at;
+        page.run = None;
+    }
+
+    fn scroller(&mut self, container: Option<ElementId>) -> &mut Scroller {
+        let known = self.scrollers.iter().position(|scroller| scroller.container == container);
+        let scroller = match known {
+            Some(place) => self.scrollers.remove(place),
+            None => Scroller { container, position: (0, 0), run: None },
+        };
+        if self.scrollers.len() >= SCROLLERS_MAX {
+            // The page is never forgotten: its position is what every place in it rests on.
+            let oldest = self.scrollers.iter().position(|scroller| scroller.container.is_some());
+            self.scrollers.remove(oldest.unwrap_or(0));
+        }
+        self.scrollers.push(scroller);
+        let last = self.scrollers.len() - 1;
+        &mut self.scrollers[last]
+    }
+}
+
+impl Turn {
+    /// Moves on; whether that turned back.
+    fn step(&mut self, to: i32) -> bool {
+        let by = to - self.extreme;
+        if by == 0 {
+            return false;
+        }
+        if self.towards == 0 || by.signum() == self.towards {
+            self.towards = by.signum();
+            self.extreme = to;
+            return false;
+        }
+        if by.abs() <= REVERSAL_PX {
+            return false;
+        }
+        self.towards = -self.towards;
+        self.extreme = to;
+        true
+    }
+}
