@@ -4,7 +4,7 @@ import { track } from '../analytics.ts';
 import { categoryOf, inCategory, search } from '../catalogue.ts';
 import { countText, results, sorted, sorts, type Sort } from '../view/category.ts';
 import { categoryTitle } from '../view/page-title.ts';
-import { find, startFrame } from './frame.ts';
+import { find, glide, startFrame } from './frame.ts';
 
 const sort = find<HTMLSelectElement>('#sort');
 
@@ -52,7 +52,7 @@ function startGallery(): void {
   const [back, on] = ['back', 'on'].map((way) => find<HTMLButtonElement>(`[data-gallery="${way}"]`)) as [HTMLButtonElement, HTMLButtonElement];
   const step = (way: number): void => {
     const slide = find<HTMLElement>('.slide', strip);
-    strip.scrollBy({ left: way * (slide.offsetWidth + 16), behavior: 'smooth' });
+    strip.scrollBy({ left: way * (slide.offsetWidth + 16), behavior: glide() });
   };
   const edges = new IntersectionObserver(
     (entries) => {

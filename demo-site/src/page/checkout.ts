@@ -101,9 +101,12 @@ function start(): void {
   if (matchMedia('(max-width: 59.99rem)').matches) details.open = false;
   form.addEventListener('submit', submit);
   form.addEventListener('change', (event) => {
+    if ((event.target as HTMLInputElement).name === 'speed') drawOrder();
+  });
+  // A message goes while one types, never on leaving the field: the button below would move from under the pointer.
+  form.addEventListener('input', (event) => {
     const field = event.target as HTMLInputElement;
-    if (field.name === 'speed') drawOrder();
-    else check(field);
+    if (field.getAttribute('aria-invalid') === 'true') check(field);
   });
   input('card').addEventListener('input', (event) => {
     const field = event.target as HTMLInputElement;

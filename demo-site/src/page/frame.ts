@@ -64,6 +64,9 @@ export function startFrame(): void {
   document.addEventListener('submit', reportSearch);
 }
 
+/** How a strip moves when a button moves it. */
+export const glide = (): ScrollBehavior => (matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth');
+
 /** Follows a strip that scrolls sideways: tells which child is in front, after each scroll. */
 export function watchStrip(strip: HTMLElement, moved: (at: number) => void): void {
   let isWaiting = false;

@@ -4,7 +4,7 @@ import { productOf, type FinishName, type Product } from '../catalogue.ts';
 import { experiment, variantOfVisitor } from '../experiment.ts';
 import { finishTitle } from '../picture/material.ts';
 import { pictures } from '../view/product.ts';
-import { addToCart, find, startFrame, watchStrip } from './frame.ts';
+import { addToCart, find, glide, startFrame, watchStrip } from './frame.ts';
 
 const quantityMax = 9;
 
@@ -14,7 +14,7 @@ function startPictures(): void {
   watchStrip(strip, (at) => {
     thumbs.forEach((thumb, index) => (index === at ? thumb.setAttribute('aria-current', 'true') : thumb.removeAttribute('aria-current')));
   });
-  thumbs.forEach((thumb, index) => thumb.addEventListener('click', () => strip.scrollTo({ left: index * strip.clientWidth, behavior: 'smooth' })));
+  thumbs.forEach((thumb, index) => thumb.addEventListener('click', () => strip.scrollTo({ left: index * strip.clientWidth, behavior: glide() })));
 }
 
 const finishNow = (): FinishName => find<HTMLInputElement>('input[name="finish"]:checked').value as FinishName;

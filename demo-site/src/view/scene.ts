@@ -7,7 +7,7 @@ const leaf = (x: number, y: number, turn: number, size: number): string =>
 const branch = `<path d="M806 430C800 330 822 250 790 150" fill="none" stroke="#5c7354" stroke-width="5" stroke-linecap="round"/>
 ${[[804, 380, -28, 60], [803, 350, -150, 58], [808, 300, -34, 56], [807, 270, -148, 56], [803, 220, -40, 50], [800, 196, -142, 48], [792, 156, -84, 46]]
   .map(([x = 0, y = 0, turn = 0, size = 0]) => leaf(x, y, turn, size)).join('')}
-<path d="M772 420H842L834 508C833 516 828 520 820 520H794C786 520 781 516 780 508Z" fill="#efe4d0"/><path d="M820 420H842L834 508C833 516 828 520 820 520H808Z" fill="#cdbd9f"/>`;
+<path d="M772 420H842L834 508C833 516 828 520 820 520H794C786 520 781 516 780 508Z" fill="#c26f4c"/><path d="M818 420H842L834 508C833 516 828 520 820 520H806Z" fill="#934c2e"/>`;
 
 export const heroScene = `<svg class="scene" viewBox="0 0 900 640" preserveAspectRatio="xMidYMax slice" role="img" aria-label="A kettle, a dripper, a canister and a mug on a kitchen counter in the morning sun">
 <rect class="scene-wall" width="900" height="640"/>
@@ -25,7 +25,6 @@ ${placed('moss-mug', 'cream', 576, 326, 0.66)}
 
 export const bannerScene = `<svg class="scene" viewBox="0 0 620 460" preserveAspectRatio="xMidYMax slice" role="img" aria-label="The Ridge electric kettle beside two cups">
 <circle cx="330" cy="210" r="190" fill="#fff" opacity=".07"/><circle cx="330" cy="210" r="136" fill="#fff" opacity=".07"/>
-<rect y="404" width="620" height="56" fill="#000" opacity=".16"/>
 ${placed('ridge-kettle', 'cream', 90, -18, 1.3)}
 ${placed('dune-cups', 'clay', 354, 162, 0.76)}
 </svg>`;
