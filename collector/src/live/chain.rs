@@ -64,7 +64,13 @@ pub(crate) struct Chain {
 
 impl Default for Chain {
     fn default() -> Self {
-        Self { rows: Vec::new(), best: [NO_ROW; STEPS_MAX], level: 0, entry: NO_ROW, stale: false }
+        Self {
+            rows: Vec::new(),
+            best: [NO_ROW; STEPS_MAX],
+            level: 0,
+            entry: NO_ROW,
+            stale: false,
+        }
     }
 }
 
@@ -82,7 +88,9 @@ impl Chain {
             }
         } else {
             let key = (row.ord, row.tie);
-            let place = self.rows.partition_point(|other| (other.ord, other.tie) <= key);
+            let place = self
+                .rows
+                .partition_point(|other| (other.ord, other.tie) <= key);
             self.rows.insert(place, row);
             self.stale = true;
         }
@@ -144,7 +152,9 @@ impl Chain {
 
     /// Until when the chain of the latest entry may grow, Unix milliseconds; none at level 0.
     pub(crate) fn deadline_ms(&self, shape: Shape) -> Option<u64> {
-        self.rows.get(usize::from(self.best[0])).map(|row| row.ms().saturating_add(shape.window_ms))
+        self.rows
+            .get(usize::from(self.best[0]))
+            .map(|row| row.ms().saturating_add(shape.window_ms))
     }
 
     /// Takes one row whose `ord` no other row has.
@@ -186,12 +196,17 @@ impl Chain {
 
     /// Whether a chain that began with `first` may hold `row`.
     fn reaches(&self, first: u16, row: StepRow, shape: Shape) -> bool {
-        self.rows.get(usize::from(first)).is_some_and(|e1| row.ms() - e1.ms() <= shape.window_ms)
+        self.rows
+            .get(usize::from(first))
+            .is_some_and(|e1| row.ms() - e1.ms() <= shape.window_ms)
     }
 
     /// Notes a level reached for the first time.
     fn attain(&mut self, shape: Shape) {
-        let level = self.best[..shape.steps].iter().take_while(|&&best| best != NO_ROW).count();
+        let level = self.best[..shape.steps]
+            .iter()
+            .take_while(|&&best| best != NO_ROW)
+            .count();
         if level > usize::from(self.level) {
             self.level = level as u8;
             self.entry = self.best[level - 1];
@@ -246,8 +261,11 @@ impl Group {
         // Which row serves each step: a matching grown by one step at a time.
         let mut serves: Vec<Option<usize>> = vec![None; self.rows.len()];
         for step in from..self.steps {
-            let mut tried: Vec<bool> =
-                self.rows.iter().map(|(place, _)| Some(*place) == without).collect();
+            let mut tried: Vec<bool> = self
+                .rows
+                .iter()
+                .map(|(place, _)| Some(*place) == without)
+                .collect();
             if !self.assign(step, &mut serves, &mut tried) {
                 return step;
             }

@@ -41,7 +41,10 @@ impl<K: Eq + Hash> Names<K> {
         };
         // Someone may really be called "(other)"; then both share the row, as both would in a list.
         let hash = names.hasher.hash_one(&other);
-        names.slots.push(Slot { name: other, uses: 1 });
+        names.slots.push(Slot {
+            name: other,
+            uses: 1,
+        });
         names.ids.insert_unique(hash, OTHER_ID, |_| hash);
         names
     }
@@ -52,7 +55,10 @@ impl<K: Eq + Hash> Names<K> {
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.hasher.hash_one(name);
-        if let Some(&id) = self.ids.find(hash, |&id| name.equivalent(&self.slots[id as usize].name)) {
+        if let Some(&id) = self
+            .ids
+            .find(hash, |&id| name.equivalent(&self.slots[id as usize].name))
+        {
             self.slots[id as usize].uses += 1;
             return id;
         }
@@ -61,7 +67,10 @@ impl<K: Eq + Hash> Names<K> {
             self.slots[OTHER_ID as usize].uses += 1;
             return OTHER_ID;
         }
-        let slot = Slot { name: own(name), uses: 1 };
+        let slot = Slot {
+            name: own(name),
+            uses: 1,
+        };
         let id = if let Some(id) = self.free.pop() {
             self.slots[id as usize] = slot;
             id
@@ -70,7 +79,8 @@ impl<K: Eq + Hash> Names<K> {
             (self.slots.len() - 1) as u32
         };
         let (slots, hasher) = (&self.slots, &self.hasher);
-        self.ids.insert_unique(hash, id, |&id| hasher.hash_one(&slots[id as usize].name));
+        self.ids
+            .insert_unique(hash, id, |&id| hasher.hash_one(&slots[id as usize].name));
         id
     }
 
@@ -101,7 +111,9 @@ impl<K: Eq + Hash> Names<K> {
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.hasher.hash_one(name);
-        self.ids.find(hash, |&id| name.equivalent(&self.slots[id as usize].name)).copied()
+        self.ids
+            .find(hash, |&id| name.equivalent(&self.slots[id as usize].name))
+            .copied()
     }
 
     /// The name of a number in use.
@@ -125,6 +137,13 @@ impl<K: Eq + Hash> Names<K> {
     }
 }
 
+impl Names<Box<str>> {
+    /// `acquire` of a text.
+    pub(crate) fn acquire_text(&mut self, name: &str) -> u32 {
+        self.acquire(name, |name| name.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,17 +151,16 @@ mod tests {
     #[test]
     fn a_name_lives_as_long_as_it_is_used_and_the_bound_holds() {
         let mut names: Names<Box<str>> = Names::new(OTHER.into(), 2);
-        let own = |name: &str| -> Box<str> { name.into() };
-        let a = names.acquire("a", own);
-        assert_eq!(names.acquire("a", own), a);
-        let b = names.acquire("b", own);
-        assert_eq!(names.acquire("c", own), OTHER_ID);
+        let a = names.acquire_text("a");
+        assert_eq!(names.acquire_text("a"), a);
+        let b = names.acquire_text("b");
+        assert_eq!(names.acquire_text("c"), OTHER_ID);
         assert_eq!((names.len(), names.overflowed()), (3, 1));
         assert!(!names.release(a, 1));
         assert!(names.release(a, 1));
         assert_eq!(names.find("a"), None);
-        let c = names.acquire("c", own);
+        let c = names.acquire_text("c");
         assert_eq!((c, &**names.name(c), &**names.name(b)), (a, "c", "b"));
-        assert_eq!(names.acquire(OTHER, own), OTHER_ID);
+        assert_eq!(names.acquire_text(OTHER), OTHER_ID);
     }
 }

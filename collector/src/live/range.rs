@@ -9,7 +9,7 @@ pub const HOUR_MS: u64 = 3_600_000;
 pub const WHOLE_HOURS: u64 = 23;
 /// Hours after the begun one that are still counted. Ingest pulls times back to at most five
 /// minutes ahead, so only the next hour is ever used; the rest is for collectors whose clocks differ.
-pub const AHEAD_HOURS_MAX: u64 = 2;
+const AHEAD_HOURS_MAX: u64 = 2;
 
 // A set of hours is a word of 32 bits, one for each hour modulo 32, so the range must fit.
 const _: () = assert!(WHOLE_HOURS + 1 + AHEAD_HOURS_MAX <= 32);
@@ -53,7 +53,9 @@ pub(crate) struct Range {
 impl Range {
     /// The range at a time, Unix milliseconds.
     pub(crate) fn at(now_ms: u64) -> Self {
-        Self { first_hour: (now_ms / HOUR_MS).saturating_sub(WHOLE_HOURS) }
+        Self {
+            first_hour: (now_ms / HOUR_MS).saturating_sub(WHOLE_HOURS),
+        }
     }
 
     /// Events from this time on are counted, Unix milliseconds.
@@ -64,8 +66,8 @@ impl Range {
     /// The hour of a time; none when it is not within the range.
     pub(crate) fn hour_of(self, time_ms: i64) -> Option<Hour> {
         let hour = u64::try_from(time_ms).ok()? / HOUR_MS;
-        let within = hour >= self.first_hour
-            && hour <= self.first_hour + WHOLE_HOURS + AHEAD_HOURS_MAX;
+        let within =
+            hour >= self.first_hour && hour <= self.first_hour + WHOLE_HOURS + AHEAD_HOURS_MAX;
         within.then_some(Hour((hour % 32) as u8))
     }
 
@@ -157,7 +159,11 @@ mod tests {
             seen.remove(gone);
             for hour in before {
                 let kept = range.hour_of((hour * HOUR_MS) as i64);
-                assert_eq!(kept.is_some(), hour >= 977 + jump, "hour {hour} after {jump}");
+                assert_eq!(
+                    kept.is_some(),
+                    hour >= 977 + jump,
+                    "hour {hour} after {jump}"
+                );
                 assert!(kept.is_none_or(|hour| seen.contains(hour)));
             }
             assert_eq!(seen.is_empty(), jump > 25);

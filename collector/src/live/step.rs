@@ -36,7 +36,10 @@ impl CompiledStep {
         row.kind == self.kind
             && self.element.is_none_or(|element| element == row.element)
             && self.event.as_ref().is_none_or(|event| *event == row.name)
-            && self.page.as_ref().is_none_or(|page| sql::glob_matches(page, &row.path))
+            && self
+                .page
+                .as_ref()
+                .is_none_or(|page| sql::glob_matches(page, &row.path))
     }
 
     /// In words.
@@ -95,8 +98,14 @@ mod tests {
             element: Some("00000000000000ff".into()),
             event: None,
         });
-        assert_eq!(step.words(), "press of element 00000000000000ff on /product/*");
-        assert_eq!(step.sql(), "kind = 'press' AND path LIKE '/product/%' AND element = 255");
+        assert_eq!(
+            step.words(),
+            "press of element 00000000000000ff on /product/*"
+        );
+        assert_eq!(
+            step.sql(),
+            "kind = 'press' AND path LIKE '/product/%' AND element = 255"
+        );
         let mut row = EventRow {
             kind: Kind::Press,
             path: "/product/kettle".into(),

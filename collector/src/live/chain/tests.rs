@@ -10,7 +10,9 @@ fn recount(rows: &[StepRow], shape: Shape) -> (usize, Option<StepRow>) {
     for (at, first) in rows.iter().enumerate().filter(|(_, row)| row.matches(0)) {
         extend(rows, shape, &mut vec![at], *first, &mut chains);
     }
-    let Some(level) = chains.iter().map(|chain| chain.0).max() else { return (0, None) };
+    let Some(level) = chains.iter().map(|chain| chain.0).max() else {
+        return (0, None);
+    };
     let longest = chains.iter().filter(|chain| chain.0 == level);
     let soonest = longest.clone().map(|chain| chain.1).min();
     let entry = longest
@@ -48,8 +50,12 @@ fn extend(
 
 /// Few times, few ties and few kinds, so that repeats, ties and several matches are the rule.
 fn rows() -> impl Strategy<Value = (Vec<StepRow>, Shape)> {
-    (2_usize..5, 0_u64..8, prop::collection::vec((0_u64..10, 0_u64..3, 1_u16..16), 0..9)).prop_map(
-        |(steps, window_ms, drawn)| {
+    (
+        2_usize..5,
+        0_u64..8,
+        prop::collection::vec((0_u64..10, 0_u64..3, 1_u16..16), 0..9),
+    )
+        .prop_map(|(steps, window_ms, drawn)| {
             let rows = drawn
                 .into_iter()
                 .enumerate()
@@ -62,8 +68,7 @@ fn rows() -> impl Strategy<Value = (Vec<StepRow>, Shape)> {
                 .filter(|row| row.steps != 0)
                 .collect();
             (rows, Shape { steps, window_ms })
-        },
-    )
+        })
 }
 
 fn outcome(chain: &Chain) -> (usize, Option<StepRow>) {
@@ -114,8 +119,16 @@ proptest! {
 
 #[test]
 fn the_window_is_in_milliseconds_whatever_the_ties() {
-    let shape = Shape { steps: 2, window_ms: 10 };
-    let row = |ms: u64, tie: u64, steps| StepRow { ord: ms << 20 | tie, tie: 0, origin: 0, steps };
+    let shape = Shape {
+        steps: 2,
+        window_ms: 10,
+    };
+    let row = |ms: u64, tie: u64, steps| StepRow {
+        ord: ms << 20 | tie,
+        tie: 0,
+        origin: 0,
+        steps,
+    };
     let level = |first, second| {
         let mut chain = Chain::default();
         chain.insert(first, shape, 9);
@@ -123,15 +136,31 @@ fn the_window_is_in_milliseconds_whatever_the_ties() {
         chain.settle(shape);
         chain.level()
     };
-    assert_eq!(level(row(100, 0, 1), row(110, 0xf_ffff, 2)), 2, "exactly the window");
-    assert_eq!(level(row(100, 0xf_ffff, 1), row(111, 0, 2)), 1, "one millisecond past it");
+    assert_eq!(
+        level(row(100, 0, 1), row(110, 0xf_ffff, 2)),
+        2,
+        "exactly the window"
+    );
+    assert_eq!(
+        level(row(100, 0xf_ffff, 1), row(111, 0, 2)),
+        1,
+        "one millisecond past it"
+    );
 }
 
 #[test]
 fn a_full_chain_refuses_and_keeps_what_it_has() {
-    let shape = Shape { steps: 2, window_ms: 10 };
+    let shape = Shape {
+        steps: 2,
+        window_ms: 10,
+    };
     let mut chain = Chain::default();
-    let row = |ms: u64, steps| StepRow { ord: ms << 20, tie: 0, origin: 0, steps };
+    let row = |ms: u64, steps| StepRow {
+        ord: ms << 20,
+        tie: 0,
+        origin: 0,
+        steps,
+    };
     assert!(chain.insert(row(1, 1), shape, 1));
     assert!(!chain.insert(row(2, 2), shape, 1));
     assert_eq!(chain.level(), 1);

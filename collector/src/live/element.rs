@@ -1,0 +1,73 @@
+//! What elements are: the newest descriptor of each, for the names in heat maps and the feed.
+
+use crate::row::ElementRow;
+use hashbrown::HashMap;
+
+/// What is shown of an element.
+#[derive(Debug)]
+pub(crate) struct Element {
+    pub(crate) selector: Box<str>,
+    pub(crate) label: Box<str>,
+    pub(crate) role: Box<str>,
+    /// Which of several descriptors is newest: the greatest.
+    said: (i64, u16, u64, u32),
+}
+
+/// The elements of one site.
+#[derive(Debug)]
+pub(crate) struct Elements {
+    known: HashMap<u64, Element>,
+    max: usize,
+    overflowed: u64,
+}
+
+impl Elements {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            known: HashMap::new(),
+            max,
+            overflowed: 0,
+        }
+    }
+
+    /// Takes a descriptor. True when something to show changed. Past the bound it is not kept:
+    /// the element then stays nameless, and its numbers stay right.
+    pub(crate) fn describe(&mut self, row: &ElementRow) -> bool {
+        let said = (row.received_at, row.lane, row.batch, row.idx);
+        let full = self.known.len() >= self.max;
+        match self.known.get_mut(&row.element) {
+            Some(known) if known.said >= said => return false,
+            Some(known)
+                if *known.selector == *row.selector
+                    && *known.label == *row.label
+                    && *known.role == *row.role =>
+            {
+                known.said = said;
+                return false;
+            }
+            None if full => {
+                self.overflowed += 1;
+                return false;
+            }
+            _ => (),
+        }
+        let element = Element {
+            selector: row.selector.as_str().into(),
+            label: row.label.as_str().into(),
+            role: row.role.as_str().into(),
+            said,
+        };
+        self.known.insert(row.element, element);
+        true
+    }
+
+    /// What is known of an element.
+    pub(crate) fn get(&self, element: u64) -> Option<&Element> {
+        self.known.get(&element)
+    }
+
+    /// Elements kept, and descriptors not kept.
+    pub(crate) fn usage(&self) -> (usize, u64) {
+        (self.known.len(), self.overflowed)
+    }
+}

@@ -1,0 +1,181 @@
+//! The state machine: rows and time go in, numbers come out.
+//!
+//! No clock, no socket, no task: time is an argument. Rows may come in any order and any batches;
+//! the numbers are those of the set of rows.
+
+use super::limits::Bounds;
+use super::resource::{Query, Resource};
+use super::site::SiteState;
+use crate::config::Site;
+use crate::row::{ElementRow, EventRow};
+use hashbrown::HashMap;
+use upriver_wire::live::Basis;
+
+/// The live state of all sites.
+#[derive(Debug)]
+pub struct Engine {
+    places: HashMap<String, usize>,
+    sites: Vec<SiteState>,
+    history_complete: bool,
+    unknown_site: u64,
+}
+
+impl Engine {
+    /// Of sites, at a time in Unix milliseconds, without any history.
+    pub fn new(sites: &[Site], bounds: Bounds, now_ms: u64) -> Self {
+        let places = sites
+            .iter()
+            .enumerate()
+            .map(|(at, site)| (site.id.clone(), at))
+            .collect();
+        let sites = sites
+            .iter()
+            .map(|site| SiteState::new(site, bounds, now_ms))
+            .collect();
+        Self {
+            places,
+            sites,
+            history_complete: false,
+            unknown_site: 0,
+        }
+    }
+
+    /// Counts events, each given exactly once.
+    pub fn apply(&mut self, rows: &[EventRow]) {
+        let mut last = None;
+        for row in rows {
+            if let Some(site) = place(&self.places, &self.sites, &mut last, &row.site) {
+                self.sites[site].count(row);
+            } else {
+                self.unknown_site += 1;
+            }
+        }
+        // The feed wants the newest hundred only; newest first, it refuses the others unread.
+        for row in rows.iter().rev() {
+            if let Some(site) = place(&self.places, &self.sites, &mut last, &row.site) {
+                self.sites[site].offer(row);
+            }
+        }
+        for site in &mut self.sites {
+            site.settle();
+            site.feed.number();
+        }
+    }
+
+    /// Takes descriptors of elements; the newest of each counts.
+    pub fn describe(&mut self, rows: &[ElementRow]) {
+        let mut last = None;
+        for row in rows {
+            if let Some(site) = place(&self.places, &self.sites, &mut last, &row.site) {
+                self.sites[site].describe(row);
+            }
+        }
+    }
+
+    /// Lets time pass, to a time in Unix milliseconds. An earlier time changes nothing.
+    pub fn advance(&mut self, now_ms: u64) {
+        for site in &mut self.sites {
+            site.advance(now_ms);
+        }
+    }
+
+    /// Says that every event of the range from before the start has been applied.
+    pub fn history_complete(&mut self) {
+        self.history_complete = true;
+        for site in &mut self.sites {
+            site.feed.renumber();
+            site.revisions.all();
+        }
+    }
+
+    /// The answer to a query with what it means; none for an unknown site or funnel.
+    pub fn answer(&self, site: &str, query: &Query) -> Option<Resource> {
+        let (data, complete) = self.data(site, query)?;
+        Some(data.with_basis(self.basis(site, query, complete)?))
+    }
+
+    /// The answer to a query, and whether it is complete.
+    pub(crate) fn data(&self, site: &str, query: &Query) -> Option<(Resource, bool)> {
+        let site = self.site(site)?;
+        let (data, too_large) = site.resource(query)?;
+        let complete = self.history_complete && too_large == 0 && site.nothing_left_out(query);
+        Some((data, complete))
+    }
+
+    pub(crate) fn basis(&self, site: &str, query: &Query, complete: bool) -> Option<Basis> {
+        Some(self.site(site)?.basis(query, complete))
+    }
+
+    /// How often the answer to a query may have changed; none for an unknown site or funnel.
+    pub(crate) fn revision(&self, site: &str, query: &Query) -> Option<u64> {
+        self.site(site)?.revision(query)
+    }
+
+    /// A site, if there is one of this id.
+    pub(crate) fn site(&self, id: &str) -> Option<&SiteState> {
+        self.places.get(id).map(|at| &self.sites[*at])
+    }
+
+    /// Tells the metrics how full every bounded map is, and what did not fit.
+    pub(crate) fn report(&self) {
+        let gauge = |name: &'static str, site: &SiteState, map: &'static str, value: f64| {
+            metrics::gauge!(name, "site" => site.id.clone(), "map" => map).set(value);
+        };
+        for site in &self.sites {
+            let (pages, campaigns) = (site.pages.usage(), site.campaigns.usage());
+            let (heat, elements) = (site.heat.usage(), site.elements.usage());
+            let origins = (site.origins.len(), site.origins.overflowed());
+            let currencies = (site.currencies.len(), site.currencies.overflowed());
+            for (map, (used, past)) in [
+                ("pages", pages),
+                ("campaigns", campaigns),
+                ("heat_keys", heat),
+                ("elements", elements),
+                ("origins", origins),
+                ("currencies", currencies),
+            ] {
+                gauge("upriver_live_map_entries", site, map, used as f64);
+                gauge("upriver_live_map_overflows", site, map, past as f64);
+            }
+            gauge(
+                "upriver_live_map_entries",
+                site,
+                "visitors",
+                site.visitors.len() as f64,
+            );
+            let not_kept = site.totals.visitor_not_kept();
+            gauge(
+                "upriver_live_map_overflows",
+                site,
+                "visitors",
+                not_kept as f64,
+            );
+            let not_kept: u64 = site.funnels.iter().map(|funnel| funnel.not_kept()).sum();
+            gauge(
+                "upriver_live_map_overflows",
+                site,
+                "funnel_rows",
+                not_kept as f64,
+            );
+            metrics::gauge!("upriver_live_out_of_range_events", "site" => site.id.clone())
+                .set(site.out_of_range as f64);
+        }
+        metrics::gauge!("upriver_live_unknown_site_events").set(self.unknown_site as f64);
+    }
+}
+
+/// The place of a site. Neighbouring rows are mostly of the same one.
+fn place(
+    places: &HashMap<String, usize>,
+    sites: &[SiteState],
+    last: &mut Option<usize>,
+    id: &str,
+) -> Option<usize> {
+    match *last {
+        Some(at) if sites[at].id == id => Some(at),
+        _ => {
+            *last = places.get(id).copied();
+            *last
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Who listens to what: versions, snapshots, deltas, and subscribers that are too slow.
+//!
+//! A query that many listen to is computed, compared and serialised once. A subscriber whose queue
+//! is full misses messages and, as soon as there is room, gets a snapshot instead: never silence,
+//! never more memory. Knows no clock and no transport.
+
+use super::engine::Engine;
+use super::limits::{
+    SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_MAX, SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX,
+};
+use super::resource::{Change, Message, Query, Resource};
+use hashbrown::HashMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use upriver_wire::live::Extent;
+
+/// A message to a subscriber, serialised.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Version of the resource.
+    pub seq: u64,
+    /// Everything, or what changed.
+    pub extent: Extent,
+    /// An `Update` as JSON.
+    pub json: Arc<str>,
+}
+
+/// Why something asked of the live engine is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LiveError {
+    /// No such site.
+    #[error("there is no such site")]
+    UnknownSite,
+    /// The site has no such funnel.
+    #[error("the site has no such funnel")]
+    UnknownFunnel,
+    /// Too many subscribers, of the site or of all. Try again later.
+    #[error("there are too many subscribers; try again later")]
+    TooManySubscribers,
+    /// Too many different queries of the site have subscribers. Try again later.
+    #[error("too many different queries of this site have subscribers; try again later")]
+    TooManyQueries,
+    /// The engine has ended.
+    #[error("the live engine has stopped")]
+    Stopped,
+}
+
+/// One query of one site that someone listens to.
+struct Topic {
+    revision: u64,
+    seq: u64,
+    last: Resource,
+    /// Start of the range and completeness: when these change, the numbers mean something else.
+    epoch: (u64, bool),
+    snapshot: Option<Published>,
+    subscribers: Vec<Subscriber>,
+}
+
+struct Subscriber {
+    sender: mpsc::Sender<Published>,
+    /// Missed a message: gets a snapshot next.
+    behind: bool,
+}
+
+/// Engine and subscribers.
+pub(crate) struct Hub {
+    pub(crate) engine: Engine,
+    topics: HashMap<(Arc<str>, Query), Topic>,
+    /// Versions begin here, so that they grow over restarts too.
+    first_seq: u64,
+}
+
+impl Hub {
+    pub(crate) fn new(engine: Engine, first_seq: u64) -> Self {
+        Self {
+            engine,
+            topics: HashMap::new(),
+            first_seq,
+        }
+    }
+
+    /// The resource as it is now.
+    pub(crate) fn snapshot(
+        &mut self,
+        site: &Arc<str>,
+        query: &Query,
+    ) -> Result<Published, LiveError> {
+        self.check(site, query)?;
+        let key = (site.clone(), query.clone());
+        if let Some(topic) = self.topics.get_mut(&key) {
+            topic.publish(&self.engine, &key);
+            return topic.snapshot(&self.engine, &key);
+        }
+        Topic::new(&self.engine, &key, self.first_seq)?.snapshot(&self.engine, &key)
+    }
+
+    /// Subscribes: a snapshot is in the queue at once, every change follows.
+    pub(crate) fn subscribe(
+        &mut self,
+        site: &Arc<str>,
+        query: &Query,
+    ) -> Result<mpsc::Receiver<Published>, LiveError> {
+        self.check(site, query)?;
+        self.drop_closed();
+        let key = (site.clone(), query.clone());
+        let of_site = || {
+            self.topics
+                .iter()
+                .filter(|((topic_site, _), _)| topic_site == site)
+        };
+        let count = |topic: &Topic| topic.subscribers.len();
+        if self.topics.values().map(count).sum::<usize>() >= SUBSCRIBERS_MAX
+            || of_site().map(|(_, topic)| count(topic)).sum::<usize>() >= SUBSCRIBERS_PER_SITE_MAX
+        {
+            return Err(LiveError::TooManySubscribers);
+        }
+        if !self.topics.contains_key(&key) {
+            if of_site().count() >= TOPICS_PER_SITE_MAX {
+                return Err(LiveError::TooManyQueries);
+            }
+            let topic = Topic::new(&self.engine, &key, self.first_seq)?;
+            self.topics.insert(key.clone(), topic);
+        }
+        let topic = self.topics.get_mut(&key).ok_or(LiveError::Stopped)?;
+        // Those who are here already get what changed; the new one begins after it.
+        topic.publish(&self.engine, &key);
+        let snapshot = topic.snapshot(&self.engine, &key)?;
+        let (sender, receiver) = mpsc::channel(SUBSCRIBER_QUEUE_MAX);
+        let behind = sender.try_send(snapshot).is_err();
+        topic.subscribers.push(Subscriber { sender, behind });
+        Ok(receiver)
+    }
+
+    /// Publishes what changed since the last tick to those who listen.
+    pub(crate) fn publish(&mut self) {
+        self.drop_closed();
+        for (key, topic) in &mut self.topics {
+            topic.publish(&self.engine, key);
+            topic.catch_up(&self.engine, key);
+        }
+    }
+
+    /// Subscribers now.
+    pub(crate) fn subscribers(&self) -> usize {
+        self.topics
+            .values()
+            .map(|topic| topic.subscribers.len())
+            .sum()
+    }
+
+    fn drop_closed(&mut self) {
+        self.topics.retain(|_, topic| {
+            topic
+                .subscribers
+                .retain(|subscriber| !subscriber.sender.is_closed());
+            !topic.subscribers.is_empty()
+        });
+    }
+
+    fn check(&self, site: &str, query: &Query) -> Result<(), LiveError> {
+        self.engine.site(site).ok_or(LiveError::UnknownSite)?;
+        self.engine
+            .revision(site, query)
+            .map(|_| ())
+            .ok_or(LiveError::UnknownFunnel)
+    }
+}
+
+type Key = (Arc<str>, Query);
+
+impl Topic {
+    fn new(engine: &Engine, (site, query): &Key, first_seq: u64) -> Result<Self, LiveError> {
+        let revision = engine
+            .revision(site, query)
+            .ok_or(LiveError::UnknownFunnel)?;
+        let (last, complete) = engine.data(site, query).ok_or(LiveError::UnknownFunnel)?;
+        Ok(Self {
+            revision,
+            // A topic publishes at most once a revision, so a later topic of the same query never
+            // begins below where an earlier one ended.
+            seq: first_seq + revision,
+            last,
+            epoch: epoch(engine, site, complete),
+            snapshot: None,
+            subscribers: Vec::new(),
+        })
+    }
+
+    /// Sends what changed to everyone who is not behind.
+    fn publish(&mut self, engine: &Engine, key: &Key) {
+        let (site, query) = key;
+        let revision = engine.revision(site, query).unwrap_or(self.revision);
+        if revision == self.revision {
+            return;
+        }
+        self.revision = revision;
+        let Some((now, complete)) = engine.data(site, query) else {
+            return;
+        };
+        let epoch = epoch(engine, site, complete);
+        let change = match now.since(&self.last) {
+            _ if epoch != self.epoch => Change::Snapshot,
+            change => change,
+        };
+        self.epoch = epoch;
+        self.last = now;
+        let message = match change {
+            Change::None => return,
+            Change::Delta(delta) => {
+                self.seq += 1;
+                self.snapshot = None;
+                serialise(self.seq, Extent::Delta, &delta)
+            }
+            Change::Snapshot => {
+                self.seq += 1;
+                self.snapshot = None;
+                let Ok(message) = self.snapshot(engine, key) else {
+                    return;
+                };
+                message
+            }
+        };
+        for subscriber in self
+            .subscribers
+            .iter_mut()
+            .filter(|subscriber| !subscriber.behind)
+        {
+            subscriber.send(message.clone());
+        }
+    }
+
+    /// Sends a snapshot to everyone who is behind and has room.
+    fn catch_up(&mut self, engine: &Engine, key: &Key) {
+        if self.subscribers.iter().all(|subscriber| !subscriber.behind) {
+            return;
+        }
+        let Ok(snapshot) = self.snapshot(engine, key) else {
+            return;
+        };
+        for subscriber in self
+            .subscribers
+            .iter_mut()
+            .filter(|subscriber| subscriber.behind)
+        {
+            subscriber.behind = false;
+            subscriber.send(snapshot.clone());
+        }
+    }
+
+    /// All of what was published last.
+    fn snapshot(&mut self, engine: &Engine, (site, query): &Key) -> Result<Published, LiveError> {
+        if let Some(snapshot) = &self.snapshot {
+            return Ok(snapshot.clone());
+        }
+        let basis = engine
+            .basis(site, query, self.epoch.1)
+            .ok_or(LiveError::UnknownSite)?;
+        let data = self.last.clone().with_basis(basis);
+        let snapshot = serialise(self.seq, Extent::Snapshot, &data);
+        self.snapshot = Some(snapshot.clone());
+        Ok(snapshot)
+    }
+}
+
+impl Subscriber {
+    fn send(&mut self, message: Published) {
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(message) {
+            self.behind = true;
+            metrics::counter!("upriver_live_subscriber_overflows").increment(1);
+        }
+    }
+}
+
+fn epoch(engine: &Engine, site: &str, complete: bool) -> (u64, bool) {
+    (
+        engine.site(site).map_or(0, |site| site.range.from_ms()),
+        complete,
+    )
+}
+
+fn serialise(seq: u64, extent: Extent, data: &Resource) -> Published {
+    // Every key is a string and every number finite, the two things JSON could refuse.
+    let json = serde_json::to_string(&Message { seq, extent, data }).unwrap_or_default();
+    Published {
+        seq,
+        extent,
+        json: json.into(),
+    }
+}

@@ -1,0 +1,252 @@
+//! The live engine: counts every durable event at once and tells whoever listens.
+//!
+//! [`Engine`] is the state machine (no clock, no task). The hub knows the subscribers. [`Live`] is
+//! the handle that everyone else holds; one thread behind it owns all state. Knows neither HTTP
+//! nor ClickHouse: history is fed by the same [`Live::apply`] as new events.
+
+mod activity;
+mod campaign;
+mod chain;
+mod element;
+mod engine;
+mod funnel;
+mod heatmap;
+mod hub;
+pub mod limits;
+mod money;
+mod names;
+mod origin;
+mod overview;
+mod page;
+mod presence;
+mod range;
+mod resource;
+mod site;
+mod sql;
+mod step;
+mod visitor;
+
+pub use engine::Engine;
+pub use hub::{LiveError, Published};
+pub use range::{HOUR_MS, WHOLE_HOURS};
+pub use resource::{HeatFilter, Query, Resource};
+
+use crate::config::Site;
+use crate::row::{ElementRow, EventRow};
+use hub::Hub;
+use limits::{Bounds, COMMANDS_MAX, PRESENCE_MS, TICK_MS};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+
+/// Tells the time in Unix milliseconds.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// How the engine runs.
+#[derive(Clone)]
+pub struct Options {
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// The bounds of its maps.
+    pub bounds: Bounds,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let clock = || {
+            let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        };
+        Self {
+            clock: Arc::new(clock),
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+/// The rows that history must hold at a time: those of the live range by `time`, and those
+/// received in it, for the feed and presence. Unix milliseconds.
+pub fn history_from_ms(now_ms: u64) -> u64 {
+    range::Range::at(now_ms)
+        .from_ms()
+        .min(now_ms.saturating_sub(PRESENCE_MS))
+}
+
+/// The handle of the live engine. Cheap to clone. The engine ends when the last handle is gone,
+/// or with [`Live::stop`].
+#[derive(Clone)]
+pub struct Live {
+    commands: mpsc::Sender<Command>,
+    sites: Arc<[SiteIndex]>,
+}
+
+/// What of a site can be asked for by name.
+#[derive(Clone, Debug)]
+pub struct SiteIndex {
+    /// Its id.
+    pub site: String,
+    /// Id and name of each funnel.
+    pub funnels: Vec<(String, String)>,
+}
+
+/// What the engine is told, in order.
+enum Command {
+    Apply(Arc<Vec<EventRow>>, Arc<Vec<ElementRow>>),
+    HistoryComplete,
+    Snapshot(
+        Arc<str>,
+        Query,
+        oneshot::Sender<Result<Published, LiveError>>,
+    ),
+    Subscribe(
+        Arc<str>,
+        Query,
+        oneshot::Sender<Result<Subscription, LiveError>>,
+    ),
+    Stop,
+}
+
+/// A subscription: first a snapshot, then every change. Ends when the engine does.
+pub type Subscription = mpsc::Receiver<Published>;
+
+impl Live {
+    /// Starts the engine's thread.
+    ///
+    /// # Errors
+    /// The thread or its timer could not be made.
+    pub fn start(sites: &[Site], options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (commands, queue) = mpsc::channel(COMMANDS_MAX);
+        let now_ms = (options.clock)();
+        let hub = Hub::new(Engine::new(sites, options.bounds, now_ms), now_ms);
+        // A thread of its own: a batch may take milliseconds, an hour's turn longer, and no
+        // request may wait behind them.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name("live".into())
+            .spawn(move || runtime.block_on(run(hub, queue, options.clock)))?;
+        let index = |site: &Site| SiteIndex {
+            site: site.id.clone(),
+            funnels: site
+                .funnels
+                .iter()
+                .map(|f| (f.id.clone(), f.name.clone()))
+                .collect(),
+        };
+        Ok((
+            Self {
+                commands,
+                sites: sites.iter().map(index).collect(),
+            },
+            thread,
+        ))
+    }
+
+    /// Counts events and takes descriptors. Each event must be given exactly once, in any order.
+    /// Waits while [`limits::COMMANDS_MAX`] commands are queued; nothing is lost.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn apply(
+        &self,
+        rows: Arc<Vec<EventRow>>,
+        elements: Arc<Vec<ElementRow>>,
+    ) -> Result<(), LiveError> {
+        self.send(Command::Apply(rows, elements)).await
+    }
+
+    /// Says that all history has been applied: from here on `basis.complete` is true.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn history_complete(&self) -> Result<(), LiveError> {
+        self.send(Command::HistoryComplete).await
+    }
+
+    /// A resource as it is after everything applied so far.
+    ///
+    /// # Errors
+    /// Unknown site or funnel, or the engine has stopped.
+    pub async fn snapshot(&self, site: Arc<str>, query: Query) -> Result<Published, LiveError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Snapshot(site, query, answer)).await?;
+        answered.await.map_err(|_| LiveError::Stopped)?
+    }
+
+    /// Subscribes to a resource.
+    ///
+    /// # Errors
+    /// Unknown site or funnel, too many subscribers or queries, or the engine has stopped.
+    pub async fn subscribe(&self, site: Arc<str>, query: Query) -> Result<Subscription, LiveError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Subscribe(site, query, answer)).await?;
+        answered.await.map_err(|_| LiveError::Stopped)?
+    }
+
+    /// What of a site can be asked for by name; none for an unknown site.
+    pub fn index(&self, site: &str) -> Option<&SiteIndex> {
+        self.sites.iter().find(|index| index.site == site)
+    }
+
+    /// Ends the engine after what is queued; every subscription ends with it.
+    pub async fn stop(&self) {
+        // Stopped already is as good.
+        let _ = self.send(Command::Stop).await;
+    }
+
+    async fn send(&self, command: Command) -> Result<(), LiveError> {
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| LiveError::Stopped)
+    }
+}
+
+/// The engine's thread: commands as they come, a tick every 100 ms, metrics every ten seconds.
+async fn run(mut hub: Hub, mut queue: mpsc::Receiver<Command>, clock: Clock) {
+    const TICKS_PER_REPORT: u64 = 100;
+    let mut ticker = tokio::time::interval(Duration::from_millis(TICK_MS));
+    ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = 0_u64;
+    loop {
+        tokio::select! {
+            command = queue.recv() => match command {
+                None | Some(Command::Stop) => return,
+                Some(command) => obey(&mut hub, command, &clock),
+            },
+            _ = ticker.tick() => {
+                hub.engine.advance(clock());
+                hub.publish();
+                if ticks.is_multiple_of(TICKS_PER_REPORT) {
+                    hub.engine.report();
+                    metrics::gauge!("upriver_live_subscribers").set(hub.subscribers() as f64);
+                }
+                ticks += 1;
+            }
+        }
+    }
+}
+
+fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
+    match command {
+        Command::Apply(rows, elements) => {
+            // Descriptors first, so that what is shown of these rows has its names.
+            hub.engine.describe(&elements);
+            hub.engine.apply(&rows);
+        }
+        Command::HistoryComplete => hub.engine.history_complete(),
+        // Whoever asked may have gone; then nobody wants the answer.
+        Command::Snapshot(site, query, answer) => {
+            hub.engine.advance(clock());
+            let _ = answer.send(hub.snapshot(&site, &query));
+        }
+        Command::Subscribe(site, query, answer) => {
+            hub.engine.advance(clock());
+            let _ = answer.send(hub.subscribe(&site, &query));
+        }
+        Command::Stop => (),
+    }
+}

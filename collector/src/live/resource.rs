@@ -1,0 +1,271 @@
+//! What can be asked for, what the answer is, and what changed between two answers.
+
+use super::site::SiteState;
+use super::{activity, campaign, heatmap, overview, page, presence};
+use crate::row::Device;
+use serde::Serialize;
+use upriver_wire::live::{
+    Activity, Basis, Campaigns, Extent, Funnel, HeatMap, Overview, Pages, Presence,
+};
+
+/// What a subscriber or reader asks a site for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Query {
+    /// The whole site in a few numbers.
+    Overview,
+    /// Presses on one page.
+    HeatMap(HeatFilter),
+    /// The funnel with this id.
+    Funnel(String),
+    /// All campaigns.
+    Campaigns,
+    /// Who is here.
+    Presence,
+    /// All pages.
+    Pages,
+    /// What happens.
+    Activity,
+}
+
+/// Which presses of a heat map count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HeatFilter {
+    /// Path of the page.
+    pub page: String,
+    /// Only from this device.
+    pub device: Option<Device>,
+    /// Only with this `utm_campaign`; `(none)` for visits without.
+    pub campaign: Option<String>,
+    /// Only by visitors shown this `experiment=variant`.
+    pub variant: Option<String>,
+}
+
+/// A resource as it is at one moment, without its basis.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+#[allow(missing_docs)] // each is the message of the same name
+pub enum Resource {
+    Overview(Overview),
+    HeatMap(HeatMap),
+    Funnel(Funnel),
+    Campaigns(Campaigns),
+    Presence(Presence),
+    Pages(Pages),
+    Activity(Activity),
+}
+
+/// How a resource differs from what it was.
+pub(crate) enum Change {
+    None,
+    Delta(Resource),
+    /// A row is gone, which a delta cannot say.
+    Snapshot,
+}
+
+impl SiteState {
+    /// How often the answer to a query may have changed; none if there is no such funnel.
+    pub(crate) fn revision(&self, query: &Query) -> Option<u64> {
+        let revisions = &self.revisions;
+        Some(match query {
+            Query::Overview => revisions.overview,
+            Query::HeatMap(_) => revisions.heat,
+            Query::Funnel(id) => revisions.funnels[self.funnel(id)?],
+            Query::Campaigns => revisions.campaigns,
+            Query::Presence => revisions.presence,
+            Query::Pages => revisions.pages,
+            Query::Activity => revisions.activity,
+        })
+    }
+
+    /// The answer to a query; none if there is no such funnel. The second value counts sums that
+    /// do not fit into the message.
+    pub(crate) fn resource(&self, query: &Query) -> Option<(Resource, usize)> {
+        let data = match query {
+            Query::Overview => {
+                let (data, too_large) = self.totals.data(&self.currencies);
+                return Some((Resource::Overview(data), too_large));
+            }
+            Query::Campaigns => {
+                let (rows, too_large) = self.campaigns.rows(self.now_ms, &self.currencies);
+                return Some((
+                    Resource::Campaigns(Campaigns { basis: None, rows }),
+                    too_large,
+                ));
+            }
+            Query::HeatMap(filter) => {
+                let page = self.pages.paths.find(filter.page.as_str());
+                let data = self.heat.data(page, filter, &self.origins, &self.elements);
+                Resource::HeatMap(data)
+            }
+            Query::Funnel(id) => {
+                Resource::Funnel(self.funnels[self.funnel(id)?].data(&self.origins))
+            }
+            Query::Presence => Resource::Presence(self.presence.data(&self.pages, &self.origins)),
+            Query::Pages => Resource::Pages(Pages {
+                basis: None,
+                rows: self.pages.rows(),
+            }),
+            Query::Activity => {
+                let items = self.feed.items(&self.elements);
+                Resource::Activity(Activity { basis: None, items })
+            }
+        };
+        Some((data, 0))
+    }
+
+    /// Whether every event of the range is in the numbers of a query.
+    pub(crate) fn nothing_left_out(&self, query: &Query) -> bool {
+        match query {
+            Query::Funnel(id) => {
+                let full = self
+                    .funnel(id)
+                    .is_some_and(|at| self.funnels[at].not_kept() > 0);
+                !full && self.totals.every_visitor_kept()
+            }
+            Query::HeatMap(_) | Query::Activity => true,
+            _ => self.totals.every_visitor_kept(),
+        }
+    }
+
+    /// What the numbers of a query mean. `complete` is the caller's to say.
+    pub(crate) fn basis(&self, query: &Query, complete: bool) -> Basis {
+        let (site, from_ms) = (self.id.as_str(), self.range.from_ms());
+        let (definition, sql) = match query {
+            Query::Overview => (overview::DEFINITION.into(), overview::query(site, from_ms)),
+            Query::HeatMap(filter) => (
+                heatmap::definition(filter),
+                heatmap::query(filter, site, from_ms),
+            ),
+            Query::Funnel(id) => self.funnel(id).map_or_else(Default::default, |at| {
+                (
+                    self.funnels[at].definition(),
+                    self.funnels[at].sql(site, from_ms),
+                )
+            }),
+            Query::Campaigns => (
+                campaign::DEFINITION.into(),
+                campaign::query(site, from_ms, self.now_ms),
+            ),
+            Query::Presence => (
+                presence::DEFINITION.into(),
+                presence::query(site, self.now_ms),
+            ),
+            Query::Pages => (page::DEFINITION.into(), page::query(site, from_ms)),
+            Query::Activity => (activity::DEFINITION.into(), activity::query(site, from_ms)),
+        };
+        let from_ms = match query {
+            Query::Presence => self.now_ms.saturating_sub(super::limits::PRESENCE_MS),
+            _ => from_ms,
+        };
+        Basis {
+            definition,
+            sql,
+            from_ms,
+            complete,
+        }
+    }
+
+    fn funnel(&self, id: &str) -> Option<usize> {
+        self.funnels.iter().position(|funnel| funnel.id == id)
+    }
+}
+
+impl Resource {
+    /// Adds what the numbers mean.
+    pub(crate) fn with_basis(mut self, basis: Basis) -> Self {
+        let place = match &mut self {
+            Self::Overview(data) => &mut data.basis,
+            Self::HeatMap(data) => &mut data.basis,
+            Self::Funnel(data) => &mut data.basis,
+            Self::Campaigns(data) => &mut data.basis,
+            Self::Presence(data) => &mut data.basis,
+            Self::Pages(data) => &mut data.basis,
+            Self::Activity(data) => &mut data.basis,
+        };
+        *place = Some(basis);
+        self
+    }
+
+    /// What is different from an earlier answer to the same query.
+    pub(crate) fn since(&self, before: &Self) -> Change {
+        if self == before {
+            return Change::None;
+        }
+        self.delta(before).map_or(Change::Snapshot, Change::Delta)
+    }
+
+    /// The delta from an earlier answer; none when rows are gone.
+    fn delta(&self, before: &Self) -> Option<Self> {
+        Some(match (self, before) {
+            (Self::Overview(now), Self::Overview(before)) => Self::Overview(Overview {
+                value: changed(&now.value, &before.value, |row| row.currency.clone())?,
+                ..now.clone()
+            }),
+            (Self::HeatMap(now), Self::HeatMap(before)) => Self::HeatMap(HeatMap {
+                elements: changed(&now.elements, &before.elements, |row| row.element)?,
+                basis: None,
+                page: now.page.clone(),
+                total: now.total,
+            }),
+            (Self::Funnel(now), Self::Funnel(before)) => Self::Funnel(Funnel {
+                groups: changed(&now.groups, &before.groups, |row| {
+                    (row.dimension.clone(), row.value.clone())
+                })?,
+                basis: None,
+                id: now.id.clone(),
+                name: now.name.clone(),
+                window_ms: now.window_ms,
+                steps: now.steps.clone(),
+            }),
+            (Self::Campaigns(now), Self::Campaigns(before)) => {
+                let key = |row: &upriver_wire::live::CampaignRow| {
+                    (row.source.clone(), row.medium.clone(), row.campaign.clone())
+                };
+                // A row's list of values is replaced whole, so a currency may leave it.
+                let rows = changed(&now.rows, &before.rows, key)?;
+                Self::Campaigns(Campaigns { basis: None, rows })
+            }
+            (Self::Pages(now), Self::Pages(before)) => {
+                let rows = changed(&now.rows, &before.rows, |row| row.path.clone())?;
+                Self::Pages(Pages { basis: None, rows })
+            }
+            (Self::Activity(now), Self::Activity(before)) => {
+                // Items leave a feed by themselves: only what is newer than the newest travels.
+                let newest = before.items.iter().map(|item| item.id).max().unwrap_or(0);
+                let newer = now.items.iter().filter(|item| item.id > newest);
+                let items: Vec<_> = newer.cloned().collect();
+                if items.is_empty() {
+                    return None;
+                }
+                Self::Activity(Activity { basis: None, items })
+            }
+            (Self::Presence(_), Self::Presence(_)) => self.clone(),
+            _ => return None,
+        })
+    }
+}
+
+/// Rows that are new or different; none when a row is gone.
+fn changed<R: Clone + PartialEq, K: std::hash::Hash + Eq>(
+    now: &[R],
+    before: &[R],
+    key: impl Fn(&R) -> K,
+) -> Option<Vec<R>> {
+    let mut known: hashbrown::HashMap<K, &R> = before.iter().map(|row| (key(row), row)).collect();
+    let mut rows = Vec::new();
+    for row in now {
+        if known.remove(&key(row)) != Some(row) {
+            rows.push(row.clone());
+        }
+    }
+    known.is_empty().then_some(rows)
+}
+
+/// A message, as it travels.
+#[derive(Serialize)]
+pub(crate) struct Message<'a> {
+    pub(crate) seq: u64,
+    #[serde(rename = "type")]
+    pub(crate) extent: Extent,
+    pub(crate) data: &'a Resource,
+}

@@ -1,0 +1,290 @@
+//! One site's live state: hands each event to every part, and each part the hours that passed.
+//!
+//! Owns the order in which parts count and forget. The numbers themselves are the parts'.
+
+use super::activity::Feed;
+use super::campaign::Campaigns;
+use super::chain::StepRow;
+use super::element::Elements;
+use super::funnel::FunnelCounts;
+use super::heatmap::Heat;
+use super::limits::Bounds;
+use super::names::{Names, OTHER};
+use super::origin::Origins;
+use super::overview::Totals;
+use super::page::Pages;
+use super::presence::{self, PresenceCounts};
+use super::range::{HourSet, Range};
+use super::visitor::Visitors;
+use crate::config;
+use crate::row::{ElementRow, EventRow, Kind};
+
+/// How often each resource has changed. A number only grows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Revisions {
+    pub(crate) overview: u64,
+    pub(crate) heat: u64,
+    pub(crate) campaigns: u64,
+    pub(crate) presence: u64,
+    pub(crate) pages: u64,
+    pub(crate) activity: u64,
+    pub(crate) funnels: Vec<u64>,
+}
+
+impl Revisions {
+    /// Everything may have changed.
+    pub(crate) fn all(&mut self) {
+        for revision in [
+            &mut self.overview,
+            &mut self.heat,
+            &mut self.campaigns,
+            &mut self.presence,
+            &mut self.pages,
+            &mut self.activity,
+        ] {
+            *revision += 1;
+        }
+        self.funnels.iter_mut().for_each(|revision| *revision += 1);
+    }
+}
+
+/// One site.
+#[derive(Debug)]
+pub(crate) struct SiteState {
+    pub(crate) id: String,
+    pub(crate) revisions: Revisions,
+    pub(crate) range: Range,
+    pub(crate) now_ms: u64,
+    pub(crate) totals: Totals,
+    pub(crate) pages: Pages,
+    pub(crate) campaigns: Campaigns,
+    pub(crate) heat: Heat,
+    pub(crate) presence: PresenceCounts,
+    pub(crate) feed: Feed,
+    pub(crate) funnels: Vec<FunnelCounts>,
+    pub(crate) origins: Origins,
+    pub(crate) elements: Elements,
+    pub(crate) currencies: Names<Box<str>>,
+    pub(crate) visitors: Visitors,
+    /// Visitor and funnel of chains that must be replayed before anyone looks.
+    stale: Vec<(u32, u8)>,
+    bounds: Bounds,
+    /// Events outside the live range.
+    pub(crate) out_of_range: u64,
+}
+
+impl SiteState {
+    pub(crate) fn new(site: &config::Site, bounds: Bounds, now_ms: u64) -> Self {
+        let funnels: Vec<_> = site.funnels.iter().map(FunnelCounts::new).collect();
+        Self {
+            id: site.id.clone(),
+            revisions: Revisions {
+                funnels: vec![0; funnels.len()],
+                ..Revisions::default()
+            },
+            range: Range::at(now_ms),
+            now_ms,
+            totals: Totals::default(),
+            pages: Pages::new(bounds.pages),
+            campaigns: Campaigns::new(bounds.campaigns),
+            heat: Heat::new(&bounds),
+            presence: PresenceCounts::default(),
+            feed: Feed::default(),
+            funnels,
+            origins: Origins::new(&bounds),
+            elements: Elements::new(bounds.elements),
+            currencies: Names::new(OTHER.into(), bounds.currencies),
+            visitors: Visitors::new(bounds.visitors),
+            stale: Vec::new(),
+            bounds,
+            out_of_range: 0,
+        }
+    }
+
+    /// Counts an event. `settle` must follow before anyone looks.
+    pub(crate) fn count(&mut self, row: &EventRow) {
+        let hour = self.range.hour_of(row.time);
+        let recent = presence::is_recent(row.received_at, self.now_ms);
+        if hour.is_none() {
+            self.out_of_range += 1;
+        }
+        if hour.is_none() && !recent {
+            return;
+        }
+        let place = self.visitors.place(row.visitor.as_u128());
+        if let Some(place) = place.filter(|_| recent) {
+            let visitor = (place, self.visitors.at(place));
+            let changed =
+                self.presence
+                    .see(row, tie(row), visitor, &mut self.pages, &mut self.origins);
+            self.revisions.presence += u64::from(changed);
+        }
+        let Some(hour) = hour else { return };
+        let currency = self.currency(row);
+        self.totals.count(row, hour, currency, place.is_some());
+        let mut visitor = place.map(|place| self.visitors.at(place));
+        let page = self.pages.count(row, hour, visitor.as_deref_mut());
+        self.campaigns
+            .count(row, hour, self.now_ms, visitor.as_deref_mut(), currency);
+        if let Some(visitor) = visitor {
+            self.totals.visitors += u64::from(visitor.hours.is_empty());
+            visitor.hours.insert(hour);
+        }
+        self.revisions.overview += 1;
+        self.revisions.pages += 1;
+        self.revisions.campaigns += 1;
+        if row.kind == Kind::Press {
+            self.heat.count(row, page, hour, &mut self.origins);
+            self.revisions.heat += 1;
+        }
+        if let Some(place) = place {
+            self.count_steps(row, place);
+        }
+    }
+
+    /// The number of the currency of a conversion with a value; one more use of it.
+    fn currency(&mut self, row: &EventRow) -> Option<u32> {
+        let valued = row.kind == Kind::Conversion && (row.value != 0 || !row.currency.is_empty());
+        valued.then(|| self.currencies.acquire_text(row.currency.as_str()))
+    }
+
+    fn count_steps(&mut self, row: &EventRow, place: u32) {
+        for (at, funnel) in self.funnels.iter_mut().enumerate() {
+            let steps = funnel.steps_of(row);
+            if steps == 0 {
+                continue;
+            }
+            let origin = self.origins.acquire(row);
+            let own = self.visitors.at(place).funnel(at as u8);
+            let step = StepRow {
+                ord: row.ord,
+                tie: tie(row),
+                origin,
+                steps,
+            };
+            self.revisions.funnels[at] += 1;
+            if !funnel.insert(own, step, self.bounds.funnel_rows) {
+                self.origins.release(origin);
+            } else if own.chain.is_stale() {
+                self.stale.push((place, at as u8));
+            } else {
+                funnel.settle(own, place, &self.origins, self.now_ms);
+            }
+        }
+    }
+
+    /// Replays the chains that late rows touched, each once however many rows came.
+    pub(crate) fn settle(&mut self) {
+        for (place, at) in std::mem::take(&mut self.stale) {
+            let own = self.visitors.at(place).funnel(at);
+            if own.chain.is_stale() {
+                self.funnels[usize::from(at)].settle(own, place, &self.origins, self.now_ms);
+            }
+        }
+    }
+
+    /// Takes a descriptor.
+    pub(crate) fn describe(&mut self, row: &ElementRow) {
+        if self.elements.describe(row) {
+            self.revisions.heat += 1;
+            self.revisions.activity += 1;
+        }
+    }
+
+    /// Offers an event to the feed. Rows of a batch come newest first; `number` must follow.
+    pub(crate) fn offer(&mut self, row: &EventRow) {
+        let within = row.received_at >= self.range.from_ms() as i64;
+        if within && self.feed.offer(row, tie(row)) {
+            self.revisions.activity += 1;
+        }
+    }
+
+    /// Lets time pass. Time never goes back; an earlier time changes nothing.
+    pub(crate) fn advance(&mut self, now_ms: u64) {
+        if now_ms <= self.now_ms {
+            return;
+        }
+        let minute_passed = now_ms / 60_000 != self.now_ms / 60_000;
+        self.now_ms = now_ms;
+        while let Some(place) = self.presence.due(now_ms) {
+            let visitor = (place, self.visitors.at(place));
+            if self
+                .presence
+                .expire(visitor, now_ms, &mut self.pages, &mut self.origins)
+            {
+                self.revisions.presence += 1;
+                self.visitors.free_if_gone(place);
+            }
+        }
+        if minute_passed && self.campaigns.advance(now_ms) {
+            self.revisions.campaigns += 1;
+        }
+        if let Some(gone) = self.range.advance(now_ms) {
+            self.forget(gone);
+            self.revisions.all();
+        }
+        for at in 0..self.funnels.len() {
+            self.pass_deadlines(at);
+        }
+    }
+
+    /// Makes open visitors lost whose window has passed.
+    fn pass_deadlines(&mut self, at: usize) {
+        while let Some(place) = self.funnels[at].due(self.now_ms) {
+            let visitor = self.visitors.at(place);
+            let Some(own) = visitor
+                .funnels
+                .iter_mut()
+                .find(|own| usize::from(own.funnel) == at)
+            else {
+                continue;
+            };
+            own.queued = false;
+            if self.funnels[at].settle(own, place, &self.origins, self.now_ms) {
+                self.revisions.funnels[at] += 1;
+            }
+        }
+    }
+
+    /// Forgets hours everywhere: visitors first, as their marks hold numbers of pages and
+    /// campaigns; currencies last.
+    fn forget(&mut self, gone: HourSet) {
+        self.funnels
+            .iter_mut()
+            .for_each(FunnelCounts::forget_deadlines);
+        for place in 0..self.visitors.places() {
+            self.forget_visitor(place, gone);
+        }
+        self.campaigns.forget(gone);
+        self.heat.forget(gone, &mut self.origins);
+        self.pages.forget(gone);
+        self.totals.forget(gone, &mut self.currencies);
+        self.feed.forget(self.range.from_ms());
+    }
+
+    fn forget_visitor(&mut self, place: u32, gone: HourSet) {
+        let from_ms = self.range.from_ms();
+        let visitor = self.visitors.at(place);
+        let was = !visitor.hours.is_empty();
+        visitor.hours.remove(gone);
+        self.totals.visitors -= u64::from(was && visitor.hours.is_empty());
+        self.campaigns.forget_visitor(visitor, gone);
+        self.pages.forget_visitor(visitor, gone);
+        for own in &mut visitor.funnels {
+            let funnel = &mut self.funnels[usize::from(own.funnel)];
+            funnel.forget(own, from_ms, &mut self.origins);
+            own.queued = false;
+            funnel.settle(own, place, &self.origins, self.now_ms);
+        }
+        visitor.funnels.retain(|own| !own.chain.is_empty());
+        self.visitors.free_if_gone(place);
+    }
+}
+
+/// Tells events of the same order apart, the same way in whatever order they come.
+fn tie(row: &EventRow) -> u32 {
+    let (high, low) = row.stream.as_u64_pair();
+    let mixed = (high ^ low.rotate_left(32) ^ row.seq.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        .wrapping_mul(0xff51_afd7_ed55_8ccd);
+    (mixed >> 32) as u32
+}
