@@ -228,12 +228,9 @@ const REASON_CHARS_MAX = 300;
 async function reason(answer: Response): Promise<string> {
   const text = (await answer.text()).trim();
   try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === "object" && parsed !== null) {
-      const { error, message } = parsed as { error?: unknown; message?: unknown };
-      const said = typeof message === "string" ? message : error;
-      if (typeof said === "string") return said.slice(0, REASON_CHARS_MAX);
-    }
+    const parsed = JSON.parse(text) as { error?: { message?: unknown } } | null;
+    const said = parsed?.error?.message;
+    if (typeof said === "string") return said.slice(0, REASON_CHARS_MAX);
   } catch {
     // Not JSON: a proxy in between may have answered. Its words are better than none.
   }

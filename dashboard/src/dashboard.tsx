@@ -55,10 +55,14 @@ export function Dashboard(props: DashboardProps): JSX.Element {
       />
       <main class="page">
         <Overview live={overview} baseUrl={props.site.base_url} />
-        <Funnel site={props.site} />
-        <Presence live={presence} />
-        <Campaigns live={campaigns} />
-        <Activity live={activity} />
+        <div class="page-main">
+          <Funnel site={props.site} />
+          <Campaigns live={campaigns} />
+        </div>
+        <div class="page-side">
+          <Presence live={presence} />
+          <Activity live={activity} />
+        </div>
         <HeatMapView site={props.site} pages={pages} campaigns={campaigns} />
       </main>
     </>

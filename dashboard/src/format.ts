@@ -33,7 +33,9 @@ export const short = (value: number): string =>
 /** A fraction as per cent; small ones get more digits so that they do not read as nothing. */
 export function percent(fraction: number): string {
   if (!Number.isFinite(fraction)) return "–";
-  const digits = fraction === 0 || fraction >= 0.0995 ? 0 : fraction >= 0.00995 ? 1 : 2;
+  // Below what two digits show; an interval's lower end may be a rounding error below zero.
+  if (Math.abs(fraction) < 0.00005) return (percents[0] as Intl.NumberFormat).format(0);
+  const digits = fraction >= 0.0995 ? 0 : fraction >= 0.00995 ? 1 : 2;
   return (percents[digits] as Intl.NumberFormat).format(fraction);
 }
 

@@ -58,14 +58,21 @@ function Item(props: { item: ActivityItem }): JSX.Element {
       <time datetime={new Date(props.item.time_ms).toISOString()}>{clockTime(props.item.time_ms)}</time>
       <Icon name={props.item.kind} />
       <div class="entry-what">
-        <p>
+        <p title={`${props.item.about} · ${props.item.path}`}>
           <span class="entry-verb">{VERBS[props.item.kind] ?? props.item.kind}</span>{" "}
-          <Show when={props.item.about}>{(about) => <b title={about()}>{about()}</b>}</Show>
-          <Show when={props.item.kind !== "page_view"} fallback={<b title={props.item.path}>{props.item.path}</b>}>
-            <span class="entry-where"> on {props.item.path}</span>
-          </Show>
-          <Show when={props.item.value}>
-            {(value) => <span class="entry-value"> {money(value().micros, value().currency)}</span>}
+          <Show
+            when={props.item.kind === "page_view"}
+            fallback={
+              <>
+                <b>{props.item.about}</b>
+                <Show when={props.item.value}>
+                  {(value) => <span class="entry-value"> {money(value().micros, value().currency)}</span>}
+                </Show>
+                <span class="entry-where"> on {props.item.path}</span>
+              </>
+            }
+          >
+            <b>{props.item.path}</b> <span class="entry-where">{props.item.about}</span>
           </Show>
         </p>
         <p class="entry-who">

@@ -14,14 +14,6 @@ export interface Box {
   height: number;
 }
 
-/** Edges in cells of a field. */
-interface Bounds {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-}
-
 /** CSS pixels along each side of one cell of the field. */
 export const FIELD_STEP_PX = 4;
 /** Cells each box-blur pass reaches to both sides. Three passes look like a bell of σ ≈ 10 px. */
@@ -58,41 +50,21 @@ export class Field {
    * `clip` is given, only what lies inside of it.
    */
   add(grid: Uint32Array, box: Box, clip?: Box): void {
-    const bounds = {
-      left: Math.max(0, clip ? clip.left / FIELD_STEP_PX : 0),
-      top: Math.max(0, clip ? clip.top / FIELD_STEP_PX : 0),
-      right: Math.min(this.columns, clip ? (clip.left + clip.width) / FIELD_STEP_PX : this.columns),
-      bottom: Math.min(this.rows, clip ? (clip.top + clip.height) / FIELD_STEP_PX : this.rows),
-    };
-    const width = box.width / GRID_SIDE;
-    const height = box.height / GRID_SIDE;
+    const clipped = clip ?? { left: 0, top: 0, width: Infinity, height: Infinity };
+    const across = axis(box.left, box.width, clipped.left, clipped.width, this.columns);
+    const down = axis(box.top, box.height, clipped.top, clipped.height, this.rows);
     for (let cell = 0; cell < grid.length; cell += 1) {
       const presses = grid[cell] as number;
       if (presses === 0) continue;
-      const left = box.left + (cell % GRID_SIDE) * width;
-      const top = box.top + Math.floor(cell / GRID_SIDE) * height;
-      this.#spread(presses, bounds, left / FIELD_STEP_PX, top / FIELD_STEP_PX, width / FIELD_STEP_PX, height / FIELD_STEP_PX);
-    }
-  }
-
-  // Spreads presses evenly over a rectangle, in cells. A rectangle smaller than a cell is widened
-  // to one around its centre, which is bilinear splatting: the centre of mass stays where it was.
-  #spread(presses: number, bounds: Bounds, left: number, top: number, width: number, height: number): void {
-    const w = Math.max(1, width);
-    const h = Math.max(1, height);
-    const x0 = left + (width - w) / 2;
-    const y0 = top + (height - h) / 2;
-    const density = presses / (w * h);
-    const x1 = Math.min(x0 + w, bounds.right);
-    const y1 = Math.min(y0 + h, bounds.bottom);
-    const xs = Math.max(x0, bounds.left);
-    const ys = Math.max(y0, bounds.top);
-    for (let row = Math.floor(ys); row < y1; row += 1) {
-      const coverY = Math.min(row + 1, y1) - Math.max(row, ys);
-      for (let column = Math.floor(xs); column < x1; column += 1) {
-        const coverX = Math.min(column + 1, x1) - Math.max(column, xs);
-        const at = row * this.columns + column;
-        this.cells[at] = (this.cells[at] as number) + density * coverX * coverY;
+      const x = across[cell % GRID_SIDE] as Share;
+      const y = down[Math.floor(cell / GRID_SIDE)] as Share;
+      for (let row = 0; row < y.parts.length; row += 1) {
+        const amount = presses * (y.parts[row] as number);
+        let at = (y.from + row) * this.columns + x.from;
+        for (const part of x.parts) {
+          this.cells[at] = (this.cells[at] as number) + amount * part;
+          at += 1;
+        }
       }
     }
   }
@@ -112,6 +84,47 @@ export class Field {
     return max * CELLS_A_SPOT;
   }
 }
+
+/** How one of the 16 parts of an axis is spread over the field: `parts[i]` goes to cell `from + i`. */
+interface Share {
+  from: number;
+  parts: number[];
+}
+
+// The shares of the 16 parts of one axis, lengths in CSS pixels. Each part's shares add up to 1
+// before clipping. A part wider than two cells fades into its neighbours (linear interpolation,
+// held at the ends of the box), so that large elements show no steps; a smaller one covers what it
+// covers, and one below a cell is widened to a cell around its centre, which keeps its centre of mass.
+function axis(boxFrom: number, boxLength: number, clipFrom: number, clipLength: number, cells: number): Share[] {
+  const part = boxLength / GRID_SIDE / FIELD_STEP_PX;
+  const start = boxFrom / FIELD_STEP_PX;
+  const low = Math.max(0, clipFrom / FIELD_STEP_PX);
+  const high = Math.min(cells, (clipFrom + clipLength) / FIELD_STEP_PX);
+  const fades = part > 2;
+  const reach = fades ? part * 1.5 : Math.max(1, part) / 2;
+  const shares: Share[] = [];
+  for (let i = 0; i < GRID_SIDE; i += 1) {
+    const centre = start + (i + 0.5) * part;
+    const from = fades ? Math.max(start, centre - reach) : centre - reach;
+    const to = fades ? Math.min(start + GRID_SIDE * part, centre + reach) : centre + reach;
+    const share: Share = { from: Math.max(0, Math.floor(Math.max(from, low))), parts: [] };
+    let sum = 0;
+    for (let cell = Math.floor(from); cell < to; cell += 1) {
+      const covered = Math.min(cell + 1, to) - Math.max(cell, from);
+      const weight = covered * (fades ? tent((cell + 0.5 - start) / part - 0.5, i) : 1);
+      sum += weight;
+      const inside = Math.min(cell + 1, high) - Math.max(cell, low);
+      if (inside > 0) share.parts.push(weight * Math.min(1, inside));
+    }
+    if (sum > 0) share.parts = share.parts.map((weight) => weight / sum);
+    shares.push(share);
+  }
+  return shares;
+}
+
+// Weight of part `i` at position `at`, in parts, both counted from the first part's centre.
+const tent = (at: number, i: number): number =>
+  Math.max(0, 1 - Math.abs(Math.min(GRID_SIDE - 1, Math.max(0, at)) - i));
 
 // One moving average of 2·BLUR_REACH+1 along `length` cells of `lines` lines, by running sum.
 function slide(
@@ -155,10 +168,10 @@ export function peak(grid: Uint32Array, width: number, height: number): number {
 const STOPS: readonly (readonly [number, number, number, number, number])[] = [
   [0, 64, 120, 255, 0],
   [0.12, 64, 130, 250, 0.34],
-  [0.35, 60, 190, 215, 0.52],
-  [0.58, 255, 214, 60, 0.66],
-  [0.8, 250, 120, 30, 0.76],
-  [1, 205, 12, 45, 0.86],
+  [0.35, 60, 190, 215, 0.5],
+  [0.58, 255, 214, 60, 0.6],
+  [0.8, 250, 120, 30, 0.68],
+  [1, 215, 20, 45, 0.76],
 ];
 const PALETTE_STEPS = 256;
 

@@ -18,6 +18,8 @@ export function Funnel(props: { site: Site }): JSX.Element {
     const id = chosen();
     return id === undefined ? undefined : { site: props.site.id, id };
   });
+  // With several, the choice beside the heading says which one this is.
+  const title = (): string => (props.site.funnels.length > 1 ? "Funnel" : `Funnel: ${live.data()?.name ?? ""}`);
   const choice = (
     <Show when={props.site.funnels.length > 1}>
       <select class="select" aria-label="Funnel" value={chosen() ?? ""} onChange={(event) => setChosen(event.currentTarget.value)}>
@@ -27,7 +29,7 @@ export function Funnel(props: { site: Site }): JSX.Element {
   );
   return (
     <Show when={chosen() !== undefined} fallback={<NoFunnel />}>
-      <Panel title={live.data()?.name ?? "Funnel"} class="funnel" live={live} tools={choice} ownBasis>
+      <Panel title={title()} class="funnel" live={live} tools={choice} ownBasis>
         {(data) => <Steps data={data()} />}
       </Panel>
     </Show>

@@ -110,7 +110,7 @@ export function PageFrame(props: FrameProps): JSX.Element {
               <>
                 {state().live ? "Drawn live on the page" : "The page's heat map is not live"}
                 {" "}at {size().width} px
-                {state().missing > 0 ? `; ${count(state().missing)} elements with presses are not on it now` : ""}.
+                {missing(state().missing)}.
               </>
             )}
           </Show>
@@ -118,4 +118,9 @@ export function PageFrame(props: FrameProps): JSX.Element {
       </p>
     </div>
   );
+}
+
+function missing(elements: number): string {
+  if (elements === 0) return "";
+  return elements === 1 ? "; 1 pressed element is not on it now" : `; ${count(elements)} pressed elements are not on it now`;
 }

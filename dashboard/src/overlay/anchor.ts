@@ -79,23 +79,20 @@ const SHADOW = " >>> ";
 
 /** The element a selector finds, through open shadow roots; invalid selectors find nothing. */
 export function find(selector: string): Element | undefined {
-  let scope: Document | ShadowRoot = document;
+  let scope: ParentNode | null = document;
   let element: Element | null = null;
-  if (!selector) return undefined;
-  try {
-    for (const part of selector.split(SHADOW)) {
-      if (element) {
-        if (!element.shadowRoot) return undefined;
-        scope = element.shadowRoot;
-      }
-      element = scope.querySelector(part);
-      if (!element) return undefined;
-    }
-  } catch {
+  for (const part of parts(selector)) {
     // Selectors come from visitors' browsers; one that does not parse is no reason to stop.
-    return undefined;
+    try { element = scope?.querySelector(part) ?? null; } catch { return undefined; }
+    scope = element?.shadowRoot ?? null;
   }
   return element ?? undefined;
+}
+
+// The separator is no CSS, unless it stands inside of a quoted attribute value.
+function parts(selector: string): string[] {
+  if (!selector) return [];
+  return selector.includes('"') ? selector.split(/ >>> (?=(?:[^"]*"[^"]*")*[^"]*$)/) : selector.split(SHADOW);
 }
 
 function clippersOf(element: Element): Element[] {

@@ -106,9 +106,12 @@ class Running {
   #changed(): void {
     this.#askMs = ASK_MS_FIRST;
     this.#wantsTicket = false;
+    clearTimeout(this.#askTimer);
     this.#panel.notice("");
     this.#stale = true;
     this.#schedule();
+    // At once and not with the drawing: a frame that is scrolled out of sight draws nothing.
+    this.#tell();
   }
 
   // A ticket is spent by its connection. In the dashboard's frame another one is asked for; in a
@@ -117,13 +120,14 @@ class Running {
     if (this.#framed) {
       this.#wantsTicket = true;
       clearTimeout(this.#askTimer);
-      this.#askTimer = setTimeout(() => { this.#told = ""; this.#schedule(); this.#lost(); }, this.#askMs);
+      this.#askTimer = setTimeout(() => { this.#told = ""; this.#lost(); }, this.#askMs);
       this.#askMs = Math.min(ASK_MS_MAX, this.#askMs * 2);
     } else {
       this.#panel.notice("The connection is gone; what you see is no longer live. Open this page again from the dashboard.");
       this.#panel.fold(false);
     }
     this.#schedule();
+    this.#tell();
   }
 
   #listen(): void {

@@ -12,7 +12,7 @@ const TEXT = `
   box-shadow: 0 0 0 1px #fff; pointer-events: none; }
 [hidden] { display: none !important; }
 .panel { position: absolute; right: 12px; bottom: 12px; width: 264px; max-width: calc(100% - 24px);
-  font: 13px/1.4 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; color: #e8eef1;
+  font: 13px/1.4 -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif; color: #e8eef1;
   background: #12191e; border: 1px solid #34444e; border-radius: 10px; box-shadow: 0 8px 28px #0006;
   pointer-events: auto; font-variant-numeric: tabular-nums; overflow: hidden; color-scheme: dark; }
 .panel.folded { width: auto; }
@@ -23,7 +23,7 @@ p { margin: 0; }
 .status::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: #8798a3; }
 [data-status="live"] .status::before { background: #4cc38a; }
 [data-status="lost"] .status::before { background: #f0a832; }
-.body { display: grid; gap: 8px; padding: 2px 12px 12px; }
+.body { display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; padding: 2px 12px 12px; }
 .total { font-size: 20px; line-height: 1.2; font-weight: 600; }
 .detail, .hover { color: #a9bac4; overflow-wrap: anywhere; }
 .hover { min-height: 2.8em; border-top: 1px solid #2a3840; padding-top: 8px; color: #e8eef1; }

@@ -14,6 +14,8 @@ interface PanelProps<T extends { basis?: Basis }> {
   live: Live<T>;
   /** Stands beside the heading. */
   tools?: JSX.Element;
+  /** True where the view itself says which time its numbers are of. */
+  ownTime?: boolean;
   /** True where the definition is printed by the view itself. */
   ownBasis?: boolean;
   children: (data: () => T) => JSX.Element;
@@ -27,7 +29,7 @@ export function Panel<T extends { basis?: Basis }>(props: PanelProps<T>): JSX.El
     <section class={`panel ${props.class}`} aria-labelledby={id} data-link={kind()}>
       <div class="panel-head">
         <h2 id={id}>{props.title}</h2>
-        <Since live={props.live} />
+        <Since live={props.live} ownTime={props.ownTime === true} />
         <Show when={!props.ownBasis && props.live.data()?.basis}>
           {(basis) => <BasisButton basis={basis()} title={props.title} />}
         </Show>
@@ -43,14 +45,14 @@ export function Panel<T extends { basis?: Basis }>(props: PanelProps<T>): JSX.El
   );
 }
 
-function Since<T extends { basis?: Basis }>(props: { live: Live<T> }): JSX.Element {
+function Since<T extends { basis?: Basis }>(props: { live: Live<T>; ownTime: boolean }): JSX.Element {
   const stale = (): string | undefined => {
     const link = props.live.link();
     return link.kind === "lost" && link.asOfMs !== undefined ? clockTime(link.asOfMs) : undefined;
   };
   return (
     <span class="panel-since">
-      <Show when={props.live.data()?.basis}>{(basis) => <>since {moment(basis().from_ms)}</>}</Show>
+      <Show when={!props.ownTime && props.live.data()?.basis}>{(basis) => <>since {moment(basis().from_ms)}</>}</Show>
       <Show when={stale()}>{(time) => <span class="panel-stale">as of {time()}</span>}</Show>
     </span>
   );

@@ -14,7 +14,7 @@ const ROWS_SHOWN = 5;
 /** The panel. */
 export function Presence(props: { live: Live<Held["presence"]> }): JSX.Element {
   return (
-    <Panel title="Here now" class="presence" live={props.live}>
+    <Panel title="Here now" class="presence" live={props.live} ownTime>
       {(data) => (
         <>
           <p class="presence-online">
