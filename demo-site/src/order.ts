@@ -18,7 +18,7 @@ const key = 'brimwell.order';
 export function placeOrder(express: boolean): Order {
   const lines = readCart();
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
-  const number = `BW-${(high * 2 ** 20 + (low >>> 12)).toString(36).toUpperCase().padStart(10, '0')}`;
+  const number = `BW-${(high * 2 ** 20 + (low >>> 12)).toString(36).toUpperCase().padStart(11, '0')}`;
   const order: Order = { number, total: totalOf(lines, express).total, express, lines, isReported: false };
   keep(key, JSON.stringify(order));
   return order;

@@ -29,7 +29,7 @@ export function filledCart(lines: readonly Line[]): string {
   const missing = freeFrom - goods;
   const hint = missing > 0 ? `${euros(missing)} more and delivery is free` : 'Delivery is free';
   return `<ul class="rows">${lines.map(row).join('')}</ul>
-<aside class="summary" aria-label="Summary"><h2>Summary</h2><p class="free"><label for="free">${hint}</label><progress id="free" max="${freeFrom}" value="${Math.min(goods, freeFrom)}"></progress></p>${sumRows(lines)}<a class="button button-full" href="/checkout" data-upriver="checkout">Go to checkout</a><p class="fine">${icon('lock')}Nothing is charged in this demonstration</p></aside>`;
+<aside class="summary" aria-label="Summary"><h2>Summary</h2><p class="free"><label for="free">${hint}</label><progress id="free" max="${freeFrom}" value="${Math.min(goods, freeFrom)}"></progress></p>${sumRows(lines)}<a class="button button-full" href="/checkout/delivery" data-upriver="checkout">Go to checkout</a><p class="fine">${icon('lock')}Nothing is charged in this demonstration</p></aside>`;
 }
 
 export function emptyCart(): string {
