@@ -1,2 +1,158 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: every developer command. This file owns the command line; each command has a
+//! file of its own and knows nothing of the others' flags.
+
+// A command line talks to people through its standard streams.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod browser;
+mod build;
+mod check;
+mod demo;
+mod deny;
+mod fuzz;
+mod licences;
+mod npm;
+mod prerequisites;
+mod process;
+mod report;
+mod rules;
+mod sdk;
+mod size;
+mod smoke;
+mod tally;
+mod test;
+
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Every developer command of Upriver.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything, start the collector with its own ClickHouse and the demo shop, and print
+    /// the addresses. Ctrl-C stops all of it.
+    Demo(Demo),
+    /// Everything CI runs: build, check, all tests, the fuzz targets for a moment, size, and the
+    /// demo driven by a real browser.
+    Test,
+    /// Formatting, clippy, TypeScript's types, the repository's rules and the licences.
+    Check,
+    /// Build the npm package, the dashboard, the demo shop and the binary `upriver`.
+    Build(Build),
+    /// Sizes of what a page and a dashboard load, and whether they keep within their budgets.
+    Size(Size),
+    /// cargo-deny: licences, bans, sources, and advisories where they can be fetched.
+    Deny,
+    /// Fuzz the wire's decoders.
+    Fuzz(Fuzz),
+    /// Become a program that ends when its owner does.
+    #[command(hide = true)]
+    Attended {
+        owner: u32,
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
+}
+
+#[derive(Args)]
+struct Demo {
+    /// Drive the shop with a real browser, compare gestures, live numbers and SQL, and end.
+    #[arg(long)]
+    smoke: bool,
+    /// Build with optimisation.
+    #[arg(long)]
+    release: bool,
+    /// Port of the collector; the shop gets the next one. 0 takes free ones.
+    #[arg(long, default_value_t = demo::PORT)]
+    port: u16,
+    /// Where the data is kept.
+    #[arg(long, default_value = "target/demo")]
+    data: PathBuf,
+    /// Begin with no data.
+    #[arg(long)]
+    fresh: bool,
+    /// Use what is built already.
+    #[arg(long)]
+    no_build: bool,
+    /// With --smoke: print the figures as JSON.
+    #[arg(long, requires = "smoke")]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Build {
+    /// Build the binary with optimisation.
+    #[arg(long)]
+    release: bool,
+}
+
+#[derive(Args)]
+struct Size {
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Fuzz {
+    /// How long each target runs.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+}
+
+/// The repository's folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let done = match Cli::parse().command {
+        Command::Demo(flags) if flags.smoke => {
+            smoke::run(root, flags.release, !flags.no_build, flags.json)
+        }
+        Command::Demo(flags) => demo::run(root, &flags),
+        Command::Test => test::run(root),
+        Command::Check => check::run(root).map(drop),
+        Command::Build(flags) => build::all(root, flags.release).map(drop),
+        Command::Size(flags) => size::run(root, flags.json),
+        Command::Deny => deny::run(root),
+        Command::Fuzz(flags) => fuzz::run(root, flags.seconds).map(drop),
+        Command::Attended { owner, command } => process::attend(owner, &command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!(
+                "\n{} {error:#}",
+                report::paint("error:", report::Colour::Red)
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}
