@@ -172,7 +172,7 @@ fn embed(wasm: &Path, generated: &Path) -> Result<()> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&bytes)?;
     let text = base64(&encoder.finish()?);
-    let file = format!("// Written by `cargo xtask build`.\nexport default \"{text}\";\n");
+    let file = format!("// Written by `cargo xtask build`.\nconst text: string = \"{text}\";\nexport default text;\n");
     std::fs::write(generated.join("wasm.ts"), file).context("cannot write the embedded wasm")
 }
 
