@@ -4,6 +4,13 @@
 //! One direction: `api → ingest → {log, live, store} → wire`. `live` and `store` know neither HTTP
 //! nor each other; the pure parts take time and bytes as arguments.
 
+pub mod api;
 pub mod config;
+pub mod ingest;
+pub mod live;
 pub mod log;
 pub mod row;
+mod run;
+pub mod store;
+
+pub use run::{ClickHouse, Options, run};

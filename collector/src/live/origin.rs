@@ -48,7 +48,7 @@ impl Origins {
             device,
             variants: [OTHER_ID].into(),
         };
-        let mut table = Names::new(other(Device::Other), bounds.origins + Device::ALL.len());
+        let mut table = Names::new(other(Device::Other), bounds.origins + Device::ALL.len() - 1);
         let mut others = [OTHER_ID; 4];
         for device in Device::ALL {
             others[*device as usize] = table.acquire(&other(*device), Clone::clone);

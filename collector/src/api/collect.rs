@@ -1,0 +1,137 @@
+//! `POST /v1/batch`: one batch in, one answer out once it is on disk.
+
+use super::access::{Access, now_ms, origin};
+use super::decode::{self, Form};
+use super::error::ApiError;
+use super::limits::{Limits, address};
+use crate::config::Site;
+use crate::ingest::record::{DEAD_LETTER_BODY_BYTES_MAX, DeadLetter};
+use crate::ingest::{Ingest, IngestError};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use std::sync::Arc;
+use upriver_wire::limits::BODY_BYTES_MAX;
+
+/// The query of a writing request.
+#[derive(Debug, Deserialize)]
+pub struct WriteQuery {
+    /// The write key.
+    pub key: Option<String>,
+}
+
+/// Takes one batch.
+pub async fn batch(
+    request: HttpRequest,
+    query: web::Query<WriteQuery>,
+    payload: web::Payload,
+    access: web::Data<Access>,
+    limits: web::Data<Limits>,
+    ingest: web::Data<Ingest>,
+) -> Result<HttpResponse, ApiError> {
+    // The origin may read the answer even when it is a refusal, or a page could not tell why.
+    let cors = |mut response: HttpResponse| {
+        allow_origin(&request, &mut response);
+        response
+    };
+    let taken = async {
+        let site = access.writer(query.key.as_deref(), &request)?;
+        limits.batch(address(&request))?;
+        let body = read_body(&request, payload).await?;
+        take(&ingest, &site, &body, "batch").await.map(|answer| (Form::of(&body), answer))
+    };
+    match taken.await {
+        Ok((Form::Binary, answer)) => Ok(cors(HttpResponse::Ok().body(answer))),
+        Ok((Form::Json, answer)) => {
+            Ok(cors(HttpResponse::Ok().content_type("application/json").body(answer)))
+        }
+        Err(error) => Ok(cors(actix_web::ResponseError::error_response(&error))),
+    }
+}
+
+/// Answers a browser that asks before it sends JSON from another origin.
+pub async fn preflight(request: HttpRequest) -> HttpResponse {
+    let mut response = HttpResponse::NoContent()
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "POST"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, "86400"))
+        .finish();
+    allow_origin(&request, &mut response);
+    response
+}
+
+/// Whoever holds a write key may send from an allowed origin; nothing here depends on cookies, so
+/// the origin may always read what it is told.
+fn allow_origin(request: &HttpRequest, response: &mut HttpResponse) {
+    if let Some(origin) = origin(request).and_then(|origin| origin.parse().ok()) {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("origin"));
+}
+
+async fn read_body(request: &HttpRequest, mut payload: web::Payload) -> Result<web::Bytes, ApiError> {
+    if let Some(encoding) = request.headers().get(header::CONTENT_ENCODING)
+        && encoding != "identity"
+    {
+        let message = "compressed bodies are not taken; send the batch as it is";
+        return Err(ApiError::Unsupported(message.into()));
+    }
+    let mut body = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| {
+            ApiError::BadRequest("broken_body", format!("the body broke off: {error}"))
+        })?;
+        if body.len() + chunk.len() > BODY_BYTES_MAX {
+            let message = format!("the body is over {BODY_BYTES_MAX} bytes; send smaller batches");
+            return Err(ApiError::TooLarge(message));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Takes a message in either form and returns its answer once it is on disk. What can never be
+/// taken is kept as a dead letter.
+pub(super) async fn take(
+    ingest: &Ingest,
+    site: &Arc<Site>,
+    message: &[u8],
+    source: &str,
+) -> Result<Vec<u8>, ApiError> {
+    let received_ms = now_ms();
+    let letter = |error: &ApiError| DeadLetter {
+        site: site.id.clone(),
+        received_ms,
+        source: source.into(),
+        code: error.code().into(),
+        reason: error.message().into(),
+        body_bytes: message.len() as u64,
+        body: message[..message.len().min(DEAD_LETTER_BODY_BYTES_MAX)].to_vec(),
+    };
+    let decoded = match decode::decode(message) {
+        Ok(decoded) => decoded,
+        Err(error) => {
+            ingest.dead_letter(letter(&error)).await?;
+            return Err(error);
+        }
+    };
+    for (index, reason) in &decoded.refused {
+        let error = ApiError::BadRequest("invalid_event", format!("event {index}: {reason}"));
+        ingest.dead_letter(letter(&error)).await?;
+    }
+    let refused = decoded.refused.iter().map(|(index, _)| *index).collect();
+    let name: Arc<str> = Arc::from(site.id.as_str());
+    let accepted = ingest
+        .accept(&name, decoded.batch, decoded.sent_at_ms, received_ms, message.len(), refused)
+        .await;
+    match accepted {
+        Ok(accepted) => Ok(decode::ack(Form::of(message), accepted, &decoded.refused)),
+        Err(error @ IngestError::Invalid(_)) => {
+            let error = ApiError::from(error);
+            ingest.dead_letter(letter(&error)).await?;
+            Err(error)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,112 @@
+//! Every error a client can meet, as one JSON shape, and its status in one place.
+
+use crate::ingest::IngestError;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+use std::fmt;
+
+/// Seconds a client is asked to wait when nothing better is known.
+pub const RETRY_AFTER_S: u32 = 1;
+
+/// What went wrong with a request.
+#[derive(Debug)]
+pub enum ApiError {
+    /// It makes no sense. The code is short and stable, the message is for a person.
+    BadRequest(&'static str, String),
+    /// Nobody said who is asking, or it was not believed.
+    Unauthorized(String),
+    /// Who is asking may not do that.
+    Forbidden(String),
+    /// There is no such thing.
+    NotFound(String),
+    /// The body is too large.
+    TooLarge(String),
+    /// The body is of a kind that is not taken.
+    Unsupported(String),
+    /// Too many requests; the seconds after which to come back.
+    TooMany(String, u32),
+    /// Not now; the seconds after which to come back.
+    Unavailable(String, u32),
+}
+
+impl ApiError {
+    /// Short, stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadRequest(code, _) => code,
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not_found",
+            Self::TooLarge(_) => "too_large",
+            Self::Unsupported(_) => "unsupported_media_type",
+            Self::TooMany(..) => "too_many_requests",
+            Self::Unavailable(..) => "unavailable",
+        }
+    }
+
+    /// What a person should read.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::BadRequest(_, message)
+            | Self::Unauthorized(message)
+            | Self::Forbidden(message)
+            | Self::NotFound(message)
+            | Self::TooLarge(message)
+            | Self::Unsupported(message)
+            | Self::TooMany(message, _)
+            | Self::Unavailable(message, _) => message,
+        }
+    }
+
+    /// Seconds after which trying again makes sense.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::TooMany(_, seconds) | Self::Unavailable(_, seconds) => Some(*seconds),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code(), self.message())
+    }
+}
+
+impl From<IngestError> for ApiError {
+    fn from(error: IngestError) -> Self {
+        let message = error.to_string();
+        match error {
+            IngestError::Invalid(_) => Self::BadRequest("invalid_batch", message),
+            IngestError::Overloaded | IngestError::Stopping => {
+                Self::Unavailable(message, RETRY_AFTER_S)
+            }
+            IngestError::LogFull | IngestError::LogFailed => Self::Unavailable(message, 30),
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(..) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooMany(..) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(..) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(seconds) = self.retry_after_s() {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response.json(json!({"error": {"code": self.code(), "message": self.message()}}))
+    }
+}

@@ -1,0 +1,116 @@
+//! `GET /v1/live/…`: every live resource, as an answer now or as a subscription on the same URL.
+//!
+//! Translates HTTP to a query and messages to frames, nothing else. A plain request is answered
+//! with a snapshot; one that accepts `text/event-stream`, or upgrades to a WebSocket, gets the
+//! snapshot and then every change.
+
+mod parameters;
+mod push;
+#[cfg(test)]
+mod tests;
+
+use super::error::ApiError;
+use super::reader::Reader;
+use crate::live::{Live, LiveError, Query};
+use actix_web::http::header;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use parameters::RESOURCES;
+use serde_json::json;
+
+/// Seconds after which a client that was one too many should try again.
+const RETRY_FULL_S: u32 = 10;
+
+/// The routes. `web::Data<Live>` and what [`Reader`] needs must be there.
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .route("/v1/live", web::get().to(list))
+        .route("/v1/live/{resource}", web::get().to(resource));
+}
+
+/// What there is: resources, their parameters, the site's funnels.
+async fn list(reader: Reader, live: web::Data<Live>) -> Result<HttpResponse, ApiError> {
+    let index = live
+        .index(&reader.site)
+        .ok_or_else(|| ApiError::NotFound(LiveError::UnknownSite.to_string()))?;
+    let resources: Vec<_> = RESOURCES
+        .iter()
+        .map(|resource| {
+            let parameters: Vec<_> = resource
+                .parameters
+                .iter()
+                .map(|parameter| {
+                    json!({
+                        "name": parameter.name,
+                        "required": parameter.required,
+                        "value": parameter.value,
+                    })
+                })
+                .collect();
+            json!({
+                "name": resource.name,
+                "url": format!("/v1/live/{}", resource.name),
+                "holds": resource.holds,
+                "parameters": parameters,
+            })
+        })
+        .collect();
+    let funnels: Vec<_> =
+        index.funnels.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
+    let body = json!({"site": index.site, "resources": resources, "funnels": funnels});
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
+}
+
+async fn resource(
+    reader: Reader,
+    name: web::Path<String>,
+    request: HttpRequest,
+    payload: web::Payload,
+    live: web::Data<Live>,
+) -> Result<HttpResponse, ApiError> {
+    let query = parameters::query(&name, request.query_string())?;
+    let wants = |name, value| has(&request, name, value);
+    let refuse = |error| refusal(error, &live, &reader.site, &query);
+    if wants(header::UPGRADE, "websocket") {
+        let subscription = live.subscribe(reader.site.clone(), query.clone()).await;
+        return push::websocket(&request, payload, subscription.map_err(refuse)?);
+    }
+    if wants(header::ACCEPT, "text/event-stream") {
+        let subscription = live.subscribe(reader.site.clone(), query.clone()).await;
+        return Ok(push::events(subscription.map_err(refuse)?));
+    }
+    let snapshot = live.snapshot(reader.site.clone(), query.clone()).await.map_err(refuse)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .content_type("application/json")
+        .body(snapshot.json.to_string()))
+}
+
+/// Whether one of the values of a header, which may be a list with parameters, is this one.
+fn has(request: &HttpRequest, name: header::HeaderName, value: &str) -> bool {
+    let lines = request.headers().get_all(name).filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|item| {
+        let item = item.split(';').next().unwrap_or_default();
+        item.trim().eq_ignore_ascii_case(value)
+    })
+}
+
+/// Why a query is refused, with what would have been accepted.
+fn refusal(error: LiveError, live: &Live, site: &str, query: &Query) -> ApiError {
+    match (error, query) {
+        (LiveError::UnknownFunnel, Query::Funnel(id)) => {
+            let funnels = live.index(site).map(|index| index.funnels.as_slice());
+            let ids: Vec<_> =
+                funnels.unwrap_or_default().iter().map(|(id, _)| id.as_str()).collect();
+            let ids = if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
+            ApiError::NotFound(format!("there is no funnel {id:?}; the site's funnels: {ids}"))
+        }
+        (LiveError::UnknownSite | LiveError::UnknownFunnel, _) => {
+            ApiError::NotFound(error.to_string())
+        }
+        (LiveError::TooManySubscribers | LiveError::TooManyQueries, _) => {
+            ApiError::TooMany(error.to_string(), RETRY_FULL_S)
+        }
+        (LiveError::Stopped, _) => ApiError::Unavailable(error.to_string(), RETRY_FULL_S),
+    }
+}

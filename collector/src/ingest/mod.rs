@@ -1,0 +1,244 @@
+//! Taking batches in: checks, deduplication, the log, and the answer once they are on disk.
+//!
+//! Owns what is between a decoded batch and its acknowledgement. Knows no HTTP and no ClickHouse.
+
+pub mod dedup;
+pub mod record;
+pub mod recovery;
+pub mod rows;
+mod sequencer;
+pub mod validate;
+
+pub use sequencer::{Committed, EXPIRY_MS, StreamChanges, look_hash};
+
+use crate::log::Position;
+use crate::log::storage::Storage;
+use record::{DeadLetter, Seal};
+use sequencer::{BatchJob, Job, Sequencer};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use upriver_wire::answer::Ack;
+use upriver_wire::batch::Batch;
+
+/// Jobs waiting for the log.
+const JOBS_MAX: usize = 4_096;
+/// Bytes of batches waiting for the log.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Groups waiting for the live engine.
+const COMMITTED_GROUPS_MAX: usize = 256;
+
+/// Why a batch was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// It makes no sense; sending it again will not help.
+    #[error("{0}")]
+    Invalid(String),
+    /// Too much is waiting for the disk.
+    #[error("too many batches are waiting for the disk; try again shortly")]
+    Overloaded,
+    /// The log has reached its quota, because ClickHouse does not take rows.
+    #[error("the log is full because ClickHouse takes no rows; try again later")]
+    LogFull,
+    /// The disk failed.
+    #[error("the log's disk failed; the collector must be restarted")]
+    LogFailed,
+    /// The process is stopping.
+    #[error("the collector is stopping; try again shortly")]
+    Stopping,
+}
+
+/// What became of one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Taken now.
+    Ok,
+    /// Taken before.
+    Duplicate,
+    /// Too old to tell whether it was taken before.
+    Expired,
+    /// Malformed.
+    Refused,
+}
+
+impl Verdict {
+    /// Its name in answers and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Duplicate => "duplicate",
+            Self::Expired => "expired",
+            Self::Refused => "rejected",
+        }
+    }
+}
+
+/// A batch that is on disk.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// What to tell the client.
+    pub ack: Ack,
+    /// What became of each event, in order.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What others may know about ingest without asking it.
+#[derive(Debug, Default)]
+pub struct Status {
+    log_failed: AtomicBool,
+}
+
+impl Status {
+    /// Whether the log failed, so that nothing is taken any more.
+    pub fn log_failed(&self) -> bool {
+        self.log_failed.load(Ordering::SeqCst)
+    }
+}
+
+/// A handle to ingest. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest {
+    jobs: mpsc::Sender<Job>,
+    bytes: Arc<Semaphore>,
+    status: Arc<Status>,
+    durable: watch::Receiver<Position>,
+}
+
+/// Starts the thread that sequences everything. Returns the handle, the feed for the live engine
+/// in log order, and the thread.
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn start<S: Storage>(
+    recovered: recovery::Recovered<S>,
+    log_bytes_max: u64,
+) -> std::io::Result<(Ingest, mpsc::Receiver<Committed>, std::thread::JoinHandle<()>)> {
+    let (jobs, job_queue) = mpsc::channel(JOBS_MAX);
+    let (committed, feed) = mpsc::channel(COMMITTED_GROUPS_MAX);
+    let (durable, durable_watch) = watch::channel(recovered.log.position());
+    let status = Arc::new(Status::default());
+    let sequencer = Sequencer {
+        log: recovered.log,
+        dedup: recovered.dedup,
+        elements: HashMap::new(),
+        log_bytes_max,
+        status: status.clone(),
+        durable,
+        committed,
+        received_ms: recovered.received_ms,
+    };
+    let thread = std::thread::Builder::new()
+        .name("sequencer".into())
+        .spawn(move || sequencer.run(job_queue))?;
+    let bytes = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
+    Ok((Ingest { jobs, bytes, status, durable: durable_watch }, feed, thread))
+}
+
+impl Ingest {
+    /// Checks a batch, makes it durable and says what became of it.
+    ///
+    /// `sent_at_ms` is the time of sending by the page's clock, 0 if unknown; `size` the bytes the
+    /// batch came in; `refused` the positions of events that were malformed already.
+    ///
+    /// # Errors
+    /// [`IngestError`]; only [`IngestError::Invalid`] is for ever.
+    pub async fn accept(
+        &self,
+        site: &Arc<str>,
+        batch: Batch,
+        sent_at_ms: u64,
+        received_ms: u64,
+        size: usize,
+        refused: Vec<usize>,
+    ) -> Result<Accepted, IngestError> {
+        validate::batch(&batch).map_err(IngestError::Invalid)?;
+        if sent_at_ms > validate::TIME_MS_MAX {
+            return Err(IngestError::Invalid("sent_at lies after the year 2100".into()));
+        }
+        for (index, event) in batch.events.iter().enumerate() {
+            if refused.contains(&index) {
+                continue;
+            }
+            validate::event(&batch, &event.body)
+                .map_err(|reason| IngestError::Invalid(format!("event {index}: {reason}")))?;
+        }
+        let size = u32::try_from(size.clamp(1, WAITING_BYTES_MAX)).unwrap_or(u32::MAX);
+        let bytes = self
+            .bytes
+            .clone()
+            .try_acquire_many_owned(size)
+            .map_err(|_| IngestError::Overloaded)?;
+        let (reply, answer) = oneshot::channel();
+        let job = BatchJob {
+            site: site.clone(),
+            received_ms,
+            sent_at_ms,
+            batch,
+            refused,
+            reply,
+            _bytes: bytes,
+        };
+        self.send(Job::Batch(Box::new(job)))?;
+        answer.await.map_err(|_| IngestError::Stopping)?
+    }
+
+    /// Keeps refused input for somebody to look at.
+    ///
+    /// # Errors
+    /// It could not be made durable.
+    pub async fn dead_letter(&self, letter: DeadLetter) -> Result<(), IngestError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::DeadLetter(letter, reply))?;
+        answer.await.map_err(|_| IngestError::Stopping)?
+    }
+
+    /// Makes a seal durable.
+    ///
+    /// # Errors
+    /// It could not be made durable.
+    pub async fn seal(&self, seal: Seal) -> Result<(), IngestError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job::Seal(seal, reply)).await.map_err(|_| IngestError::Stopping)?;
+        answer.await.map_err(|_| IngestError::Stopping)?
+    }
+
+    /// What changed in the memory of streams since the last call, to be kept on disk.
+    ///
+    /// # Errors
+    /// The process is stopping.
+    pub async fn stream_changes(&self, now_ms: u64) -> Result<StreamChanges, IngestError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job::Streams(now_ms, reply)).await.map_err(|_| IngestError::Stopping)?;
+        answer.await.map_err(|_| IngestError::Stopping)
+    }
+
+    /// Lets go of log that storage no longer needs.
+    pub async fn forget_log(&self, before: Position) {
+        // Nobody left to forget it: the next start does.
+        let _ = self.jobs.send(Job::ForgetLog(before)).await;
+    }
+
+    /// Tells which elements storage has descriptors of: site, element, hash of the descriptor.
+    pub async fn described(&self, elements: Vec<(String, u64, u64)>) {
+        // Not told means asked for again, which is harmless.
+        let _ = self.jobs.send(Job::Described(elements)).await;
+    }
+
+    /// How far the log is durable; changes with every group.
+    pub fn durable(&self) -> watch::Receiver<Position> {
+        self.durable.clone()
+    }
+
+    /// What others may know.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    fn send(&self, job: Job) -> Result<(), IngestError> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => IngestError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => IngestError::Stopping,
+        })
+    }
+}

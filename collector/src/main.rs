@@ -1,0 +1,247 @@
+//! `upriver`: the command line and the signals; everything else is the library's.
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use secrecy::SecretString;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use upriver_collector::api::access;
+use upriver_collector::api::limits::LimitsConfig;
+use upriver_collector::config::Sites;
+use upriver_collector::store::Access;
+use upriver_collector::store::child::ChildConfig;
+use upriver_collector::{ClickHouse, Options};
+
+/// File in the data folder that says where the collector listens.
+const ADDRESS_FILE: &str = "address";
+
+/// File in the data folder that says where the embedded ClickHouse listens.
+const CLICKHOUSE_ADDRESS_FILE: &str = "clickhouse-address";
+
+/// Streams what people do on a page upstream, counts it live and keeps it in ClickHouse.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Takes events, serves the dashboard and the live API.
+    Serve(Box<Serve>),
+    /// Serves an embedded ClickHouse over HTTP.
+    Clickhouse(Embedded),
+    /// Prints a new link that logs in to the dashboard once.
+    LoginLink(LoginLink),
+}
+
+#[derive(Args)]
+struct Serve {
+    /// TOML file with the sites, their keys and funnels.
+    #[arg(long, env = "UPRIVER_CONFIG")]
+    config: PathBuf,
+    /// Folder for the log, the state and the embedded ClickHouse; made if absent.
+    #[arg(long, env = "UPRIVER_DATA")]
+    data: PathBuf,
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, env = "UPRIVER_LISTEN", default_value = "127.0.0.1:8460")]
+    listen: SocketAddr,
+    /// A ClickHouse server or cluster to write to, instead of the embedded one: http://host:8123.
+    #[arg(long, env = "UPRIVER_CLICKHOUSE_URL")]
+    clickhouse_url: Option<String>,
+    /// User at that server.
+    #[arg(long, env = "UPRIVER_CLICKHOUSE_USER", default_value = "default")]
+    clickhouse_user: String,
+    /// File with the password at that server; none means no password.
+    #[arg(long, env = "UPRIVER_CLICKHOUSE_PASSWORD_FILE")]
+    clickhouse_password_file: Option<PathBuf>,
+    /// Database for the tables; made if absent.
+    #[arg(long, env = "UPRIVER_CLICKHOUSE_DATABASE", default_value = "upriver")]
+    clickhouse_database: String,
+    /// Where the embedded ClickHouse listens; port 0 takes a free one.
+    #[arg(long, env = "UPRIVER_CLICKHOUSE_LISTEN", default_value = "127.0.0.1:0")]
+    clickhouse_listen: SocketAddr,
+    /// The embedded ClickHouse's engine library, when it is not in one of the usual places.
+    #[arg(long, env = "UPRIVER_ENGINE")]
+    engine: Option<PathBuf>,
+    /// Size in bytes past which a new segment of the log is begun.
+    #[arg(long, env = "UPRIVER_LOG_SEGMENT_BYTES", default_value_t = 64 << 20)]
+    log_segment_bytes: u64,
+    /// Size in bytes of the log past which nothing is taken until ClickHouse has caught up.
+    #[arg(long, env = "UPRIVER_LOG_BYTES_MAX", default_value_t = 8 << 30)]
+    log_bytes_max: u64,
+    /// Batches a second that one address may send.
+    #[arg(long, env = "UPRIVER_BATCHES_PER_S", default_value = "200")]
+    batches_per_s: NonZeroU32,
+    /// Batches that one address may send at once.
+    #[arg(long, env = "UPRIVER_BATCHES_BURST", default_value = "1000")]
+    batches_burst: NonZeroU32,
+    /// Streams that one address may have open.
+    #[arg(long, env = "UPRIVER_STREAMS_PER_ADDRESS", default_value_t = 20)]
+    streams_per_address: usize,
+}
+
+#[derive(Args)]
+struct Embedded {
+    /// Data folder; made if absent.
+    #[arg(long)]
+    data: PathBuf,
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8123")]
+    listen: SocketAddr,
+    /// File with the password of the user `default`; without it DATA/password is used or made.
+    #[arg(long)]
+    password_file: Option<PathBuf>,
+    /// File with the password of the read-only user `analyst`; without it there is no such user.
+    #[arg(long)]
+    analyst_password_file: Option<PathBuf>,
+    /// The engine library; without it the usual places are searched.
+    #[arg(long, env = "UPRIVER_ENGINE")]
+    engine: Option<PathBuf>,
+    /// Stop when standard input ends: when whoever started this is gone.
+    #[arg(long)]
+    exit_with_parent: bool,
+}
+
+#[derive(Args)]
+struct LoginLink {
+    /// The collector's data folder.
+    #[arg(long, env = "UPRIVER_DATA")]
+    data: PathBuf,
+    /// Where the dashboard is reached; without it, where the collector listens.
+    #[arg(long)]
+    url: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match Arguments::parse().command {
+        Command::Serve(serve) => self::serve(*serve).await,
+        Command::Clickhouse(embedded) => clickhouse(embedded).await,
+        Command::LoginLink(link) => login_link(&link),
+    }
+}
+
+async fn serve(serve: Serve) -> anyhow::Result<()> {
+    let sites = Sites::read(&serve.config)?.sites;
+    let clickhouse = match &serve.clickhouse_url {
+        Some(url) => ClickHouse::Server(Access {
+            url: url.clone(),
+            user: serve.clickhouse_user.clone(),
+            password: SecretString::from(password(serve.clickhouse_password_file.as_deref())?),
+            database: serve.clickhouse_database.clone(),
+        }),
+        None => ClickHouse::Child(ChildConfig {
+            data: serve.data.join("clickhouse"),
+            listen: serve.clickhouse_listen,
+            engine: serve.engine.clone(),
+            database: serve.clickhouse_database.clone(),
+            address_file: serve.data.join(CLICKHOUSE_ADDRESS_FILE),
+        }),
+    };
+    let listener = TcpListener::bind(serve.listen)
+        .with_context(|| format!("cannot listen on {}; --listen names another", serve.listen))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    std::fs::create_dir_all(&serve.data)
+        .with_context(|| format!("cannot make the data folder {}", serve.data.display()))?;
+    std::fs::write(serve.data.join(ADDRESS_FILE), &url)?;
+    let link = access::login_link(&access::signer(&serve.data)?, &url)?;
+    say(&format!("listening on {url}\ndashboard {link}"))?;
+
+    let options = Options {
+        data: serve.data,
+        sites,
+        clickhouse,
+        log_segment_bytes: serve.log_segment_bytes,
+        log_bytes_max: serve.log_bytes_max,
+        limits: LimitsConfig {
+            batches_per_s: serve.batches_per_s,
+            batches_burst: serve.batches_burst,
+            streams: serve.streams_per_address,
+        },
+    };
+    upriver_collector::run(options, listener, stopped(false)?).await
+}
+
+async fn clickhouse(embedded: Embedded) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(embedded.listen)
+        .with_context(|| format!("cannot listen on {}; --listen names another", embedded.listen))?;
+    let secret = |file: Option<PathBuf>| {
+        file.as_deref().map(embedded_clickhouse::Secret::from_file).transpose()
+    };
+    let server = embedded_clickhouse::Server::open(embedded_clickhouse::Config {
+        data_dir: embedded.data,
+        listener,
+        password: secret(embedded.password_file)?,
+        analyst_password: secret(embedded.analyst_password_file)?,
+        engine_library: embedded.engine,
+    })?;
+    say(&format!("listening on http://{}", server.address()?))?;
+    server.run(stopped(embedded.exit_with_parent)?).await?;
+    Ok(())
+}
+
+fn login_link(link: &LoginLink) -> anyhow::Result<()> {
+    if !link.data.join(access::SECRET_FILE).exists() {
+        bail!("{} is not a collector's data folder", link.data.display());
+    }
+    let url = match &link.url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => std::fs::read_to_string(link.data.join(ADDRESS_FILE))
+            .context("the collector has not listened yet; say --url")?,
+    };
+    say(&access::login_link(&access::signer(&link.data)?, &url)?)
+}
+
+/// Resolves when the process is asked to stop.
+fn stopped(with_parent: bool) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(async move {
+        let parent_gone = async {
+            if !with_parent {
+                std::future::pending::<()>().await;
+            }
+            // Nothing is ever sent; reading returns when the other end is closed or dead.
+            let mut input = tokio::io::stdin();
+            while matches!(input.read(&mut [0; 64]).await, Ok(read) if read > 0) {}
+        };
+        // A terminal sends its interrupt to the whole group; a child leaves it to its parent.
+        let interrupted = async {
+            loop {
+                interrupt.recv().await;
+                if !with_parent {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            () = interrupted => {}
+            () = parent_gone => {}
+        }
+    })
+}
+
+fn password(file: Option<&Path>) -> anyhow::Result<String> {
+    let Some(file) = file else { return Ok(String::new()) };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the password file {}", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Says something to whoever started this, at once.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{text}")?;
+    output.flush()?;
+    Ok(())
+}

@@ -1,0 +1,347 @@
+//! Putting the parts together and taking them down again, in the right order.
+//!
+//! Up: state, log, ingest, live engine, HTTP; ClickHouse and everything that needs it come when
+//! they come. Down: HTTP first, then the writer until nothing is left, then ClickHouse.
+
+use crate::api::access::{self, Access};
+use crate::api::limits::{Limits, LimitsConfig};
+use crate::api::{self, ClickHouseUp, Stopping};
+use crate::config::Site;
+use crate::ingest::recovery::{self, Recovered};
+use crate::ingest::{self, Committed, Ingest, rows};
+use crate::live::{self, Live};
+use crate::log::storage::{Disk, Storage};
+use crate::log::{Position, Reader};
+use crate::row::{ElementRow, EventRow};
+use crate::store::child::{self, ChildConfig};
+use crate::store::state::State;
+use crate::store::writer::{Resume, Watermarks, Writer};
+use crate::store::{self, StoreError, history, migrate};
+use actix_web::{App, HttpServer, web};
+use anyhow::Context;
+use clickhouse::Client;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// How long open requests may take when the process stops.
+const HTTP_STOP_SECONDS: u64 = 5;
+/// How long the writer may take to insert what is left when the process stops. What is not in by
+/// then is in the log.
+const WRITER_STOP: Duration = Duration::from_secs(15);
+/// Pause after ClickHouse was up but could not be used.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How long a request's head may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections at once.
+const CONNECTIONS_MAX: usize = 25_000;
+
+/// Where ClickHouse is.
+#[derive(Clone, Debug)]
+pub enum ClickHouse {
+    /// Our own, in a child process.
+    Child(ChildConfig),
+    /// Somebody else's, for us to use.
+    Server(store::Access),
+}
+
+/// What [`run`] needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder of log, state and secret.
+    pub data: PathBuf,
+    /// The sites.
+    pub sites: Vec<Site>,
+    /// ClickHouse.
+    pub clickhouse: ClickHouse,
+    /// Size past which a new segment of the log is begun.
+    pub log_segment_bytes: u64,
+    /// Size of the log past which nothing is taken any more.
+    pub log_bytes_max: u64,
+    /// What one address may do.
+    pub limits: LimitsConfig,
+}
+
+/// Serves on the listener until `shutdown` resolves, then drains. Returns when everything that was
+/// acknowledged is in ClickHouse, or safely in the log.
+///
+/// # Errors
+/// The folder, the log or the listener cannot be used.
+pub async fn run(
+    options: Options,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&options.data)
+        .with_context(|| format!("cannot make the data folder {}", options.data.display()))?;
+    let disk = Disk::open(options.data.join("log")).context("cannot open the log")?;
+    let state = State::open(&options.data.join("state.redb"))?;
+    let remembered = state.remembered()?;
+    let recovered = recovery::recover(disk, options.log_segment_bytes, remembered)?;
+    report(&recovered);
+
+    let metrics = PrometheusBuilder::new().install_recorder().context("cannot set up metrics")?;
+    let (live, live_thread) = Live::start(&options.sites, live::Options::default())
+        .context("cannot start the live engine")?;
+    // Three steps of stopping: streams close, the writer drains, ClickHouse ends.
+    let (closing, closed) = watch::channel(false);
+    let (stop, stopping) = watch::channel(false);
+    let (client, client_watch) = watch::channel(None);
+
+    let plan = Plan {
+        reader: recovered.reader.clone(),
+        state: Arc::new(state),
+        live: live.clone(),
+        seals: recovered.seals.clone(),
+        checkpoint: recovered.checkpoint,
+        newest: recovered.newest_seal(),
+        end: recovered.log.position(),
+    };
+    let (ingest, feed, sequencer) = ingest::start(recovered, options.log_bytes_max)?;
+    let feeder = tokio::spawn(feed_live(feed, live.clone()));
+    let clickhouse = tokio::spawn(clickhouse(options.clickhouse.clone(), client, stopping));
+    let database = match &options.clickhouse {
+        ClickHouse::Child(child) => child.database.clone(),
+        ClickHouse::Server(access) => access.database.clone(),
+    };
+    let (drain, draining) = watch::channel(false);
+    let writer = tokio::spawn(plan.carry_out(
+        ingest.clone(),
+        client_watch.clone(),
+        database,
+        draining,
+    ));
+
+    let access = web::Data::new(Access::new(&options.sites, access::signer(&options.data)?));
+    let limits = web::Data::new(Limits::new(options.limits));
+    let shared = (
+        web::Data::new(ingest.clone()),
+        web::Data::new(live.clone()),
+        web::Data::new(Stopping(closed)),
+        web::Data::new(ClickHouseUp(client_watch)),
+        web::Data::new(metrics),
+    );
+    let server = HttpServer::new(move || {
+        let (ingest, live, stopping, up, metrics) = shared.clone();
+        App::new()
+            .app_data(access.clone())
+            .app_data(limits.clone())
+            .app_data(ingest)
+            .app_data(live)
+            .app_data(stopping)
+            .app_data(up)
+            .app_data(metrics)
+            .configure(api::configure)
+    })
+    .workers(std::thread::available_parallelism().map_or(2, usize::from))
+    .client_request_timeout(REQUEST_TIMEOUT)
+    .max_connections(CONNECTIONS_MAX)
+    .shutdown_timeout(HTTP_STOP_SECONDS)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    let served = tokio::spawn(server);
+
+    shutdown.await;
+    tracing::info!("stopping");
+    // Streams and subscriptions end by themselves, so that the server need not wait for them.
+    closing.send_replace(true);
+    live.stop().await;
+    handle.stop(true).await;
+    served.await??;
+    drain.send_replace(true);
+    match tokio::time::timeout(WRITER_STOP, writer).await {
+        Ok(Ok(Ok(()))) => tracing::info!("everything is in clickhouse"),
+        Ok(Ok(Err(error))) => tracing::error!(%error, "the writer failed; the rest is in the log"),
+        Ok(Err(error)) => tracing::error!(%error, "the writer failed; the rest is in the log"),
+        Err(_) => tracing::warn!("clickhouse did not take everything in time; the rest is in the log"),
+    }
+    stop.send_replace(true);
+    clickhouse.await?;
+    drop(ingest);
+    drop(live);
+    feeder.abort();
+    let _ = tokio::task::spawn_blocking(move || (sequencer.join(), live_thread.join())).await;
+    Ok(())
+}
+
+fn report<S: Storage>(recovered: &Recovered<S>) {
+    tracing::info!(
+        log_bytes = recovered.log.bytes(),
+        streams = recovered.dedup.len(),
+        sealed_not_checkpointed = recovered.seals.len(),
+        "log recovered"
+    );
+    for damage in &recovered.damage {
+        tracing::error!(?damage, "part of the log could not be read and was set aside");
+    }
+    if recovered.unknown_records > 0 {
+        tracing::error!(
+            records = recovered.unknown_records,
+            "the log has records of a newer version; they are passed over"
+        );
+    }
+}
+
+/// Hands what is durable to the live engine, in log order.
+async fn feed_live(mut feed: mpsc::Receiver<Committed>, live: Live) {
+    while let Some(records) = feed.recv().await {
+        let (mut events, mut elements) = (Vec::new(), Vec::new());
+        for record in &records {
+            events.extend(rows::event_rows(record));
+            elements.extend(rows::element_rows(record));
+        }
+        apply(&live, events, elements).await;
+    }
+}
+
+/// The live engine refuses only when it has stopped, and then nobody reads its numbers.
+async fn apply(live: &Live, events: Vec<EventRow>, elements: Vec<ElementRow>) {
+    if let Err(error) = live.apply(Arc::new(events), Arc::new(elements)).await {
+        tracing::debug!(%error, "not counted live");
+    }
+}
+
+async fn clickhouse(
+    config: ClickHouse,
+    client: watch::Sender<Option<Client>>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    match config {
+        ClickHouse::Child(config) => child::supervise(config, client, stopping).await,
+        ClickHouse::Server(access) => {
+            client.send_replace(Some(access.client()));
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        }
+    }
+}
+
+/// What is to be done once ClickHouse is there: bring the tables up to date, give the live engine
+/// its history, and write.
+struct Plan<S: Storage> {
+    reader: Reader<S>,
+    state: Arc<State>,
+    live: Live,
+    seals: Vec<ingest::record::Seal>,
+    checkpoint: ingest::record::Seal,
+    newest: ingest::record::Seal,
+    /// End of the log at the start: what comes later reaches the live engine by itself.
+    end: Position,
+}
+
+impl<S: Storage> Plan<S> {
+    async fn carry_out(
+        mut self,
+        ingest: Ingest,
+        client: watch::Receiver<Option<Client>>,
+        database: String,
+        draining: watch::Receiver<bool>,
+    ) -> Result<(), StoreError> {
+        let Some(watermarks) = ready(&client, &database, &draining).await else { return Ok(()) };
+        if watermarks.events < self.checkpoint.batch {
+            tracing::error!(
+                clickhouse = watermarks.events,
+                log = self.checkpoint.batch,
+                "clickhouse has lost rows, or was replaced: history before the log is not there"
+            );
+        }
+        let writer = Writer::new(
+            client.clone(),
+            ingest.clone(),
+            self.reader.clone(),
+            self.state.clone(),
+            draining.clone(),
+        );
+        let resume = Resume { seals: self.seals.clone(), checkpoint: self.checkpoint, watermarks };
+        let history = tokio::spawn(async move {
+            self.history(&ingest, client, watermarks.events).await;
+        });
+        let result = writer.run(resume).await;
+        history.abort();
+        result
+    }
+
+    /// Gives the live engine every event before the start, each once: from ClickHouse up to its
+    /// watermark, from the log above it.
+    async fn history(&mut self, ingest: &Ingest, client: watch::Receiver<Option<Client>>, mark: u64) {
+        let known = self.seals.iter().rfind(|seal| seal.batch <= mark);
+        let from = known.map_or(self.checkpoint.to, |seal| seal.to);
+        let live = self.live.clone();
+        let take = |events, elements| apply(&live, events, elements);
+        if let Err(error) = history::from_log(&mut self.reader, from, self.end, take).await {
+            tracing::error!(%error, "the log could not be read; live numbers stay incomplete");
+            return;
+        }
+        self.from_clickhouse(ingest, client, mark).await;
+    }
+
+    async fn from_clickhouse(
+        &self,
+        ingest: &Ingest,
+        mut client: watch::Receiver<Option<Client>>,
+        mark: u64,
+    ) {
+        let from_ms = live::history_from_ms(access::now_ms());
+        let mut progress = history::Progress::default();
+        loop {
+            let Ok(found) = client.wait_for(Option::is_some).await.map(|found| found.clone()) else {
+                return;
+            };
+            let Some(found) = found else { continue };
+            let take = |events: Vec<EventRow>, elements: Vec<ElementRow>| async move {
+                let described = elements.iter().map(described).collect::<Vec<_>>();
+                if !described.is_empty() {
+                    ingest.described(described).await;
+                }
+                apply(&self.live, events, elements).await;
+            };
+            match history::from_clickhouse(&found, from_ms, mark, &mut progress, take).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "history could not be read; trying again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+        match self.live.history_complete().await {
+            Ok(()) => tracing::info!("live history is complete"),
+            Err(error) => tracing::debug!(%error, "history came too late"),
+        }
+    }
+}
+
+fn described(row: &ElementRow) -> (String, u64, u64) {
+    let hash = ingest::look_hash(&row.selector, &row.label, &row.role, row.background);
+    (row.site.clone(), row.element, hash)
+}
+
+/// Waits for ClickHouse, brings the tables up to date, and asks how far they are. None when the
+/// process stops before that.
+async fn ready(
+    client: &watch::Receiver<Option<Client>>,
+    database: &str,
+    draining: &watch::Receiver<bool>,
+) -> Option<Watermarks> {
+    let (mut client, mut draining) = (client.clone(), draining.clone());
+    loop {
+        let found = tokio::select! {
+            found = client.wait_for(Option::is_some) => found.ok()?.clone()?,
+            _ = draining.wait_for(|draining| *draining) => return None,
+        };
+        let result = async {
+            migrate::migrate(&found, database).await?;
+            Watermarks::read(&found).await
+        };
+        match result.await {
+            Ok(watermarks) => return Some(watermarks),
+            Err(error) => {
+                tracing::warn!(%error, "clickhouse cannot be used yet; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+        }
+    }
+}

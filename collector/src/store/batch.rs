@@ -1,0 +1,171 @@
+//! One sealed batch: the rows of all tables that a stretch of the log stands for.
+//!
+//! Pure but for the log it reads: the same stretch gives the same rows, before a crash and after.
+
+use super::rollup::{self, HeatRow};
+use super::{LANE, StoreError};
+use crate::ingest::record::{DeadLetter, Record, Seal};
+use crate::ingest::rows;
+use crate::log::storage::Storage;
+use crate::log::{Position, Reader};
+use crate::row::{ElementRow, EventRow};
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+
+/// Rows of one batch. Past it the batch is cut; one group of the log always fits in addition.
+pub const BATCH_ROWS_MAX: usize = 50_000;
+
+/// Row of the table `dead_letters`.
+#[derive(Clone, Debug, Default, PartialEq, Row, Serialize, Deserialize)]
+pub struct DeadRow {
+    /// The site whose key it came with.
+    pub site: String,
+    /// When it was received, Unix milliseconds.
+    pub received_at: i64,
+    /// Where it came in.
+    pub source: String,
+    /// Short name of what was wrong.
+    pub code: String,
+    /// What was wrong.
+    pub reason: String,
+    /// Bytes of the whole body.
+    pub body_bytes: u64,
+    /// Its beginning.
+    #[serde(with = "serde_bytes_as_text")]
+    pub body: Vec<u8>,
+    /// The writer's lane.
+    pub lane: u16,
+    /// The sealed batch.
+    pub batch: u64,
+    /// The row's place in it.
+    pub idx: u32,
+}
+
+/// A ClickHouse `String` holds any bytes; serde's `Vec<u8>` would be an array.
+mod serde_bytes_as_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(<[u8]>::to_vec)
+    }
+}
+
+/// The rows of one batch.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The events.
+    pub events: Vec<EventRow>,
+    /// The elements described.
+    pub elements: Vec<ElementRow>,
+    /// The roll-up of the events.
+    pub heatmap: Vec<HeatRow>,
+    /// What was refused.
+    pub dead_letters: Vec<DeadRow>,
+}
+
+impl Batch {
+    fn rows(&self) -> usize {
+        self.events.len() + self.elements.len() + self.dead_letters.len()
+    }
+}
+
+/// Reads the batch that a seal names.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn read<S: Storage>(reader: &mut Reader<S>, seal: Seal) -> Result<Batch, StoreError> {
+    let (mut batch, _) = collect(reader, seal.from, seal.to, usize::MAX)?;
+    finish(&mut batch, seal.batch);
+    Ok(batch)
+}
+
+/// Where the next batch that begins at `from` must end, and how many rows it then has: at `end`,
+/// when it is large enough, or where the day of receipt changes.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn cut<S: Storage>(
+    reader: &mut Reader<S>,
+    from: Position,
+    end: Position,
+) -> Result<(Position, usize), StoreError> {
+    let (batch, to) = collect(reader, from, end, BATCH_ROWS_MAX)?;
+    Ok((to, batch.rows()))
+}
+
+fn collect<S: Storage>(
+    reader: &mut Reader<S>,
+    from: Position,
+    end: Position,
+    rows_max: usize,
+) -> Result<(Batch, Position), StoreError> {
+    let mut batch = Batch::default();
+    let mut position = from;
+    let mut received_on = None;
+    while position < end && batch.rows() < rows_max {
+        let Some(group) = reader.read(position)? else { break };
+        if group.position >= end {
+            break;
+        }
+        let records: Vec<Record> =
+            group.records.iter().filter_map(|bytes| Record::decode(bytes).ok()).collect();
+        // A batch lies in one partition, that is, in one day; a group never straddles two.
+        let day = records.iter().find_map(received).map(|received| rollup::day(received as i64));
+        match (received_on, day) {
+            (Some(batch_day), Some(group_day)) if batch_day != group_day => break,
+            (None, Some(_)) => received_on = day,
+            _ => {}
+        }
+        for record in records {
+            match record {
+                Record::Batch(record) => {
+                    batch.events.extend(rows::event_rows(&record));
+                    batch.elements.extend(rows::element_rows(&record));
+                }
+                Record::DeadLetter(letter) => batch.dead_letters.push(dead_row(letter)),
+                Record::Seal(_) => {}
+            }
+        }
+        position = group.next;
+    }
+    Ok((batch, position))
+}
+
+fn received(record: &Record) -> Option<u64> {
+    match record {
+        Record::Batch(record) => Some(record.received_ms),
+        Record::DeadLetter(letter) => Some(letter.received_ms),
+        Record::Seal(_) => None,
+    }
+}
+
+fn dead_row(letter: DeadLetter) -> DeadRow {
+    DeadRow {
+        site: letter.site,
+        received_at: letter.received_ms as i64,
+        source: letter.source,
+        code: letter.code,
+        reason: letter.reason,
+        body_bytes: letter.body_bytes,
+        body: letter.body,
+        ..DeadRow::default()
+    }
+}
+
+/// Gives every row its place and computes the roll-up.
+fn finish(batch: &mut Batch, number: u64) {
+    for (idx, row) in (0..).zip(&mut batch.events) {
+        (row.lane, row.batch, row.idx) = (LANE, number, idx);
+    }
+    for (idx, row) in (0..).zip(&mut batch.elements) {
+        (row.lane, row.batch, row.idx) = (LANE, number, idx);
+    }
+    for (idx, row) in (0..).zip(&mut batch.dead_letters) {
+        (row.lane, row.batch, row.idx) = (LANE, number, idx);
+    }
+    batch.heatmap = rollup::heatmap(&batch.events);
+}

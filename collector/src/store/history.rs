@@ -1,0 +1,97 @@
+//! Reading back, after a restart, what the live engine had counted: rows from ClickHouse up to its
+//! watermark, the rest from the log. Each event exactly once.
+
+use super::{LANE, StoreError};
+use crate::ingest::record::Record;
+use crate::ingest::rows;
+use crate::log::storage::Storage;
+use crate::log::{Position, Reader};
+use crate::row::{ElementRow, EventRow};
+use clickhouse::Client;
+
+/// Rows handed over at once.
+const CHUNK_ROWS: usize = 10_000;
+
+/// How far reading from ClickHouse has come, so that it can go on after ClickHouse was away.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    elements: bool,
+    /// Batch and place in it of the next row.
+    next: (u64, u32),
+}
+
+/// Hands over every element, and every event that happened or was received from `from_ms` on and
+/// that ClickHouse holds in batches up to `watermark`, in chunks of at most [`CHUNK_ROWS`]. Call it
+/// again with the same progress after an error; nothing is handed over twice.
+///
+/// # Errors
+/// ClickHouse refused, or was lost on the way.
+pub async fn from_clickhouse<F: Future<Output = ()>>(
+    client: &Client,
+    from_ms: u64,
+    watermark: u64,
+    progress: &mut Progress,
+    mut take: impl FnMut(Vec<EventRow>, Vec<ElementRow>) -> F,
+) -> Result<(), StoreError> {
+    if !progress.elements {
+        let sql = "SELECT ?fields FROM elements FINAL";
+        take(Vec::new(), client.query(sql).fetch_all::<ElementRow>().await?).await;
+        progress.elements = true;
+    }
+    let sql = "SELECT ?fields FROM events \
+               WHERE (time >= fromUnixTimestamp64Milli(?) \
+                 OR received_at >= fromUnixTimestamp64Milli(?)) \
+               AND lane = ? AND batch <= ? AND (batch, idx) >= (?, ?) \
+               ORDER BY batch, idx";
+    let from = i64::try_from(from_ms).unwrap_or(i64::MAX);
+    let query = client.query(sql).bind(from).bind(from).bind(LANE).bind(watermark);
+    let mut cursor = query.bind(progress.next.0).bind(progress.next.1).fetch::<EventRow>()?;
+    let mut chunk = Vec::new();
+    loop {
+        let row = cursor.next().await?;
+        let last = row.is_none();
+        if let Some(row) = row {
+            chunk.push(row);
+        }
+        if (last || chunk.len() == CHUNK_ROWS)
+            && let Some(row) = chunk.last()
+        {
+            progress.next = (row.batch, row.idx + 1);
+            take(std::mem::take(&mut chunk), Vec::new()).await;
+        }
+        if last {
+            return Ok(());
+        }
+    }
+}
+
+/// Hands over every event and element in the log from one position to another, a group at a time.
+///
+/// # Errors
+/// The log cannot be read.
+pub async fn from_log<S: Storage, F: Future<Output = ()>>(
+    reader: &mut Reader<S>,
+    from: Position,
+    to: Position,
+    mut take: impl FnMut(Vec<EventRow>, Vec<ElementRow>) -> F,
+) -> Result<(), StoreError> {
+    let mut position = from;
+    while position < to {
+        let Some(group) = reader.read(position)? else { break };
+        if group.position >= to {
+            break;
+        }
+        position = group.next;
+        let (mut events, mut elements) = (Vec::new(), Vec::new());
+        for bytes in &group.records {
+            if let Ok(Record::Batch(record)) = Record::decode(bytes) {
+                events.extend(rows::event_rows(&record));
+                elements.extend(rows::element_rows(&record));
+            }
+        }
+        if !events.is_empty() || !elements.is_empty() {
+            take(events, elements).await;
+        }
+    }
+    Ok(())
+}

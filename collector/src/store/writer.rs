@@ -1,0 +1,315 @@
+//! The one writer: seals stretches of the log into batches and inserts each into ClickHouse once.
+//!
+//! How once is kept, whatever is killed when:
+//! - What a batch holds is decided by its seal, which is durable in the log before the first byte
+//!   goes to ClickHouse. The same seal gives the same rows, again and again.
+//! - One insert is in flight at a time, so each table holds every batch up to the highest number
+//!   found in it. That number is the table's watermark; a batch is inserted only above it.
+//! - A batch is one block in one partition, so ClickHouse takes all of it or nothing.
+//! - After any failure the watermark is asked for again, and only once the failed insert is known
+//!   not to be running any more, before the batch is sent a second time.
+
+use super::batch::{self, BATCH_ROWS_MAX, Batch};
+use super::state::State;
+use super::{LANE, StoreError};
+use crate::ingest::Ingest;
+use crate::ingest::record::Seal;
+use crate::log::storage::Storage;
+use crate::log::{Position, Reader};
+use clickhouse::{Client, RowOwned, RowWrite};
+use metrics::{counter, gauge, histogram};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// How long rows gather before they are inserted.
+const BATCH_AGE: Duration = Duration::from_millis(300);
+/// First and longest pause after a failure.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often the checkpoint is written when there is something new.
+const CHECKPOINT_AGE: Duration = Duration::from_secs(5);
+/// How long ClickHouse may take for one insert.
+const INSERT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Highest batch in each table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watermarks {
+    /// `events`.
+    pub events: u64,
+    /// `elements`.
+    pub elements: u64,
+    /// `heatmap`.
+    pub heatmap: u64,
+    /// `dead_letters`.
+    pub dead_letters: u64,
+}
+
+impl Watermarks {
+    /// Asks the tables.
+    ///
+    /// # Errors
+    /// ClickHouse refused, or cannot be reached.
+    pub async fn read(client: &Client) -> Result<Self, StoreError> {
+        Ok(Self {
+            events: watermark(client, "events").await?,
+            elements: watermark(client, "elements").await?,
+            heatmap: watermark(client, "heatmap").await?,
+            dead_letters: watermark(client, "dead_letters").await?,
+        })
+    }
+
+    /// The highest of them.
+    pub fn highest(&self) -> u64 {
+        self.events.max(self.elements).max(self.heatmap).max(self.dead_letters)
+    }
+}
+
+async fn watermark(client: &Client, table: &str) -> Result<u64, StoreError> {
+    let sql = "SELECT max(batch) FROM ? WHERE lane = ?";
+    let query = client.query(sql).bind(clickhouse::sql::Identifier(table)).bind(LANE);
+    Ok(query.fetch_one::<u64>().await?)
+}
+
+/// Where the writer goes on.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    /// Seals found in the log beyond the checkpoint, in order.
+    pub seals: Vec<Seal>,
+    /// The newest batch known to be in all tables.
+    pub checkpoint: Seal,
+    /// Number of batch from which a fresh log must count on, because ClickHouse knows lower ones.
+    pub watermarks: Watermarks,
+}
+
+/// The writer. Runs as one task.
+pub struct Writer<S: Storage> {
+    client: watch::Receiver<Option<Client>>,
+    ingest: Ingest,
+    reader: Reader<S>,
+    state: Arc<State>,
+    watermarks: Watermarks,
+    newest: Seal,
+    checkpointed: Seal,
+    stopping: watch::Receiver<bool>,
+}
+
+impl<S: Storage> Writer<S> {
+    /// A writer that has not begun. `client` is empty while ClickHouse is being restarted.
+    pub fn new(
+        client: watch::Receiver<Option<Client>>,
+        ingest: Ingest,
+        reader: Reader<S>,
+        state: Arc<State>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            client,
+            ingest,
+            reader,
+            state,
+            watermarks: Watermarks::default(),
+            newest: Seal::default(),
+            checkpointed: Seal::default(),
+            stopping,
+        }
+    }
+
+    /// Inserts what the log holds and ClickHouse does not, then everything that comes, until the
+    /// process stops and nothing is left.
+    ///
+    /// # Errors
+    /// Only what cannot heal while the process runs: the log or the state file failed.
+    pub async fn run(mut self, resume: Resume) -> Result<(), StoreError> {
+        self.watermarks = resume.watermarks;
+        self.newest = resume.checkpoint;
+        for seal in resume.seals {
+            self.insert(seal).await?;
+        }
+        if self.watermarks.highest() > self.newest.batch {
+            // ClickHouse has batches this log knows nothing of: it was set up anew beside an old
+            // database. Counting on above them keeps every batch insertable.
+            tracing::warn!(
+                highest = self.watermarks.highest(),
+                "the database holds batches of an earlier log; numbering goes on above them"
+            );
+            self.newest.batch = self.watermarks.highest();
+        }
+        let mut durable = self.ingest.durable();
+        let mut checkpoint_due = Instant::now() + CHECKPOINT_AGE;
+        loop {
+            let end = *durable.borrow_and_update();
+            let progressed = self.seal_next(end).await?;
+            if Instant::now() >= checkpoint_due {
+                self.checkpoint().await?;
+                checkpoint_due = Instant::now() + CHECKPOINT_AGE;
+            }
+            if progressed {
+                continue;
+            }
+            if *self.stopping.borrow() {
+                break;
+            }
+            tokio::select! {
+                changed = durable.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    // Rows gather for a moment; when stopping there is no reason to wait.
+                    let stopping = self.stopping.wait_for(|stopping| *stopping);
+                    let _ = tokio::time::timeout(BATCH_AGE, stopping).await;
+                }
+                _ = self.stopping.changed() => {}
+                () = tokio::time::sleep_until(checkpoint_due.into()) => {}
+            }
+        }
+        self.checkpoint().await
+    }
+
+    /// Seals and inserts one batch of what lies before `end`. False when there is nothing left.
+    async fn seal_next(&mut self, end: Position) -> Result<bool, StoreError> {
+        let from = self.newest.to;
+        gauge!("upriver_writer_lag_bytes").set(end.saturating_sub(from) as f64);
+        if end <= from {
+            return Ok(false);
+        }
+        let (to, rows) = batch::cut(&mut self.reader, from, end)?;
+        if to <= from {
+            return Ok(false);
+        }
+        if rows == 0 {
+            // Only seals lie in between.
+            self.newest.to = to;
+            return Ok(true);
+        }
+        let seal = Seal { batch: self.newest.batch + 1, from, to };
+        self.ingest.seal(seal).await?;
+        self.insert(seal).await?;
+        Ok(rows >= BATCH_ROWS_MAX || to < end)
+    }
+
+    /// Inserts a sealed batch into every table that does not have it.
+    async fn insert(&mut self, seal: Seal) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        let Batch { events, elements, heatmap, dead_letters } = batch::read(&mut self.reader, seal)?;
+        self.put("events", seal, &events, |marks| &mut marks.events).await?;
+        self.put("elements", seal, &elements, |marks| &mut marks.elements).await?;
+        self.put("heatmap", seal, &heatmap, |marks| &mut marks.heatmap).await?;
+        self.put("dead_letters", seal, &dead_letters, |marks| &mut marks.dead_letters).await?;
+        self.newest = seal;
+        counter!("upriver_writer_rows_total").increment(events.len() as u64);
+        histogram!("upriver_writer_batch_seconds").record(begun.elapsed().as_secs_f64());
+        gauge!("upriver_writer_batch").set(seal.batch as f64);
+        Ok(())
+    }
+
+    /// Inserts rows into one table, trying until they are in. Waits while ClickHouse is away.
+    async fn put<T>(
+        &mut self,
+        table: &str,
+        seal: Seal,
+        rows: &[T],
+        mark: impl Fn(&mut Watermarks) -> &mut u64,
+    ) -> Result<(), StoreError>
+    where
+        T: RowOwned + RowWrite,
+    {
+        if rows.is_empty() || *mark(&mut self.watermarks) >= seal.batch {
+            return Ok(());
+        }
+        let mut pause = PAUSE_MIN;
+        let mut attempt = 0_u32;
+        loop {
+            let client = self.client().await?;
+            let query_id = query_id(table, seal.batch);
+            let result = async {
+                if attempt > 0 {
+                    settled(&client, &query_id).await?;
+                    if watermark(&client, table).await? >= seal.batch {
+                        return Ok(());
+                    }
+                }
+                insert_rows(&client, table, &query_id, rows).await
+            };
+            match result.await {
+                Ok(()) => break,
+                Err(error) => {
+                    attempt += 1;
+                    counter!("upriver_writer_retries_total", "table" => table.to_owned())
+                        .increment(1);
+                    tracing::warn!(%error, table, batch = seal.batch, attempt, "insert failed");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+            }
+        }
+        *mark(&mut self.watermarks) = seal.batch;
+        Ok(())
+    }
+
+    /// The client, as soon as there is one.
+    async fn client(&mut self) -> Result<Client, StoreError> {
+        let client = self.client.wait_for(Option::is_some).await;
+        match client.ok().and_then(|client| client.clone()) {
+            Some(client) => Ok(client),
+            None => Err(crate::ingest::IngestError::Stopping.into()),
+        }
+    }
+
+    /// Remembers how far all tables are, then lets go of the log before it.
+    async fn checkpoint(&mut self) -> Result<(), StoreError> {
+        if self.newest == self.checkpointed {
+            return Ok(());
+        }
+        let changes = self.ingest.stream_changes(now_ms()).await?;
+        let (state, seal) = (self.state.clone(), self.newest);
+        let written = tokio::task::spawn_blocking(move || state.checkpoint(seal, &changes)).await;
+        match written {
+            Ok(result) => result?,
+            Err(_) => return Err(crate::ingest::IngestError::Stopping.into()),
+        }
+        self.checkpointed = seal;
+        self.ingest.forget_log(seal.to).await;
+        Ok(())
+    }
+}
+
+fn query_id(table: &str, batch: u64) -> String {
+    format!("upriver-{table}-{LANE}-{batch}")
+}
+
+/// Sends rows as one block.
+async fn insert_rows<T: RowOwned + RowWrite>(
+    client: &Client,
+    table: &str,
+    query_id: &str,
+    rows: &[T],
+) -> Result<(), StoreError> {
+    let mut insert = client
+        .insert::<T>(table)
+        .await?
+        .with_setting("query_id", query_id)
+        .with_setting("async_insert", "0")
+        .with_setting("wait_end_of_query", "1")
+        .with_setting("max_insert_block_size", "1000000")
+        .with_setting("max_partitions_per_insert_block", "1")
+        .with_timeouts(Some(INSERT_TIMEOUT), Some(INSERT_TIMEOUT));
+    for row in rows {
+        insert.write(row).await?;
+    }
+    insert.end().await?;
+    Ok(())
+}
+
+/// Fails as long as the insert of that id may still be running.
+async fn settled(client: &Client, query_id: &str) -> Result<(), StoreError> {
+    let sql = "SELECT count() FROM system.processes WHERE query_id = ?";
+    match client.query(sql).bind(query_id).fetch_one::<u64>().await? {
+        0 => Ok(()),
+        _ => Err(clickhouse::error::Error::Custom(format!("insert {query_id} is still running")).into()),
+    }
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
