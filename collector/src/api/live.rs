@@ -6,8 +6,6 @@
 
 mod parameters;
 mod push;
-#[cfg(test)]
-mod tests;
 
 use super::error::ApiError;
 use super::reader::Reader;

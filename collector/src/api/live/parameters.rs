@@ -23,12 +23,20 @@ pub(super) struct ParameterHelp {
 
 /// Every resource.
 pub(super) const RESOURCES: &[ResourceHelp] = &[
-    ResourceHelp { name: "overview", holds: "the whole site in a few numbers", parameters: &[] },
+    ResourceHelp {
+        name: "overview",
+        holds: "the whole site in a few numbers",
+        parameters: &[],
+    },
     ResourceHelp {
         name: "heatmap",
         holds: "where in each element of a page people pressed",
         parameters: &[
-            ParameterHelp { name: "page", required: true, value: "path of the page" },
+            ParameterHelp {
+                name: "page",
+                required: true,
+                value: "path of the page",
+            },
             ParameterHelp {
                 name: "device",
                 required: false,
@@ -39,18 +47,42 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
                 required: false,
                 value: "utm_campaign; (none) for visits without",
             },
-            ParameterHelp { name: "variant", required: false, value: "experiment=variant" },
+            ParameterHelp {
+                name: "variant",
+                required: false,
+                value: "experiment=variant",
+            },
         ],
     },
     ResourceHelp {
         name: "funnel",
         holds: "how many visitors got how far",
-        parameters: &[ParameterHelp { name: "id", required: true, value: "id of the funnel" }],
+        parameters: &[ParameterHelp {
+            name: "id",
+            required: true,
+            value: "id of the funnel",
+        }],
     },
-    ResourceHelp { name: "campaigns", holds: "what each campaign brings", parameters: &[] },
-    ResourceHelp { name: "presence", holds: "who is here now", parameters: &[] },
-    ResourceHelp { name: "pages", holds: "what is looked at", parameters: &[] },
-    ResourceHelp { name: "activity", holds: "what is happening right now", parameters: &[] },
+    ResourceHelp {
+        name: "campaigns",
+        holds: "what each campaign brings",
+        parameters: &[],
+    },
+    ResourceHelp {
+        name: "presence",
+        holds: "who is here now",
+        parameters: &[],
+    },
+    ResourceHelp {
+        name: "pages",
+        holds: "what is looked at",
+        parameters: &[],
+    },
+    ResourceHelp {
+        name: "activity",
+        holds: "what is happening right now",
+        parameters: &[],
+    },
 ];
 
 /// Parameters that say who is asking; the reader has looked at them already.
@@ -74,9 +106,13 @@ pub(super) fn query(resource: &str, parameters: &str) -> Result<Query, ApiError>
         "overview" => Query::Overview,
         "heatmap" => Query::HeatMap(HeatFilter {
             page: take("page", STRING_BYTES_MAX)?.unwrap_or_default(),
-            device: take("device", NAME_BYTES_MAX)?.map(|name| device(&name)).transpose()?,
+            device: take("device", NAME_BYTES_MAX)?
+                .map(|name| device(&name))
+                .transpose()?,
             campaign: take("campaign", NAME_BYTES_MAX)?,
-            variant: take("variant", 2 * NAME_BYTES_MAX + 1)?.map(variant).transpose()?,
+            variant: take("variant", 2 * NAME_BYTES_MAX + 1)?
+                .map(variant)
+                .transpose()?,
         }),
         "funnel" => Query::Funnel(take("id", NAME_BYTES_MAX)?.unwrap_or_default()),
         "campaigns" => Query::Campaigns,
@@ -95,12 +131,27 @@ fn given(help: &ResourceHelp, parameters: &str) -> Result<HashMap<String, String
         if PARAMETERS_OF_READERS.contains(&name.as_str()) {
             continue;
         }
-        if !help.parameters.iter().any(|parameter| parameter.name == name) {
-            let names: Vec<_> = help.parameters.iter().map(|parameter| parameter.name).collect();
-            let allowed = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        if !help
+            .parameters
+            .iter()
+            .any(|parameter| parameter.name == name)
+        {
+            let names: Vec<_> = help
+                .parameters
+                .iter()
+                .map(|parameter| parameter.name)
+                .collect();
+            let allowed = if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            };
             return Err(ApiError::BadRequest(
                 "unknown_parameter",
-                format!("{} has no parameter {name:?}; allowed: {allowed}", help.name),
+                format!(
+                    "{} has no parameter {name:?}; allowed: {allowed}",
+                    help.name
+                ),
             ));
         }
         if given.contains_key(&name) {
@@ -111,11 +162,18 @@ fn given(help: &ResourceHelp, parameters: &str) -> Result<HashMap<String, String
         }
         given.insert(name, value);
     }
-    for parameter in help.parameters.iter().filter(|parameter| parameter.required) {
+    for parameter in help
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.required)
+    {
         if given.get(parameter.name).is_none_or(String::is_empty) {
             return Err(ApiError::BadRequest(
                 "missing_parameter",
-                format!("{} needs {}: the {}", help.name, parameter.name, parameter.value),
+                format!(
+                    "{} needs {}: the {}",
+                    help.name, parameter.name, parameter.value
+                ),
             ));
         }
     }
@@ -169,7 +227,10 @@ mod unit {
 
     #[test]
     fn a_url_becomes_a_query() {
-        assert_eq!(query("overview", "site=shop&ticket=x").ok(), Some(Query::Overview));
+        assert_eq!(
+            query("overview", "site=shop&ticket=x").ok(),
+            Some(Query::Overview)
+        );
         let filter = HeatFilter {
             page: "/product/kettle?colour=red".into(),
             device: Some(Device::Phone),
@@ -179,9 +240,18 @@ mod unit {
         let asked = "page=%2Fproduct%2Fkettle%3Fcolour%3Dred&device=phone&campaign=(none)\
                      &variant=buy%3Db";
         assert_eq!(query("heatmap", asked).ok(), Some(Query::HeatMap(filter)));
-        let all = HeatFilter { page: "/".into(), ..HeatFilter::default() };
-        assert_eq!(query("heatmap", "page=/&device=").ok(), Some(Query::HeatMap(all)));
-        assert_eq!(query("funnel", "id=checkout").ok(), Some(Query::Funnel("checkout".into())));
+        let all = HeatFilter {
+            page: "/".into(),
+            ..HeatFilter::default()
+        };
+        assert_eq!(
+            query("heatmap", "page=/&device=").ok(),
+            Some(Query::HeatMap(all))
+        );
+        assert_eq!(
+            query("funnel", "id=checkout").ok(),
+            Some(Query::Funnel("checkout".into()))
+        );
     }
 
     #[test]
@@ -194,11 +264,26 @@ mod unit {
         check("heat", "", "not_found", "overview, heatmap, funnel");
         check("heatmap", "", "missing_parameter", "needs page");
         check("heatmap", "page=", "missing_parameter", "needs page");
-        check("heatmap", "page=/&colour=red", "unknown_parameter", "page, device, campaign");
+        check(
+            "heatmap",
+            "page=/&colour=red",
+            "unknown_parameter",
+            "page, device, campaign",
+        );
         check("overview", "page=/", "unknown_parameter", "allowed: none");
         check("heatmap", "page=/&page=/b", "doubled_parameter", "page");
-        check("heatmap", "page=/&device=watch", "unknown_device", "desktop, tablet, phone");
-        check("heatmap", "page=/&variant=b", "malformed_variant", "experiment=variant");
+        check(
+            "heatmap",
+            "page=/&device=watch",
+            "unknown_device",
+            "desktop, tablet, phone",
+        );
+        check(
+            "heatmap",
+            "page=/&variant=b",
+            "malformed_variant",
+            "experiment=variant",
+        );
         let long = format!("page=/{}", "a".repeat(STRING_BYTES_MAX));
         check("heatmap", &long, "parameter_too_long", "1024 bytes");
     }

@@ -46,7 +46,10 @@ fn event(message: &Published) -> String {
         Extent::Snapshot => "snapshot",
         Extent::Delta => "delta",
     };
-    format!("id: {}\nevent: {name}\ndata: {}\n\n", message.seq, message.json)
+    format!(
+        "id: {}\nevent: {name}\ndata: {}\n\n",
+        message.seq, message.json
+    )
 }
 
 /// Upgrades to a WebSocket, one text frame a message.
@@ -104,7 +107,10 @@ async fn serve(
             break (CloseCode::Away, "too slow or gone");
         }
     };
-    let reason = CloseReason { code, description: Some(why.to_owned()) };
+    let reason = CloseReason {
+        code,
+        description: Some(why.to_owned()),
+    };
     // The other side may be gone, or its line full; then there is nobody to tell.
     let _ = timeout(SEND_MAX, session.close(Some(reason))).await;
 }
