@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { extname, join, resolve, sep } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const types = {
@@ -52,9 +52,9 @@ function policyFor(endpoint) {
 
 /** The file for a path inside `root`, or undefined: outside, hidden, missing. */
 async function fileAt(root, path) {
-  const file = resolve(root, `.${path}`);
-  if (file !== root && !file.startsWith(root + sep)) return undefined;
+  // A part that begins with a dot is a hidden file or leads out of the folder.
   if (path.split('/').some((part) => part.startsWith('.'))) return undefined;
+  const file = join(root, path);
   const found = await stat(file).catch(() => undefined);
   if (found?.isFile()) return file;
   const index = join(file, 'index.html');

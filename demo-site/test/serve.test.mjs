@@ -1,5 +1,6 @@
 // The shop's web server: what it hands out, under which headers, and what it refuses.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 import { openShop } from './shop.mjs';
@@ -76,4 +77,11 @@ test('endpoint and key are in the page, escaped; the policy allows the endpoint 
 test('it stops cleanly when told to', async () => {
   const other = await openShop();
   assert.equal(await other.stop(), 0);
+});
+
+test('the lock file holds no hash of the SDK, which changes with every build', async () => {
+  const lock = JSON.parse(await readFile(new URL('../package-lock.json', import.meta.url), 'utf8'));
+  const { resolved, integrity } = lock.packages['node_modules/upriver'];
+  assert.equal(resolved, 'file:../sdk/npm/dist-pack/upriver-0.1.0.tgz');
+  assert.equal(integrity, undefined, 'take "integrity" of node_modules/upriver out of package-lock.json');
 });
