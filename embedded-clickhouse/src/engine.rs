@@ -118,8 +118,11 @@ impl Sessions {
     }
 
     /// Waits for running statements, at most `grace`, then kills them; afterwards closes the engine.
-    /// `false` if the engine did not stop cleanly.
-    pub(crate) async fn close(self: Arc<Self>, grace: Duration) -> bool {
+    ///
+    /// Closing the last session is what stops the tables and flushes them. The library's own
+    /// shutdown call then joins its idle pool threads; once a table was made it reports that some
+    /// remain, which harms nothing.
+    pub(crate) async fn close(self: Arc<Self>, grace: Duration) {
         let all = SESSIONS_MAX as u32;
         if tokio::time::timeout(grace, self.permits.acquire_many(all))
             .await
@@ -138,9 +141,13 @@ impl Sessions {
                     .unwrap_or_else(PoisonError::into_inner)
                     .take(),
             );
-            self.engine.shutdown()
+            if !self.engine.shutdown() {
+                tracing::debug!("the engine keeps idle threads until the process ends");
+            }
         });
-        closing.await.unwrap_or(false)
+        if closing.await.is_err() {
+            tracing::error!("closing the engine broke off");
+        }
     }
 
     fn kill_all(&self) {

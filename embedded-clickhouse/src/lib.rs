@@ -45,7 +45,7 @@ pub struct Config {
     pub engine_library: Option<PathBuf>,
 }
 
-/// Why the server could not start, or did not stop cleanly.
+/// Why the server could not start, or broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The engine library is nowhere.
@@ -60,9 +60,6 @@ pub enum Error {
     /// The listener failed.
     #[error("the HTTP listener failed: {0}")]
     Listener(#[from] std::io::Error),
-    /// The engine did not stop all of its threads; the data is safe, the exit was not clean.
-    #[error("the engine did not stop cleanly")]
-    UncleanStop,
 }
 
 /// A server ready to run: the folder is locked, the engine is up, the port is bound.
@@ -113,16 +110,11 @@ impl Server {
     /// runtime.
     ///
     /// # Errors
-    /// [`Error::Listener`] or [`Error::UncleanStop`].
+    /// [`Error::Listener`]; the engine is closed all the same.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let served = http::serve(self.listener, self.sessions.clone(), self.access, shutdown).await;
-        let clean = self.sessions.close(STOP_GRACE).await;
-        served?;
-        if clean {
-            Ok(())
-        } else {
-            Err(Error::UncleanStop)
-        }
+        self.sessions.close(STOP_GRACE).await;
+        Ok(served?)
     }
 }
 

@@ -14,9 +14,7 @@ pub(crate) mod code {
     pub(crate) const CANNOT_DECOMPRESS: u32 = 271;
     pub(crate) const QUERY_IS_TOO_LARGE: u32 = 223;
     pub(crate) const TOO_MANY_SIMULTANEOUS_QUERIES: u32 = 202;
-    pub(crate) const MEMORY_LIMIT_EXCEEDED: u32 = 241;
     pub(crate) const SERVER_OVERLOADED: u32 = 745;
-    pub(crate) const ABORTED: u32 = 236;
     pub(crate) const CANNOT_READ_ALL_DATA: u32 = 33;
     pub(crate) const ACCESS_DENIED: u32 = 497;
     pub(crate) const UNKNOWN_ROLE: u32 = 511;

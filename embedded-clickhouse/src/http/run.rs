@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::document::{Joiner, Joining};
 use super::failure::{Failure, code};
+use super::guard;
 use crate::compression::{Coding, Encoder};
 use crate::engine::{Role, SessionError, Sessions};
 use crate::ffi::{Connection, Counters, Param, QueryStream};
@@ -37,8 +38,6 @@ pub(crate) enum Part {
 /// A statement with all it needs.
 pub(crate) struct Job {
     pub(crate) sessions: Arc<Sessions>,
-    /// Held until the session is closed.
-    pub(crate) turn: OwnedSemaphorePermit,
     pub(crate) role: Role,
     pub(crate) database: Option<String>,
     pub(crate) settings: Vec<(String, String)>,
@@ -65,8 +64,13 @@ pub(crate) enum Work {
     },
 }
 
-/// Runs the job to its end. Blocks.
-pub(crate) fn run(job: Job, parts: &mpsc::Sender<Part>, runtime: &Handle) {
+/// Runs the job to its end, which gives the turn back once the session is closed. Blocks.
+pub(crate) fn run(
+    job: Job,
+    turn: OwnedSemaphorePermit,
+    parts: &mpsc::Sender<Part>,
+    runtime: &Handle,
+) {
     let mut outlet = Outlet {
         parts,
         runtime,
@@ -95,6 +99,7 @@ pub(crate) fn run(job: Job, parts: &mpsc::Sender<Part>, runtime: &Handle) {
             Part::Failed(failure, block)
         }
     };
+    drop(turn);
     // A client that is gone has no use for the end.
     let _ = runtime.block_on(timeout(CLIENT_IDLE_MAX, parts.send(last)));
 }
@@ -111,8 +116,10 @@ fn exception_block(text: &str, tag: &str) -> Bytes {
 /// `None`: the client went away.
 fn work(job: Job, outlet: &mut Outlet<'_>) -> Result<Option<Counters>, Failure> {
     let mut session = open(&job)?;
-    let turn = job.turn;
-    let done = match job.work {
+    if let (Role::Analyst, Work::Query { statement, .. }) = (job.role, &job.work) {
+        guard::check_analyst(&mut session, &job.sessions, statement, &job.params)?;
+    }
+    match job.work {
         Work::Insert {
             statement,
             format,
@@ -133,9 +140,7 @@ fn work(job: Job, outlet: &mut Outlet<'_>) -> Result<Option<Counters>, Failure> 
                 joining => streamed(session, &query, joining, outlet),
             }
         }
-    };
-    drop(turn);
-    done
+    }
 }
 
 fn open(job: &Job) -> Result<Connection, Failure> {

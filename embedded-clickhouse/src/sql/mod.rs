@@ -73,7 +73,12 @@ fn utf8(bytes: &[u8]) -> Result<&str, ShapeError> {
 /// `None` if the statement takes no data from the request (`INSERT … SELECT`, `… VALUES (…)`).
 fn insert_shape(text: &[u8]) -> Result<Option<Shape<'_>>, ShapeError> {
     let mut tokens = Lexer::new(text);
+    let mut before: Option<Token> = None;
     while let Some(token) = tokens.next() {
+        // A table may bear a keyword's name.
+        let is_name = before
+            .replace(token)
+            .is_some_and(|before| before.kind == Kind::Symbol(b'.') || is(text, before, "INTO"));
         if token.kind == Kind::Symbol(b';') && token.depth == 0 {
             // `INSERT INTO t;` names a target only; what follows the request's text is the data.
             let statement = utf8(&text[..token.start])?.to_owned();
@@ -83,7 +88,7 @@ fn insert_shape(text: &[u8]) -> Result<Option<Shape<'_>>, ShapeError> {
                 data: &text[token.end..],
             }));
         }
-        if token.depth != 0 {
+        if token.depth != 0 || is_name {
             continue;
         }
         if is(text, token, "VALUES") {
