@@ -3,11 +3,10 @@
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use upriver_collector::api::access;
@@ -121,7 +120,7 @@ struct LoginLink {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match Arguments::parse().command {
         Command::Serve(serve) => self::serve(*serve).await,
@@ -207,12 +206,9 @@ fn stopped(with_parent: bool) -> anyhow::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     Ok(async move {
         let parent_gone = async {
-            if !with_parent {
+            if !with_parent || parent_ends().await.is_err() {
                 std::future::pending::<()>().await;
             }
-            // Nothing is ever sent; reading returns when the other end is closed or dead.
-            let mut input = tokio::io::stdin();
-            while matches!(input.read(&mut [0; 64]).await, Ok(read) if read > 0) {}
         };
         // A terminal sends its interrupt to the whole group; a child leaves it to its parent.
         let interrupted = async {
@@ -229,6 +225,19 @@ fn stopped(with_parent: bool) -> anyhow::Result<impl Future<Output = ()>> {
             () = parent_gone => {}
         }
     })
+}
+
+/// Resolves when standard input ends: when whoever started this closed it, or died. Nothing is ever
+/// sent over it. A thread of its own, because a blocked read must not hold up the runtime's end.
+fn parent_ends() -> tokio::sync::oneshot::Receiver<()> {
+    let (ended, parent_gone) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut input = std::io::stdin().lock();
+        while matches!(input.read(&mut [0; 64]), Ok(read) if read > 0) {}
+        // Nobody waits any more when another reason to stop came first.
+        let _ = ended.send(());
+    });
+    parent_gone
 }
 
 fn password(file: Option<&Path>) -> anyhow::Result<String> {

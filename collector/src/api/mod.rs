@@ -6,7 +6,7 @@ mod decode;
 mod error;
 mod health;
 pub mod limits;
-//LIVE mod live;
+mod live;
 mod pages;
 mod reader;
 mod stream;
@@ -35,7 +35,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/v1/batch", web::method(actix_web::http::Method::OPTIONS).to(collect::preflight))
         .route("/v1/stream", web::get().to(stream::open))
         // To dashboards and programs.
-        //LIVE.configure(live::configure)
+        .configure(live::configure)
         .route("/v1/me", web::get().to(pages::me))
         .route("/v1/tickets", web::post().to(pages::ticket))
         .route("/login", web::get().to(pages::login))

@@ -26,6 +26,9 @@ mod sql;
 mod step;
 mod visitor;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::Engine;
 pub use hub::{LiveError, Published};
 pub use range::{HOUR_MS, WHOLE_HOURS};

@@ -282,7 +282,7 @@ impl SiteState {
 }
 
 /// Tells events of the same order apart, the same way in whatever order they come.
-fn tie(row: &EventRow) -> u32 {
+pub(super) fn tie(row: &EventRow) -> u32 {
     let (high, low) = row.stream.as_u64_pair();
     let mixed = (high ^ low.rotate_left(32) ^ row.seq.wrapping_mul(0x9e37_79b9_7f4a_7c15))
         .wrapping_mul(0xff51_afd7_ed55_8ccd);

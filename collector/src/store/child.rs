@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 
 /// First and longest pause before the child is started again.
@@ -54,7 +54,7 @@ pub async fn supervise(
     while !*stopping.borrow() {
         let begun = std::time::Instant::now();
         match start(&config).await {
-            Ok((mut child, address)) => {
+            Ok(Started { mut child, input, address }) => {
                 config.listen = address;
                 match access(&config) {
                     Ok(access) => {
@@ -66,12 +66,12 @@ pub async fn supervise(
                                 tracing::error!(?status, "clickhouse ended by itself; starting it again");
                                 counter!("upriver_clickhouse_restarts_total").increment(1);
                             }
-                            () = asked_to_stop(&mut stopping) => stop(child).await,
+                            () = asked_to_stop(&mut stopping) => stop(child, input).await,
                         }
                     }
                     Err(error) => {
                         tracing::error!(%error, "clickhouse's password cannot be read");
-                        stop(child).await;
+                        stop(child, input).await;
                     }
                 }
                 ready.send_replace(None);
@@ -94,8 +94,15 @@ async fn asked_to_stop(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
+/// A child that listens. It stops when its input is closed, by us or by our death.
+struct Started {
+    child: Child,
+    input: Option<ChildStdin>,
+    address: SocketAddr,
+}
+
 /// Starts the child and waits for the line that says where it listens.
-async fn start(config: &ChildConfig) -> io::Result<(Child, SocketAddr)> {
+async fn start(config: &ChildConfig) -> io::Result<Started> {
     std::fs::create_dir_all(&config.data)?;
     let analyst = config.data.join(ANALYST_PASSWORD_FILE);
     make_password(&analyst)?;
@@ -114,6 +121,8 @@ async fn start(config: &ChildConfig) -> io::Result<(Child, SocketAddr)> {
         command.arg("--engine").arg(engine);
     }
     let mut child = command.spawn()?;
+    // Held here, because waiting for a child closes the input it still has.
+    let input = child.stdin.take();
     let stdout = child.stdout.take().ok_or_else(|| io::Error::other("the child has no output"))?;
     let mut lines = BufReader::new(stdout).lines();
     let line = tokio::time::timeout(START_TIMEOUT, lines.next_line())
@@ -124,12 +133,12 @@ async fn start(config: &ChildConfig) -> io::Result<(Child, SocketAddr)> {
         .and_then(|line| line.strip_prefix("listening on http://")?.trim().parse().ok())
         .ok_or_else(|| io::Error::other("clickhouse ended before it listened; see its log above"))?;
     std::fs::write(&config.address_file, format!("http://{address}\n"))?;
-    Ok((child, address))
+    Ok(Started { child, input, address })
 }
 
 /// Closes the child's input, which asks it to stop, and waits.
-async fn stop(mut child: Child) {
-    drop(child.stdin.take());
+async fn stop(mut child: Child, input: Option<ChildStdin>) {
+    drop(input);
     match tokio::time::timeout(STOP_TIMEOUT, child.wait()).await {
         Ok(status) => tracing::info!(?status, "clickhouse stopped"),
         Err(_) => {

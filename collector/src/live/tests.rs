@@ -1,0 +1,367 @@
+//! The engine against a recount from the definitions, over random rows in random order.
+
+mod hub;
+mod recount;
+
+use super::limits::Bounds;
+use super::{Engine, HOUR_MS, HeatFilter, Query, Resource};
+use crate::config::{Site, Sites};
+use crate::row::{Device, Direction, ElementRow, EventRow, Kind, order};
+use proptest::prelude::*;
+use recount::Recount;
+use uuid::Uuid;
+
+/// A time in the middle of an hour, far from every edge.
+const NOW_MS: u64 = 500_000 * HOUR_MS + HOUR_MS / 2;
+
+pub(super) fn sites() -> Vec<Site> {
+    let text = r#"
+        [[site]]
+        id = "shop"
+        write_key = "shop-write-key"
+
+        [[site.funnel]]
+        id = "checkout"
+        name = "Checkout"
+        window = "20m"
+        step = [
+            { name = "Product", kind = "page_view", page = "/product/*" },
+            { name = "Buy", kind = "press", element = "0000000000000001" },
+            { name = "Order", kind = "conversion", event = "order" },
+        ]
+
+        [[site.funnel]]
+        id = "views"
+        name = "Three views"
+        window = "2h"
+        step = [
+            { name = "One", kind = "page_view" },
+            { name = "Two", kind = "page_view" },
+            { name = "Three", kind = "page_view", page = "/" },
+        ]
+
+        [[site]]
+        id = "other"
+        write_key = "other-write-key"
+    "#;
+    toml::from_str::<Sites>(text).expect("sites").sites
+}
+
+/// What is drawn of a row: site, minutes before now, tie, received later by minutes, kind, path,
+/// visitor, stream, campaign, variant, device, element, value.
+type Drawn = (
+    bool,
+    u64,
+    u16,
+    u64,
+    usize,
+    usize,
+    u128,
+    u128,
+    usize,
+    usize,
+    usize,
+    u64,
+    i64,
+);
+
+fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+    let minute = prop_oneof![0_u64..60, 0_u64..1_600, Just(59_u64), 1_400_u64..1_500];
+    let row = (
+        (
+            any::<u8>().prop_map(|n| n < 230),
+            minute,
+            0_u16..2,
+            0_u64..9,
+            0_usize..7,
+            0_usize..4,
+        ),
+        (
+            0_u128..4,
+            0_u128..3,
+            0_usize..3,
+            0_usize..3,
+            0_usize..4,
+            0_u64..3,
+            -2_i64..9,
+        ),
+    );
+    let row = row.prop_map(|((a, b, c, d, e, f), (g, h, i, j, k, l, m))| {
+        (a, b, c, d, e, f, g, h, i, j, k, l, m)
+    });
+    prop::collection::vec(row, 0..60)
+}
+
+pub(super) fn event(number: usize, drawn: Drawn) -> EventRow {
+    let (
+        shop,
+        before,
+        tie,
+        late,
+        kind,
+        path,
+        visitor,
+        stream,
+        campaign,
+        variant,
+        device,
+        element,
+        value,
+    ) = drawn;
+    let time = NOW_MS - before * 60_000;
+    let kind = Kind::ALL[kind];
+    let conversion = kind == Kind::Conversion;
+    let campaign = ["", "spring", "summer"][campaign];
+    let variants: &[(&str, &str)] = [
+        &[][..],
+        &[("buy", "b")][..],
+        &[("buy", "a"), ("size", "l")][..],
+    ][variant];
+    EventRow {
+        site: if shop { "shop" } else { "other" }.into(),
+        time: time as i64,
+        received_at: (time + late * 60_000).min(NOW_MS) as i64,
+        ord: order(time, stream << 70 | stream, tie),
+        kind,
+        stream: Uuid::from_u128(stream << 70 | stream),
+        seq: number as u64,
+        visitor: Uuid::from_u128(visitor << 96 | 7),
+        path: ["/", "/product/kettle", "/product/pan", ""][path].into(),
+        device: Device::ALL[device],
+        width_bucket: 160,
+        utm_source: if campaign.is_empty() { "" } else { "mail" }.into(),
+        utm_campaign: campaign.into(),
+        variants: variants
+            .iter()
+            .map(|(e, v)| ((*e).into(), (*v).into()))
+            .collect(),
+        element,
+        cell: (value.unsigned_abs() * 31) as u8,
+        direction: Direction::Down,
+        name: if conversion { "order" } else { "" }.into(),
+        value: if conversion { value * 1_000_000 } else { 0 },
+        currency: if conversion && value > 2 { "EUR" } else { "" }.into(),
+        ..EventRow::default()
+    }
+}
+
+/// Every query that a site answers, filters among them.
+fn queries() -> Vec<Query> {
+    let heat = |page: &str| HeatFilter {
+        page: page.into(),
+        ..HeatFilter::default()
+    };
+    vec![
+        Query::Overview,
+        Query::Campaigns,
+        Query::Pages,
+        Query::Presence,
+        Query::Funnel("checkout".into()),
+        Query::Funnel("views".into()),
+        Query::HeatMap(heat("/")),
+        Query::HeatMap(HeatFilter {
+            device: Some(Device::Phone),
+            ..heat("/")
+        }),
+        Query::HeatMap(HeatFilter {
+            campaign: Some("(none)".into()),
+            ..heat("/product/pan")
+        }),
+        Query::HeatMap(HeatFilter {
+            variant: Some("buy=b".into()),
+            ..heat("/product/pan")
+        }),
+    ]
+}
+
+/// All numbers of the engine, without what they mean.
+fn numbers(engine: &Engine) -> Vec<Resource> {
+    queries()
+        .iter()
+        .map(|query| engine.data("shop", query).expect("known").0)
+        .collect()
+}
+
+/// The feed, without its ids, which are given in the order of arrival.
+fn feed(engine: &Engine) -> Vec<(u64, String, String)> {
+    match engine.data("shop", &Query::Activity) {
+        Some((Resource::Activity(feed), _)) => feed
+            .items
+            .into_iter()
+            .map(|item| (item.time_ms, item.visitor, item.kind))
+            .collect(),
+        other => panic!("a feed expected, got {other:?}"),
+    }
+}
+
+/// An order of arrival drawn from a seed; every fourth is by time.
+fn shuffled(rows: &[EventRow], seed: u64) -> Vec<EventRow> {
+    let mut rows = rows.to_vec();
+    if seed.is_multiple_of(4) {
+        rows.sort_by_key(|row| row.ord);
+    } else {
+        rows.sort_by_key(|row| (row.seq + 1).wrapping_mul(seed | 1).rotate_left(17));
+    }
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn every_number_is_the_recount_in_any_order_and_at_any_later_time(
+        (drawn, seed, batch, pass_ms) in
+            (drawn(), any::<u64>(), 1_usize..20, prop::collection::vec(0_u64..9 * HOUR_MS, 0..5))
+    ) {
+        let rows: Vec<_> = drawn.into_iter().enumerate().map(|(at, row)| event(at, row)).collect();
+        let mut engine = Engine::new(&sites(), Bounds::default(), NOW_MS);
+        for batch in shuffled(&rows, seed).chunks(batch) {
+            engine.apply(batch);
+        }
+        let mut now_ms = NOW_MS;
+        for pass_ms in std::iter::once(0).chain(pass_ms) {
+            now_ms += pass_ms;
+            engine.advance(now_ms);
+            let recount = Recount::new(&rows, &sites()[0], now_ms);
+            prop_assert_eq!(numbers(&engine), recount.answers(&queries()));
+            prop_assert_eq!(feed(&engine), recount.feed());
+        }
+    }
+
+    #[test]
+    fn rows_and_time_may_be_interleaved(
+        (drawn, seed, batch) in (drawn(), any::<u64>(), 1_usize..20)
+    ) {
+        let rows: Vec<_> = drawn.into_iter().enumerate().map(|(at, row)| event(at, row)).collect();
+        let mut engine = Engine::new(&sites(), Bounds::default(), NOW_MS);
+        let mut now_ms = NOW_MS;
+        for batch in shuffled(&rows, seed).chunks(batch) {
+            engine.apply(batch);
+            now_ms += 40 * 60_000;
+            engine.advance(now_ms);
+        }
+        let recount = Recount::new(&rows, &sites()[0], now_ms);
+        prop_assert_eq!(numbers(&engine), recount.answers(&queries()));
+    }
+
+    #[test]
+    fn totals_stay_exact_when_every_bound_is_hit(
+        (drawn, seed) in (drawn(), any::<u64>())
+    ) {
+        let bounds = Bounds {
+            visitors: 1_000, pages: 1, campaigns: 1, names: 1, origins: 1, currencies: 1,
+            heat_keys: 1, elements: 1, funnel_rows: 4_096,
+        };
+        let rows: Vec<_> = drawn.into_iter().enumerate().map(|(at, row)| event(at, row)).collect();
+        let mut engine = Engine::new(&sites(), bounds, NOW_MS);
+        engine.apply(&shuffled(&rows, seed));
+        for now_ms in [NOW_MS, NOW_MS + 3 * HOUR_MS, NOW_MS + 30 * HOUR_MS] {
+            engine.advance(now_ms);
+            let sums = |answers: &[Resource]| totals(answers);
+            let recount = Recount::new(&rows, &sites()[0], now_ms).answers(&queries());
+            prop_assert_eq!(sums(&numbers(&engine)), sums(&recount));
+        }
+    }
+}
+
+/// Sums over rows, which a bound must not change.
+fn totals(answers: &[Resource]) -> Vec<u64> {
+    let mut sums = Vec::new();
+    for answer in answers {
+        match answer {
+            Resource::Overview(data) => sums.extend([data.visitors, data.page_views, data.presses]),
+            Resource::Campaigns(data) => {
+                sums.push(data.rows.iter().map(|row| row.conversions).sum());
+                let minutes = data.rows.iter().flat_map(|row| &row.minutes);
+                sums.push(minutes.map(|views| u64::from(*views)).sum());
+            }
+            Resource::Presence(data) => {
+                sums.push(data.online);
+                sums.push(data.pages.iter().map(|row| row.visitors).sum());
+            }
+            Resource::Funnel(data) => {
+                sums.extend(
+                    data.steps
+                        .iter()
+                        .flat_map(|step| [step.visitors, step.open]),
+                );
+                let of = |dimension: &str| {
+                    let groups = data
+                        .groups
+                        .iter()
+                        .filter(|group| group.dimension == dimension);
+                    groups.map(|group| group.visitors[0]).sum::<u64>()
+                };
+                sums.extend([of("campaign"), of("device")]);
+            }
+            // Events without a page are not listed, unless they fell into (other).
+            Resource::Pages(_) | Resource::HeatMap(_) | Resource::Activity(_) => (),
+        }
+    }
+    sums
+}
+
+#[test]
+fn a_full_table_of_visitors_is_said() {
+    let bounds = Bounds {
+        visitors: 1,
+        ..Bounds::default()
+    };
+    let mut engine = Engine::new(&sites(), bounds, NOW_MS);
+    engine.history_complete();
+    let row = |visitor| event(0, (true, 1, 0, 0, 0, 0, visitor, 0, 0, 0, 0, 0, 0));
+    engine.apply(&[row(1)]);
+    assert!(engine.data("shop", &Query::Overview).expect("known").1);
+    engine.apply(&[row(2)]);
+    let (data, complete) = engine.data("shop", &Query::Overview).expect("known");
+    let Resource::Overview(data) = data else {
+        panic!("an overview expected")
+    };
+    assert_eq!((data.visitors, data.page_views, complete), (1, 2, false));
+    engine.advance(NOW_MS + 30 * HOUR_MS);
+    assert!(
+        engine.data("shop", &Query::Overview).expect("known").1,
+        "complete again"
+    );
+}
+
+#[test]
+fn the_newest_descriptor_names_an_element_whenever_it_comes() {
+    let says = |received_at, label: &str| ElementRow {
+        site: "shop".into(),
+        element: 2,
+        received_at,
+        label: label.into(),
+        selector: "#buy".into(),
+        role: "button".into(),
+        ..ElementRow::default()
+    };
+    let press = event(0, (true, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 2, 3));
+    for described in [
+        [says(1, "Buy"), says(2, "Buy now")],
+        [says(2, "Buy now"), says(1, "Buy")],
+    ] {
+        let mut engine = Engine::new(&sites(), Bounds::default(), NOW_MS);
+        engine.apply(std::slice::from_ref(&press));
+        engine.describe(&described);
+        let filter = HeatFilter {
+            page: "/".into(),
+            ..HeatFilter::default()
+        };
+        let Some(Resource::HeatMap(map)) = engine.answer("shop", &Query::HeatMap(filter)) else {
+            panic!("a heat map expected");
+        };
+        assert_eq!(map.elements[0].label, "Buy now");
+        assert_eq!(
+            (map.total, map.elements[0].cells.clone()),
+            (1, vec![(93, 1)])
+        );
+        let Some(Resource::Activity(feed)) = engine.answer("shop", &Query::Activity) else {
+            panic!("a feed expected");
+        };
+        assert_eq!(
+            (feed.items[0].about.as_str(), feed.items[0].id),
+            ("Buy now", 1)
+        );
+    }
+}

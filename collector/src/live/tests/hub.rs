@@ -1,0 +1,231 @@
+//! Subscriptions: snapshot, then deltas, nothing lost and nothing without end.
+
+use super::super::hub::{Hub, LiveError, Published};
+use super::super::limits::{SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX};
+use super::super::{Engine, HeatFilter, Query};
+use super::{Bounds, HOUR_MS, NOW_MS, event, sites};
+use crate::row::EventRow;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::mpsc::Receiver;
+
+const FIRST_SEQ: u64 = 1_000;
+
+fn hub() -> Hub {
+    let mut engine = Engine::new(&sites(), Bounds::default(), NOW_MS);
+    engine.history_complete();
+    Hub::new(engine, FIRST_SEQ)
+}
+
+fn shop() -> Arc<str> {
+    "shop".into()
+}
+
+/// A page view of a visitor on a path (0: `/`, 1: kettle), minutes ago.
+fn view(number: usize, visitor: u128, path: usize, minutes: u64) -> EventRow {
+    event(
+        number,
+        (true, minutes, 0, 0, 0, path, visitor, 0, 0, 0, 1, 0, 0),
+    )
+}
+
+fn next(subscription: &mut Receiver<Published>) -> Value {
+    let message = subscription.try_recv().expect("a message");
+    let value: Value = serde_json::from_str(&message.json).expect("JSON");
+    assert_eq!(value["seq"], json!(message.seq));
+    value
+}
+
+#[test]
+fn a_snapshot_comes_first_then_only_rows_that_changed() {
+    let mut hub = hub();
+    hub.engine.apply(&[view(0, 1, 0, 1)]);
+    let mut pages = hub.subscribe(&shop(), &Query::Pages).expect("room");
+    let snapshot = next(&mut pages);
+    assert_eq!(snapshot["type"], "snapshot");
+    assert_eq!(snapshot["data"]["basis"]["complete"], true);
+    assert_eq!(
+        snapshot["data"]["rows"],
+        json!([{"path": "/", "views": 1, "visitors": 1, "presses": 0}])
+    );
+    hub.publish();
+    assert!(pages.try_recv().is_err(), "nothing changed");
+
+    hub.engine.apply(&[view(1, 2, 1, 1), view(2, 2, 1, 1)]);
+    hub.publish();
+    let delta = next(&mut pages);
+    let rows = json!([{"path": "/product/kettle", "views": 2, "visitors": 1, "presses": 0}]);
+    let seq = snapshot["seq"].as_u64().expect("a number") + 1;
+    assert_eq!(
+        delta,
+        json!({"seq": seq, "type": "delta", "data": {"rows": rows}})
+    );
+}
+
+#[test]
+fn a_row_that_vanishes_makes_a_new_snapshot() {
+    let mut hub = hub();
+    hub.engine
+        .apply(&[view(0, 1, 0, 23 * 60), view(1, 1, 1, 1)]);
+    let mut pages = hub.subscribe(&shop(), &Query::Pages).expect("room");
+    assert_eq!(
+        next(&mut pages)["data"]["rows"].as_array().map(Vec::len),
+        Some(2)
+    );
+    hub.engine.advance(NOW_MS + HOUR_MS);
+    hub.publish();
+    let snapshot = next(&mut pages);
+    assert_eq!(snapshot["type"], "snapshot");
+    assert_eq!(snapshot["data"]["rows"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn people_leave_by_time_alone_and_it_is_pushed() {
+    let mut hub = hub();
+    hub.engine.apply(&[view(0, 1, 0, 1)]);
+    let mut presence = hub.subscribe(&shop(), &Query::Presence).expect("room");
+    assert_eq!(next(&mut presence)["data"]["online"], 1);
+    hub.engine.advance(NOW_MS + 4 * 60_000 - 1);
+    hub.publish();
+    assert!(presence.try_recv().is_err(), "still here");
+    hub.engine.advance(NOW_MS + 4 * 60_000);
+    hub.publish();
+    let delta = next(&mut presence);
+    assert_eq!(delta["type"], "delta");
+    assert_eq!(
+        delta["data"],
+        json!({"online": 0, "pages": [], "devices": [], "campaigns": []})
+    );
+}
+
+#[test]
+fn open_becomes_lost_by_time_alone_and_it_is_pushed() {
+    let mut hub = hub();
+    let checkout = Query::Funnel("checkout".into());
+    hub.engine.apply(&[view(0, 1, 1, 5)]);
+    let mut funnel = hub.subscribe(&shop(), &checkout).expect("room");
+    let first = |message: Value| message["data"]["steps"][0].clone();
+    let step = |open, lost| {
+        json!({"name": "Product", "matches": "page view on /product/*", "visitors": 1,
+               "open": open, "lost": lost})
+    };
+    assert_eq!(first(next(&mut funnel)), step(1, 0));
+    hub.engine.advance(NOW_MS + 15 * 60_000);
+    hub.publish();
+    assert!(
+        funnel.try_recv().is_err(),
+        "exactly the window is within it"
+    );
+    hub.engine.advance(NOW_MS + 15 * 60_000 + 1);
+    hub.publish();
+    assert_eq!(first(next(&mut funnel)), step(0, 1));
+}
+
+#[test]
+fn a_slow_subscriber_gets_a_snapshot_once_it_has_room() {
+    let mut hub = hub();
+    let mut slow = hub.subscribe(&shop(), &Query::Overview).expect("room");
+    let mut quick = hub.subscribe(&shop(), &Query::Overview).expect("room");
+    let rounds = 3 * SUBSCRIBER_QUEUE_MAX;
+    for round in 0..rounds {
+        hub.engine.apply(&[view(round, 1, 0, 1)]);
+        hub.publish();
+        assert!(quick.try_recv().is_ok());
+    }
+    let mut last = 0;
+    for at in 0..SUBSCRIBER_QUEUE_MAX {
+        let message = next(&mut slow);
+        let seq = message["seq"].as_u64().expect("a number");
+        assert!(at == 0 || seq == last + 1, "no gap without a snapshot");
+        last = seq;
+    }
+    assert!(slow.try_recv().is_err(), "never more than the bound");
+    hub.publish();
+    let snapshot = next(&mut slow);
+    assert_eq!(snapshot["type"], "snapshot");
+    assert_eq!(snapshot["data"]["page_views"], rounds);
+    hub.engine.apply(&[view(rounds, 1, 0, 1)]);
+    hub.publish();
+    let delta = next(&mut slow);
+    assert_eq!(
+        (delta["type"].as_str(), delta["seq"].as_u64()),
+        (Some("delta"), snapshot["seq"].as_u64().map(|seq| seq + 1))
+    );
+}
+
+#[test]
+fn versions_grow_with_and_without_subscribers() {
+    let mut hub = hub();
+    let mut last = hub.snapshot(&shop(), &Query::Overview).expect("known").seq;
+    for round in 0..6 {
+        hub.engine.apply(&[view(round, round as u128, 0, 1)]);
+        let subscription = (round % 2 == 0).then(|| hub.subscribe(&shop(), &Query::Overview));
+        hub.publish();
+        let now = hub.snapshot(&shop(), &Query::Overview).expect("known");
+        assert!(now.seq > last, "round {round}: {} after {last}", now.seq);
+        assert!(now.json.contains(&format!("\"page_views\":{}", round + 1)));
+        last = now.seq;
+        drop(subscription);
+    }
+}
+
+#[test]
+fn a_feed_sends_only_what_is_new() {
+    let mut hub = hub();
+    hub.engine.apply(&[view(0, 1, 0, 2), view(1, 1, 0, 2)]);
+    let mut activity = hub.subscribe(&shop(), &Query::Activity).expect("room");
+    let ids = |message: &Value| -> Vec<u64> {
+        let items = message["data"]["items"].as_array().expect("items");
+        items
+            .iter()
+            .filter_map(|item| item["id"].as_u64())
+            .collect()
+    };
+    let before = ids(&next(&mut activity));
+    assert_eq!(before.len(), 2);
+    hub.engine.apply(&[view(2, 1, 0, 1)]);
+    hub.publish();
+    let delta = next(&mut activity);
+    assert_eq!(
+        (delta["type"].as_str(), ids(&delta)),
+        (Some("delta"), vec![before[1] + 1])
+    );
+}
+
+#[test]
+fn what_cannot_be_had_is_said() {
+    let mut hub = hub();
+    let nowhere: Arc<str> = "nowhere".into();
+    let refused = |result: Result<Published, LiveError>| result.err();
+    assert_eq!(
+        refused(hub.snapshot(&nowhere, &Query::Pages)),
+        Some(LiveError::UnknownSite)
+    );
+    let unknown = Query::Funnel("nothing".into());
+    assert_eq!(
+        refused(hub.snapshot(&shop(), &unknown)),
+        Some(LiveError::UnknownFunnel)
+    );
+
+    let page = |at: usize| {
+        Query::HeatMap(HeatFilter {
+            page: format!("/{at}"),
+            ..HeatFilter::default()
+        })
+    };
+    let mut held: Vec<_> = (0..TOPICS_PER_SITE_MAX)
+        .map(|at| hub.subscribe(&shop(), &page(at)).expect("room"))
+        .collect();
+    let refused = hub.subscribe(&shop(), &page(TOPICS_PER_SITE_MAX)).err();
+    assert_eq!(refused, Some(LiveError::TooManyQueries));
+    while held.len() < SUBSCRIBERS_PER_SITE_MAX {
+        held.push(hub.subscribe(&shop(), &page(0)).expect("room"));
+    }
+    assert_eq!(
+        hub.subscribe(&shop(), &page(0)).err(),
+        Some(LiveError::TooManySubscribers)
+    );
+    drop(held);
+    assert!(hub.subscribe(&shop(), &page(0)).is_ok(), "room again");
+    assert_eq!(hub.subscribers(), 1);
+}
