@@ -29,7 +29,7 @@ export function Step(props: StepProps): JSX.Element {
       <span class="step-count"><Figure text={count(props.step.visitors)} /><span class="visually-hidden"> visitors</span></span>
       <span class="step-rate">{share(props.step.visitors, props.first)}<span class="step-unit"> of first</span></span>
       <span class="step-rate step-rate-2">
-        <Show when={props.previous !== undefined} fallback={<span aria-hidden="true">·</span>}>
+        <Show when={props.previous !== undefined} fallback={<span class="step-first" aria-hidden="true">–</span>}>
           {share(props.step.visitors, props.previous ?? 0)}<span class="step-unit"> of previous</span>
         </Show>
       </span>

@@ -59,7 +59,8 @@ export class Panel {
     this.#fold.onclick = () => this.fold(!this.root.classList.contains("folded"));
     this.#head.append(make("b", "", "Heat map"), this.#status, this.#fold, close);
     const body = make("div", "body");
-    body.append(this.#total, this.#detail, legend(), this.#ticks, this.#filters(), this.#sliders(), this.#hover);
+    body.append(this.#total, this.#detail, legend(), this.#ticks,
+      make("p", "unit", `presses in ${SPOT_PX} × ${SPOT_PX} px`), this.#filters(), this.#sliders(), this.#hover);
     this.#notice.setAttribute("role", "status");
     this.root.append(this.#head, this.#notice, body);
     this.fold(folded);
@@ -72,13 +73,12 @@ export class Panel {
     this.root.dataset["status"] = shown.status;
     this.#status.textContent = shown.status === "lost" ? "not live" : shown.status;
     this.#total.textContent = `${whole.format(shown.total)} ${shown.total === 1 ? "press" : "presses"}`;
-    this.#detail.textContent = `${whole.format(shown.elements)} elements, ${whole.format(shown.missing)} not on the page · ${shown.page}`;
+    this.#detail.textContent = `${whole.format(shown.elements)} ${shown.elements === 1 ? "element" : "elements"}, ${whole.format(shown.missing)} not on the page · ${shown.page}`;
     this.#ticks.replaceChildren(
       make("span", "", "0"),
       make("span", "", numbers.format(shown.max / 4)),
       make("span", "", numbers.format(shown.max)),
     );
-    this.#ticks.title = `Presses per ${SPOT_PX} × ${SPOT_PX} px`;
   }
 
   /** Says something the reader has to act on; empty: nothing. */

@@ -30,6 +30,7 @@ p { margin: 0; }
 .notice { margin: 0 12px 10px; padding: 6px 8px; border-radius: 6px; background: #4a3510; color: #ffdf9e; }
 .legend { display: block; width: 100%; height: 10px; border-radius: 5px; background: #fff; }
 .ticks { display: flex; justify-content: space-between; margin-top: -4px; font-size: 12px; color: #a9bac4; }
+.unit { margin-top: -6px; font-size: 12px; color: #a9bac4; text-align: right; }
 .row { display: flex; gap: 8px; align-items: center; }
 .row > * { min-width: 0; flex: 1; }
 label { display: flex; align-items: center; gap: 6px; flex: 0 0 auto; }

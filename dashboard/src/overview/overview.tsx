@@ -1,7 +1,7 @@
 // The whole site in six numbers.
 
 import { For, Show, type JSX } from "solid-js";
-import { count, money, share } from "../format";
+import { count, money } from "../format";
 import type { Live } from "../live";
 import type { Held } from "../merge";
 import { Figure } from "../panel/figure";
@@ -21,7 +21,7 @@ export function Overview(props: { live: Live<Held["overview"]>; baseUrl: string 
             <Number label="Swipes" value={data().swipes} under={`${count(data().scrolls)} scrolls`} />
             <Number
               label="Conversions" value={data().conversions}
-              under={`${share(data().conversions, data().visitors)} of visitors`}
+              under={perVisitor(data().conversions, data().visitors)}
             />
             <Value value={data().value} conversions={data().conversions} />
           </dl>
@@ -72,4 +72,4 @@ function Value(props: { value: Held["overview"]["value"]; conversions: number })
 }
 
 const perVisitor = (value: number, visitors: number): string =>
-  visitors > 0 ? `${(value / visitors).toLocaleString(undefined, { maximumFractionDigits: 1 })} a visitor` : "";
+  visitors > 0 ? `${(value / visitors).toLocaleString(undefined, { maximumSignificantDigits: 2 })} a visitor` : "";

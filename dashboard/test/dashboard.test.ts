@@ -1,0 +1,169 @@
+// The dashboard in a real browser, under the collector's exact policy, against the fixture.
+
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { Browser } from "playwright";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openBrowser, openPage } from "./browser";
+import { startFixture, type Fixture } from "./fixture/server.mjs";
+
+let browser: Browser;
+let fixture: Fixture;
+
+beforeAll(async () => { browser = await openBrowser(); });
+afterAll(async () => { await browser.close(); });
+beforeEach(async () => { fixture = await startFixture(); });
+afterEach(async () => {
+  fixture.close();
+  for (const context of browser.contexts()) await context.close();
+});
+
+describe("dashboard", () => {
+  it("shows snapshots, then what deltas change and nothing else", async () => {
+    const { page, complaints } = await openPage(browser);
+    await page.goto(fixture.login);
+    const overview = page.getByRole("region", { name: "Overview" });
+    const presses = overview.locator(".figures-item", { hasText: "Presses" }).locator(".figure");
+    await expect.poll(() => presses.textContent()).toBe("4,127");
+    const { basis: _, ...rest } = fixture.data.shop.overview;
+    fixture.push("overview", { ...rest, presses: 4128 });
+    await expect.poll(() => presses.textContent()).toBe("4,128");
+    await expect.poll(() => overview.textContent()).toContain("since");
+
+    const campaigns = page.getByRole("region", { name: "Campaigns" });
+    await expect.poll(() => campaigns.locator("tbody tr").count()).toBe(4);
+    const row = fixture.data.shop.campaigns.rows[0]!;
+    fixture.push("campaigns", { rows: [{ ...row, visitors: 543, converted: 10 }, { ...row, campaign: "new-one", visitors: 1 }] });
+    await expect.poll(() => campaigns.locator("tbody tr").count()).toBe(5);
+    expect(await campaigns.locator("tbody tr").first().textContent()).toContain("543");
+    expect(await campaigns.locator("tbody tr", { hasText: "partner" }).textContent()).toContain("33");
+
+    const funnel = page.getByRole("region", { name: "Funnel", exact: true });
+    const { basis: __, ...steps } = fixture.data.shop.funnel;
+    fixture.push("funnel", { ...steps, steps: steps.steps.map((step, index) => ({ ...step, visitors: step.visitors + (index === 0 ? 1 : 0) })), groups: [] });
+    await expect.poll(() => funnel.locator(".step").first().textContent()).toContain("903");
+    await expect.poll(() => funnel.textContent()).toContain("What is counted. Visitor-scoped");
+    await funnel.getByText("SQL", { exact: true }).click();
+    expect(await funnel.locator("pre").textContent()).toContain("windowFunnel");
+
+    fixture.push("activity", { items: [{ ...fixture.data.shop.activity.items[1]!, id: 999, about: "<img src=x onerror=alert(1)>" }] });
+    const newest = page.getByRole("region", { name: "Activity, newest first" }).locator("li").first();
+    await expect.poll(() => newest.textContent()).toContain("<img src=x onerror=alert(1)>");
+    expect(complaints).toEqual([]);
+  });
+
+  it("says that it is stale, dims the numbers, and comes back by itself", async () => {
+    const { page } = await openPage(browser);
+    await page.goto(fixture.login);
+    const status = page.getByRole("banner").getByRole("status");
+    await expect.poll(() => status.textContent()).toBe("live");
+    fixture.down = true;
+    fixture.drop();
+    await expect.poll(() => status.textContent()).toMatch(/^stale since \d\d:\d\d:\d\d$/);
+    expect(await page.locator(".overview").getAttribute("data-link")).toBe("lost");
+    expect(await page.getByText("47 online").count()).toBe(0);
+    fixture.data.shop.overview.visitors = 2_000;
+    fixture.down = false;
+    await expect.poll(() => status.textContent(), { timeout: 20_000 }).toBe("live");
+    await expect.poll(() => page.locator(".overview").textContent()).toContain("2,000");
+  });
+
+  it("says how to log in, at the start and when the login ends", async () => {
+    const { page } = await openPage(browser);
+    await page.goto(`${fixture.origin}/`);
+    await page.getByRole("heading", { name: "You are not logged in" }).waitFor();
+    expect(await page.textContent("main")).toContain("upriver login-link");
+    await page.goto(fixture.login);
+    await page.getByRole("region", { name: "Overview" }).waitFor();
+    await page.context().clearCookies();
+    fixture.drop();
+    await page.getByRole("heading", { name: "You are not logged in" }).waitFor();
+  });
+
+  it("works over server-sent events where WebSockets are kept out", async () => {
+    fixture.close();
+    fixture = await startFixture({ websocket: false });
+    const { page } = await openPage(browser);
+    await page.goto(fixture.login);
+    await expect.poll(() => page.locator(".overview").getAttribute("data-link"), { timeout: 30_000 }).toBe("live");
+    const { basis: _, ...rest } = fixture.data.shop.overview;
+    fixture.push("overview", { ...rest, visitors: 1_285 });
+    await expect.poll(() => page.locator(".overview").textContent()).toContain("1,285");
+    expect(fixture.opened.filter((opened) => opened.startsWith("events")).length).toBeGreaterThan(0);
+  });
+
+  it("draws the heat map over the framed page, and follows filters and numbers", async () => {
+    const { page, complaints } = await openPage(browser);
+    await page.goto(fixture.login);
+    const heat = page.getByRole("region", { name: "Heat map" });
+    await page.getByText("Drawn live on the page at 1280 px").waitFor();
+    await heat.scrollIntoViewIfNeeded();
+    await page.getByText("Drawn live on the page at 1280 px; 1 pressed element is not on it now.").waitFor();
+    await heat.getByLabel("Presses from device").selectOption("phone");
+    await expect.poll(() => fixture.opened.filter((opened) => opened.includes("ticket=") && opened.includes("device=phone")).length).toBe(1);
+    const element = fixture.data.shop.heatmap.elements[6]!;
+    fixture.push("heatmap", { page: "/product/kettle", total: 2_812, elements: [{ ...element, total: 1_000 }] });
+    await expect.poll(() => heat.locator(".elements tbody tr").first().textContent()).toContain("Black Friday");
+    // A lost connection of the framed overlay gets another ticket from the dashboard around it.
+    fixture.drop();
+    await expect.poll(() => fixture.opened.filter((opened) => opened.includes("ticket=")).length, { timeout: 15_000 }).toBe(3);
+    await page.getByText("Drawn live on the page").waitFor();
+    expect(complaints.filter((text) => !text.includes("WebSocket"))).toEqual([]);
+  });
+
+  it("says so when the page refuses to be framed, and still has the table", async () => {
+    fixture.close();
+    fixture = await startFixture({ framing: false });
+    const { page } = await openPage(browser);
+    await page.goto(fixture.login);
+    await page.getByText("The page has not drawn its heat map here").waitFor({ timeout: 20_000 });
+    await page.getByRole("cell", { name: "612" }).waitFor();
+  });
+
+  it("tells what to do while there is nothing, and that history is still loading", async () => {
+    const { page, complaints } = await openPage(browser);
+    await page.goto(fixture.login);
+    await page.getByLabel("Site", { exact: true }).selectOption("empty");
+    for (const text of ["No visitors yet", "No campaign yet", "Nothing has happened yet", "No page has been seen yet", "History is still loading"]) {
+      await page.getByText(text).waitFor();
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  it.each([[360, 740], [390, 844], [768, 1024], [1440, 900], [2560, 1440]])("fits into %i px", async (width, height) => {
+    const { page } = await openPage(browser, { viewport: { width, height } });
+    await page.goto(fixture.login);
+    await page.getByText("Drawn live on the page").waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  });
+
+  it.each(["light", "dark"] as const)("can be read and operated by everyone, in %s", async (colorScheme) => {
+    const { page } = await openPage(browser, { colorScheme, reducedMotion: "reduce" });
+    await page.goto(fixture.login);
+    await page.getByText("Drawn live on the page").waitFor();
+    await page.evaluate(await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+    const audit = async (): Promise<string[]> => page.evaluate(async () => {
+      const { axe } = window as unknown as { axe: { run(root: Document, options: object): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
+      const { violations } = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa"], iframes: false });
+      return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+    });
+    expect(await audit()).toEqual([]);
+    fixture.down = true;
+    fixture.drop();
+    await page.getByText(/^stale since/).waitFor();
+    expect(await audit()).toEqual([]);
+  });
+
+  it("keeps the chosen theme", async () => {
+    const { page } = await openPage(browser, { colorScheme: "light" });
+    await page.goto(fixture.login);
+    const ground = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const before = await ground();
+    await page.getByRole("button", { name: /Change to light/ }).click();
+    await page.getByRole("button", { name: /Change to dark/ }).click();
+    expect(await ground()).not.toBe(before);
+    const dark = await ground();
+    await page.reload();
+    expect(await ground()).toBe(dark);
+  });
+});

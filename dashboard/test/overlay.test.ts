@@ -1,0 +1,168 @@
+// The overlay on a real page: the heat is where the element is, to a pixel, as seen in the picture.
+
+import type { Browser, Page } from "playwright";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openBrowser, openPage } from "./browser";
+import { spot } from "./fixture/data.mjs";
+import { startFixture, type Fixture } from "./fixture/server.mjs";
+
+let browser: Browser;
+let fixture: Fixture;
+
+beforeAll(async () => { browser = await openBrowser(); });
+afterAll(async () => { await browser.close(); });
+beforeEach(async () => { fixture = await startFixture(); });
+afterEach(async () => {
+  fixture.close();
+  for (const context of browser.contexts()) await context.close();
+});
+
+/** One element with all its presses around its middle, so that the heat's middle is the element's. */
+function only(selector: string): void {
+  const cells = spot(7.5, 7.5, 100_000) as [number, number][];
+  fixture.data.shop.heatmap.elements = [
+    { element: "00000000000000aa", selector, label: "It", role: "button", total: 100_000, cells },
+  ];
+}
+
+async function openShop(viewport = { width: 1100, height: 800 }): Promise<{ page: Page; complaints: string[] }> {
+  const opened = await openPage(browser, { viewport });
+  await opened.page.goto(`${fixture.shop}/product/kettle#upriver-overlay=${fixture.ticket()}`);
+  await expect.poll(() => fixture.opened.length).toBeGreaterThan(0);
+  await settle(opened.page);
+  return opened;
+}
+
+/** Two frames after which whatever was scheduled has been drawn. */
+const settle = async (page: Page): Promise<void> => {
+  await page.waitForTimeout(600);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+};
+
+interface Clip {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/**
+ * The heat in a part of the picture: how many pixels it colours and where their middle is, CSS
+ * pixels. The heat is what differs between the page with it and the same page without.
+ */
+async function heat(page: Page, clip: Clip): Promise<{ x: number; y: number; weight: number }> {
+  await settle(page);
+  const hot = (await page.screenshot({ clip })).toString("base64");
+  const host = await page.evaluateHandle(() => document.documentElement.lastElementChild as HTMLElement);
+  await host.evaluate((element) => element.remove());
+  const cold = (await page.screenshot({ clip })).toString("base64");
+  await host.evaluate((element) => document.documentElement.append(element));
+  const found = await page.evaluate(async ([hot, cold]) => {
+    const pixels = async (data: string): Promise<ImageData> => {
+      const image = new Image();
+      image.src = `data:image/png;base64,${data}`;
+      await image.decode();
+      const canvas = new OffscreenCanvas(image.width, image.height);
+      const context = canvas.getContext("2d")!;
+      context.drawImage(image, 0, 0);
+      return context.getImageData(0, 0, image.width, image.height);
+    };
+    const [a, b] = [await pixels(hot!), await pixels(cold!)];
+    let x = 0, y = 0, weight = 0;
+    for (let i = 0; i < a.data.length; i += 4) {
+      const differs = Math.abs(a.data[i]! - b.data[i]!) + Math.abs(a.data[i + 1]! - b.data[i + 1]!) + Math.abs(a.data[i + 2]! - b.data[i + 2]!);
+      if (differs < 12) continue;
+      x += ((i / 4) % a.width) + 0.5;
+      y += Math.floor(i / 4 / a.width) + 0.5;
+      weight += 1;
+    }
+    return { x: x / weight, y: y / weight, weight };
+  }, [hot, cold]);
+  return { ...found, x: clip.x + found.x, y: clip.y + found.y };
+}
+
+/** Whether the middle of the heat is the middle of the element, to a pixel. */
+async function expectAnchored(page: Page, selector: string): Promise<void> {
+  const box = (await page.locator(selector).boundingBox())!;
+  const left = Math.max(0, box.x - 40);
+  const top = Math.max(0, box.y - 40);
+  const { x, y, weight } = await heat(page, { x: left, y: top, width: box.x + box.width + 40 - left, height: box.y + box.height + 40 - top });
+  expect(weight).toBeGreaterThan(50);
+  expect(Math.abs(x - (box.x + box.width / 2))).toBeLessThanOrEqual(1);
+  expect(Math.abs(y - (box.y + box.height / 2))).toBeLessThanOrEqual(1);
+}
+
+describe("overlay", () => {
+  it("stays on its element after scroll, resize and a change of layout", async () => {
+    only("#more");
+    const { page, complaints } = await openShop();
+    await expectAnchored(page, "#more");
+    // By script, so that no pointer moves and makes the overlay look again.
+    await page.evaluate(() => scrollTo(0, 137));
+    await expectAnchored(page, "#more");
+    // Tall enough for the panel, which is opaque, to stay clear of the element.
+    await page.setViewportSize({ width: 700, height: 1300 });
+    await expectAnchored(page, "#more");
+    // No event of the window tells of this one.
+    await page.evaluate(() => { const bar = document.createElement("div"); bar.style.height = "53px"; document.body.prepend(bar); scrollTo(0, 0); });
+    await page.locator("#more").scrollIntoViewIfNeeded();
+    await expectAnchored(page, "#more");
+    expect(complaints).toEqual([]);
+  });
+
+  it("stays on a fixed element while the page scrolls under it", async () => {
+    only("#sticky");
+    const { page } = await openShop();
+    await expectAnchored(page, "#sticky");
+    await page.evaluate(() => scrollTo(0, 411));
+    await expectAnchored(page, "#sticky");
+  });
+
+  it("does not draw outside of a gallery that has scrolled its element away", async () => {
+    only("#gallery li:nth-child(1)");
+    const { page } = await openShop({ width: 1100, height: 1000 });
+    await expectAnchored(page, "#gallery li:nth-child(1)");
+    // Now the heat's middle would be at x = 35, left of the gallery, whose edge is at 55.
+    await page.locator("#gallery").evaluate((gallery) => { gallery.scrollLeft = 150; });
+    const { y, height } = (await page.locator("#gallery").boundingBox())!;
+    expect((await heat(page, { x: 0, y, width: 30, height })).weight).toBe(0);
+    expect((await heat(page, { x: 55, y, width: 60, height })).weight).toBeGreaterThan(50);
+  });
+
+  it("ignores selectors that are wrong or find nothing, and keeps the page usable", async () => {
+    only("#buy");
+    const [row] = fixture.data.shop.heatmap.elements;
+    fixture.data.shop.heatmap.elements.push(
+      { ...row!, element: "00000000000000ab", selector: "a[[[" },
+      { ...row!, element: "00000000000000ac", selector: "" },
+      { ...row!, element: "00000000000000ad", selector: "#never" },
+    );
+    const { page, complaints } = await openShop();
+    await expectAnchored(page, "#buy");
+    await page.evaluate(() => document.querySelector("#buy")!.addEventListener("click", () => { document.title = "pressed"; }));
+    await page.click("#buy");
+    expect(await page.title()).toBe("pressed");
+    expect(complaints).toEqual([]);
+  });
+
+  it("follows a route change inside the page", async () => {
+    const { page } = await openShop();
+    await page.evaluate(() => history.pushState(null, "", "/cart"));
+    await expect.poll(() => fixture.opened.some((opened) => opened.includes("page=%2Fcart"))).toBe(false);
+    // The ticket is spent in this fixture, as it is a minute after its making with the collector:
+    // the panel must say that nothing is live any more.
+    await settle(page);
+    const panel = page.locator("css=section[aria-label='Upriver heat map']");
+    expect(await panel.count()).toBe(0); // closed shadow root: the page cannot reach in
+    const tree = await (await page.context().newCDPSession(page)).send("Accessibility.getFullAXTree");
+    const names = tree.nodes.map((node) => String(node.name?.value ?? ""));
+    expect(names.some((name) => name.includes("no longer live"))).toBe(true);
+  });
+
+  it("is gone without a trace after stop", async () => {
+    const { page } = await openShop();
+    const before = await page.evaluate(() => document.documentElement.children.length);
+    await page.evaluate(() => (window as unknown as { overlay: { stop(): void } }).overlay.stop());
+    expect(await page.evaluate(() => document.documentElement.children.length)).toBe(before - 1);
+  });
+});
