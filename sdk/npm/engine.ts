@@ -44,5 +44,5 @@ export async function load(
   const bytes = await new Response(inflated).arrayBuffer();
   const { instance } = await WebAssembly.instantiate(bytes, glue.imports);
   glue.begin(instance.exports);
-  return new glue.Page(at, endpoint, key, queryParams, changed);
+  return new glue.Page(window, at, endpoint, key, queryParams, changed);
 }

@@ -115,20 +115,23 @@ pub fn fitting(selector: &str) -> &str {
             None => return "",
         }
     }
-    rest.trim_start()
+    rest.trim_ascii_start()
 }
 
 /// A label as it may travel: white space in one, long numbers and addresses hidden, cut to size.
 pub fn mask(text: &str) -> String {
     let mut masked = String::new();
-    for word in text.split_whitespace() {
+    for word in text.split(|letter: char| letter.is_ascii_whitespace() || letter == '\u{a0}') {
+        if word.is_empty() {
+            continue;
+        }
         if !masked.is_empty() {
             masked.push(' ');
         }
         if masked.len() > LABEL_BYTES_MAX {
             break;
         }
-        if word.contains('@') {
+        if word.bytes().any(|byte| byte == b'@') {
             masked.push('*');
             continue;
         }

@@ -32,9 +32,16 @@ impl Page {
     /// names of query parameters that may travel, with commas between; `changed`: called whenever
     /// [`Self::stat`] answers otherwise than before.
     #[wasm_bindgen(constructor)]
-    pub fn new(at: f64, endpoint: String, key: String, allowed: String, changed: Function) -> Self {
+    pub fn new(
+        window: web_sys::Window,
+        at: f64,
+        endpoint: String,
+        key: String,
+        allowed: String,
+        changed: Function,
+    ) -> Self {
         let allowed = allowed.split(',').filter(|name| !name.is_empty()).map(String::from).collect();
-        Self(Shell::start(at, Options { endpoint, key, allowed, changed }))
+        Self(Shell::start(window, at, Options { endpoint, key, allowed, changed }))
     }
 
     /// Records the site's own event. `props`: name, value, name, value…

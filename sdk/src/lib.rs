@@ -11,6 +11,7 @@ extern crate alloc;
 
 use alloc::string::String;
 
+pub mod answer;
 pub mod catalogue;
 pub mod element;
 pub mod gesture;

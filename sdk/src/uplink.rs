@@ -3,11 +3,11 @@
 //! Owns the state of the connection and of the requests, and every wait. Refuses to know what
 //! events mean and how bytes are moved: it takes time and news, and gives [`Command`]s.
 
+use crate::answer::{Heard, read};
 use crate::queue::{Queue, UNACKED_BATCHES_MAX, Whereabouts};
 use crate::retry::{Random, Retry};
 use alloc::vec::Vec;
-use upriver_wire::answer::{Answer, Refusal};
-use upriver_wire::envelope::decode_answer;
+use upriver_wire::answer::Refusal;
 use upriver_wire::set_sent_at;
 
 /// A batch waits this long on the stream after its first event.
@@ -195,10 +195,10 @@ impl Uplink {
                 self.socket = Socket::Open;
                 self.failed = false;
             }
-            News::Frame(bytes) => match decode_answer(bytes) {
-                Ok(answer) => self.answered(now_ms, answer, queue, out),
+            News::Frame(bytes) => match read(bytes) {
+                Some(answer) => self.answered(now_ms, answer, queue, out),
                 // A collector that speaks another language: what it says cannot be an ack.
-                Err(_) => self.lost(now_ms, queue, out),
+                None => self.lost(now_ms, queue, out),
             },
             News::Closed(CLOSE_FORBIDDEN) => self.forbidden(queue, out),
             News::Closed(_) => self.lost(now_ms, queue, out),
@@ -322,20 +322,19 @@ impl Uplink {
         }
     }
 
-    fn answered(&mut self, now_ms: f64, answer: Answer, queue: &mut Queue, out: &mut Vec<Command>) {
+    fn answered(&mut self, now_ms: f64, answer: Heard, queue: &mut Queue, out: &mut Vec<Command>) {
         match answer {
-            Answer::Ack(ack) => {
+            Heard::Ack(ack) => {
                 queue.acked(&ack);
                 self.socket_retry.reset();
             }
-            Answer::Refused(refused) => match refused.refusal {
-                Refusal::Bad => queue.refused(refused.first_seq),
+            Heard::Refused(first_seq, refusal, retry_after_ms) => match refusal {
+                Refusal::Bad => queue.refused(first_seq),
                 Refusal::Forbidden => self.forbidden(queue, out),
                 Refusal::Later => {
-                    let asked = f64::from(refused.retry_after_ms);
+                    let asked = f64::from(retry_after_ms);
                     let wait = self.socket_retry.wait_ms(&mut self.random, asked);
                     self.hold_until_ms = now_ms + wait;
-                    let first_seq = refused.first_seq;
                     for sealed in queue.unacked().iter_mut().filter(|it| it.first_seq == first_seq) {
                         sealed.at = Whereabouts::Here;
                     }
@@ -354,7 +353,7 @@ impl Uplink {
     ) {
         match status {
             200..=299 => {
-                if let Ok(Answer::Ack(ack)) = decode_answer(body) {
+                if let Some(Heard::Ack(ack)) = read(body) {
                     queue.acked(&ack);
                 }
                 // The status alone says that it is on disk.

@@ -7,8 +7,6 @@ use crate::npm;
 use crate::process::Task;
 use crate::report::step;
 use anyhow::{Context, Result, ensure};
-use flate2::Compression;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -43,6 +41,8 @@ pub(crate) fn build(root: &Path) -> Result<Built> {
         Task::cargo(root)
             .words("build --locked --package upriver-sdk --profile wasm --target")
             .arg(TARGET)
+            // The places of panics name files; those of this machine must not be shipped.
+            .env("CARGO_ENCODED_RUSTFLAGS", remap_cargo_home()?)
             .run("cargo build sdk")
     })?;
     npm::install(root, PROJECT)?;
@@ -169,10 +169,17 @@ fn optimise(npm_folder: &Path, generated: &Path) -> Result<PathBuf> {
 /// server's compression what repeats; the page inflates it by `DecompressionStream`.
 fn embed(wasm: &Path, generated: &Path) -> Result<()> {
     let bytes = std::fs::read(wasm)?;
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&bytes)?;
-    let text = base64(&encoder.finish()?);
-    let file = format!("// Written by `cargo xtask build`.\nconst text: string = \"{text}\";\nexport default text;\n");
+    let mut deflated = Vec::new();
+    zopfli::compress(
+        zopfli::Options::default(),
+        zopfli::Format::Zlib,
+        &bytes[..],
+        &mut deflated,
+    )?;
+    let text = base64(&deflated);
+    let file = format!(
+        "// Written by `cargo xtask build`.\nconst text: string = \"{text}\";\nexport default text;\n"
+    );
     std::fs::write(generated.join("wasm.ts"), file).context("cannot write the embedded wasm")
 }
 
@@ -209,6 +216,14 @@ fn pack(npm_folder: &Path) -> Result<PathBuf> {
         .as_str()
         .context("npm pack named no file")?;
     Ok(folder.join(name))
+}
+
+/// The flag that takes the folder of cargo's sources out of the names of files.
+fn remap_cargo_home() -> Result<String> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let home = home.context("cannot tell where cargo keeps its sources: set CARGO_HOME")?;
+    Ok(format!("--remap-path-prefix={}=cargo", home.display()))
 }
 
 /// Where cargo puts what it builds.

@@ -62,9 +62,8 @@ pub(crate) struct Shell {
 
 impl Shell {
     /// Starts recording; `at`: when the site asked for it.
-    pub(crate) fn start(at: f64, options: Options) -> Rc<Self> {
+    pub(crate) fn start(window: Window, at: f64, options: Options) -> Rc<Self> {
         // A page without these is none; the TypeScript never loads this module elsewhere.
-        let window: Window = js_sys::global().unchecked_into();
         let document: Document = page::property(&window, "document").unchecked_into();
         let performance: Performance = page::property(&window, "performance").unchecked_into();
         let origin_ms = (js_sys::Date::now() - performance.now()).max(0.0);

@@ -92,8 +92,11 @@ pub(super) fn view(shell: &Shell, navigation: Navigation, path: String) -> PageV
 
 /// Host and path of an address.
 fn bare(address: &str) -> String {
-    let rest = address.split_once("://").map_or("", |(_, rest)| rest);
-    String::from(rest.split(['?', '#']).next().unwrap_or_default())
+    let rest = address.split_once(':').map_or("", |(_, rest)| rest);
+    // Only addresses with a host; a text search would bring its whole machinery along.
+    let rest = rest.strip_prefix("//").unwrap_or_default();
+    let end = rest.bytes().position(|byte| byte == b'?' || byte == b'#').unwrap_or(rest.len());
+    String::from(rest.get(..end).unwrap_or_default())
 }
 
 fn device(shell: &Shell) -> Device {
