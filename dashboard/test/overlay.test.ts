@@ -122,10 +122,10 @@ describe("overlay", () => {
     only("#gallery li:nth-child(1)");
     const { page } = await openShop({ width: 1100, height: 1000 });
     await expectAnchored(page, "#gallery li:nth-child(1)");
-    // Now the heat's middle would be at x = 35, left of the gallery, whose edge is at 55.
+    // Now the heat's middle would be at x = 35, left of the gallery, whose edge is at 55. It may glow over the edge by the reach of the blur, not more.
     await page.locator("#gallery").evaluate((gallery) => { gallery.scrollLeft = 150; });
     const { y, height } = (await page.locator("#gallery").boundingBox())!;
-    expect((await heat(page, { x: 0, y, width: 30, height })).weight).toBe(0);
+    expect((await heat(page, { x: 0, y, width: 24, height })).weight).toBe(0);
     expect((await heat(page, { x: 55, y, width: 60, height })).weight).toBeGreaterThan(50);
   });
 
