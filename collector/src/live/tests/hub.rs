@@ -3,7 +3,7 @@
 use super::super::hub::{Hub, LiveError, Published};
 use super::super::limits::{SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX};
 use super::super::{Engine, HeatFilter, Query};
-use super::{Bounds, HOUR_MS, NOW_MS, event, sites};
+use super::{Bounds, Drawn, HOUR_MS, NOW_MS, event, sites};
 use crate::row::EventRow;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -23,10 +23,13 @@ fn shop() -> Arc<str> {
 
 /// A page view of a visitor on a path (0: `/`, 1: kettle), minutes ago.
 fn view(number: usize, visitor: u128, path: usize, minutes: u64) -> EventRow {
-    event(
-        number,
-        (true, minutes, 0, 0, 0, path, visitor, 0, 0, 0, 1, 0, 0),
-    )
+    let drawn = Drawn {
+        minutes_ago: minutes,
+        path,
+        visitor,
+        ..Drawn::default()
+    };
+    event(number, &drawn)
 }
 
 fn next(subscription: &mut Receiver<Published>) -> Value {
