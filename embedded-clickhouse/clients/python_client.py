@@ -25,7 +25,7 @@ for compress in (False, "lz4", "zstd", "gzip", True):
     client.command(f"CREATE TABLE {table} (a UInt64, s String, at DateTime64(3, 'UTC'), n Nullable(Float64)) ENGINE = MergeTree ORDER BY a")
     rows = [[a, f"row;\0{a}", START + timedelta(milliseconds=a), None if a % 2 else a / 2] for a in range(ROWS)]
     summary = client.insert(table, rows, column_names=["a", "s", "at", "n"])
-    assert summary.written_rows == ROWS, summary
+    assert summary.written_rows == ROWS, (compress, summary.summary)
     back = client.query(f"SELECT a, s, n FROM {table} ORDER BY a")
     assert back.result_rows == [(a, f"row;\0{a}", None if a % 2 else a / 2) for a in range(ROWS)]
     bound = client.query(

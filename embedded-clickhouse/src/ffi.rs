@@ -517,10 +517,10 @@ impl ParamArrays {
 /// # Safety
 /// `pointer` is null or points at a NUL-terminated string that lives during the call.
 unsafe fn text(pointer: Text) -> Option<String> {
+    if pointer.is_null() {
+        return None;
+    }
     // SAFETY: by the function's own contract.
-    (!pointer.is_null()).then(|| {
-        unsafe { CStr::from_ptr(pointer) }
-            .to_string_lossy()
-            .into_owned()
-    })
+    let text = unsafe { CStr::from_ptr(pointer) };
+    Some(text.to_string_lossy().into_owned())
 }

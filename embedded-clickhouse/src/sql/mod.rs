@@ -144,10 +144,7 @@ fn settings_after_format(text: &[u8], at: usize) -> (&[u8], &[u8]) {
         return (b"", data_start(rest));
     };
     let mut end = settings.end;
-    loop {
-        let (Some(_name), Some(equals)) = (tokens.next(), tokens.next()) else {
-            break;
-        };
+    while let (Some(_name), Some(equals)) = (tokens.next(), tokens.next()) {
         if equals.kind != Kind::Symbol(b'=') {
             break;
         }
