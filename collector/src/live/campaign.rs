@@ -260,7 +260,7 @@ pub(crate) fn query(site: &str, from_ms: u64, now_ms: u64) -> String {
          uniqExactIf(visitor, kind IN ('press', 'scroll', 'swipe', 'custom')) AS engaged,\n    \
          uniqExactIf(visitor, kind = 'conversion') AS converted,\n    \
          countIf(kind = 'conversion') AS conversions,\n    \
-         sumMapIf(map(currency, toInt128(value * 1000000)), \
+         sumMapIf(map(currency, toInt128(toDecimal128(value, 6) * 1000000)), \
          kind = 'conversion' AND (value != 0 OR currency != '')) AS value_micros,\n    \
          arrayMap(minute -> countEqual(groupArrayIf(intDiv(toUnixTimestamp64Milli(time), 60000), \
          kind = 'page_view' AND time >= {since}), minute), range({first}, {end})) AS minutes\n\

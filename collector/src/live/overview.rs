@@ -89,7 +89,7 @@ pub(crate) fn query(site: &str, from_ms: u64) -> String {
          countIf(kind = 'press') AS presses,\n    countIf(kind = 'scroll') AS scrolls,\n    \
          countIf(kind = 'swipe') AS swipes,\n    countIf(kind = 'custom') AS customs,\n    \
          countIf(kind = 'conversion') AS conversions,\n    countIf(kind = 'exposure') AS exposures,\n    \
-         sumMapIf(map(currency, toInt128(value * 1000000)), \
+         sumMapIf(map(currency, toInt128(toDecimal128(value, 6) * 1000000)), \
          kind = 'conversion' AND (value != 0 OR currency != '')) AS value_micros\n\
          FROM events\nWHERE {}",
         sql::in_range(site, from_ms)
