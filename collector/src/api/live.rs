@@ -6,6 +6,8 @@
 
 mod parameters;
 mod push;
+#[cfg(test)]
+mod tests;
 
 use super::error::ApiError;
 use super::reader::Reader;
@@ -53,10 +55,15 @@ async fn list(reader: Reader, live: web::Data<Live>) -> Result<HttpResponse, Api
             })
         })
         .collect();
-    let funnels: Vec<_> =
-        index.funnels.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
+    let funnels: Vec<_> = index
+        .funnels
+        .iter()
+        .map(|(id, name)| json!({"id": id, "name": name}))
+        .collect();
     let body = json!({"site": index.site, "resources": resources, "funnels": funnels});
-    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(body))
 }
 
 async fn resource(
@@ -77,7 +84,10 @@ async fn resource(
         let subscription = live.subscribe(reader.site.clone(), query.clone()).await;
         return Ok(push::events(subscription.map_err(refuse)?));
     }
-    let snapshot = live.snapshot(reader.site.clone(), query.clone()).await.map_err(refuse)?;
+    let snapshot = live
+        .snapshot(reader.site.clone(), query.clone())
+        .await
+        .map_err(refuse)?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type("application/json")
@@ -86,7 +96,10 @@ async fn resource(
 
 /// Whether one of the values of a header, which may be a list with parameters, is this one.
 fn has(request: &HttpRequest, name: header::HeaderName, value: &str) -> bool {
-    let lines = request.headers().get_all(name).filter_map(|line| line.to_str().ok());
+    let lines = request
+        .headers()
+        .get_all(name)
+        .filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|item| {
         let item = item.split(';').next().unwrap_or_default();
         item.trim().eq_ignore_ascii_case(value)
@@ -98,10 +111,19 @@ fn refusal(error: LiveError, live: &Live, site: &str, query: &Query) -> ApiError
     match (error, query) {
         (LiveError::UnknownFunnel, Query::Funnel(id)) => {
             let funnels = live.index(site).map(|index| index.funnels.as_slice());
-            let ids: Vec<_> =
-                funnels.unwrap_or_default().iter().map(|(id, _)| id.as_str()).collect();
-            let ids = if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
-            ApiError::NotFound(format!("there is no funnel {id:?}; the site's funnels: {ids}"))
+            let ids: Vec<_> = funnels
+                .unwrap_or_default()
+                .iter()
+                .map(|(id, _)| id.as_str())
+                .collect();
+            let ids = if ids.is_empty() {
+                "none".to_owned()
+            } else {
+                ids.join(", ")
+            };
+            ApiError::NotFound(format!(
+                "there is no funnel {id:?}; the site's funnels: {ids}"
+            ))
         }
         (LiveError::UnknownSite | LiveError::UnknownFunnel, _) => {
             ApiError::NotFound(error.to_string())

@@ -1,0 +1,238 @@
+//! The live URLs over a real socket: answer, events, WebSocket, refusals.
+
+use crate::api;
+use crate::api::access::Access;
+use crate::api::token::Signer;
+use crate::config::{Site, Sites};
+use crate::live::{Live, Options};
+use crate::row::{EventRow, Kind};
+use actix_web::{App, HttpServer, web};
+use futures_util::StreamExt;
+use serde_json::Value;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use uuid::Uuid;
+
+/// Longest a message may take to come before a test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+const TOKEN: &str = "Bearer read-token-of-shop";
+
+fn sites() -> Vec<Site> {
+    let text = r#"
+        [[site]]
+        id = "shop"
+        write_key = "shop-write-key"
+        read_token = "read-token-of-shop"
+
+        [[site.funnel]]
+        id = "checkout"
+        name = "Checkout"
+        window = "20m"
+        step = [{ name = "See", kind = "page_view" }, { name = "Press", kind = "press" }]
+    "#;
+    toml::from_str::<Sites>(text).expect("sites").sites
+}
+
+/// A server on a free port. It ends with the test's runtime.
+async fn serve() -> (SocketAddr, Live) {
+    let (live, _thread) = Live::start(&sites(), Options::default()).expect("a thread");
+    let (shared, listener) = (
+        live.clone(),
+        TcpListener::bind("127.0.0.1:0").expect("a port"),
+    );
+    let address = listener.local_addr().expect("bound");
+    let server = HttpServer::new(move || {
+        let access = Access::new(&sites(), Signer::new(b"a secret of these tests"));
+        App::new()
+            .app_data(web::Data::new(access))
+            .app_data(web::Data::new(shared.clone()))
+            .configure(api::live::configure)
+    });
+    let server = server
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .expect("listens")
+        .run();
+    actix_web::rt::spawn(server);
+    live.history_complete().await.expect("runs");
+    (address, live)
+}
+
+async fn view(live: &Live, visitor: u128) {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_millis();
+    let row = EventRow {
+        site: "shop".into(),
+        time: now as i64,
+        received_at: now as i64,
+        ord: (now as u64) << 20,
+        kind: Kind::PageView,
+        visitor: Uuid::from_u128(visitor),
+        path: "/".into(),
+        ..EventRow::default()
+    };
+    live.apply(Arc::new(vec![row]), Arc::default())
+        .await
+        .expect("runs");
+}
+
+/// Sends a request and returns the open connection.
+async fn ask(address: SocketAddr, path: &str, headers: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sends");
+    BufReader::new(stream)
+}
+
+/// Status, headers in lower case, JSON body.
+async fn get(address: SocketAddr, path: &str, authorization: &str) -> (u16, String, Value) {
+    let headers = format!("Authorization: {authorization}\r\nConnection: close\r\n");
+    let mut answer = String::new();
+    let mut stream = ask(address, path, &headers).await;
+    timeout(PATIENCE, stream.read_to_string(&mut answer))
+        .await
+        .expect("in time")
+        .expect("text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .expect("a status");
+    (
+        status,
+        head.to_lowercase(),
+        serde_json::from_str(body).expect(body),
+    )
+}
+
+#[actix_web::test]
+async fn a_plain_request_is_answered_with_a_snapshot() {
+    let (address, live) = serve().await;
+    view(&live, 1).await;
+    let (status, head, body) = get(address, "/v1/live/overview", TOKEN).await;
+    assert_eq!(status, 200);
+    assert!(head.contains("cache-control: no-store"), "{head}");
+    assert_eq!(
+        (&body["type"], &body["data"]["page_views"]),
+        (&"snapshot".into(), &1.into())
+    );
+    assert_eq!(body["data"]["basis"]["complete"], true);
+    assert!(
+        body["data"]["basis"]["sql"]
+            .as_str()
+            .is_some_and(|sql| sql.contains("'shop'"))
+    );
+
+    let (status, _, body) = get(address, "/v1/live", TOKEN).await;
+    assert_eq!(
+        (status, &body["funnels"][0]["id"]),
+        (200, &"checkout".into())
+    );
+    assert_eq!(body["resources"].as_array().map(Vec::len), Some(7));
+}
+
+#[actix_web::test]
+async fn a_refusal_says_what_is_allowed() {
+    let (address, _live) = serve().await;
+    let check = async |path: &str, authorization: &str, expected: u16, says: &str| {
+        let (status, _, body) = get(address, path, authorization).await;
+        assert_eq!(status, expected, "{path}: {body}");
+        assert!(body["error"]["code"].is_string(), "{body}");
+        let message = body["error"]["message"].as_str().expect("a message");
+        assert!(message.contains(says), "{message}");
+    };
+    check("/v1/live/funnel?id=nothing", TOKEN, 404, "checkout").await;
+    check("/v1/live/weather", TOKEN, 404, "overview, heatmap").await;
+    check("/v1/live/heatmap", TOKEN, 400, "page").await;
+    check("/v1/live/heatmap?page=/&device=watch", TOKEN, 400, "phone").await;
+    check("/v1/live/pages?page=/", TOKEN, 400, "none").await;
+    check("/v1/live/overview", "Bearer wrong-token", 401, "token").await;
+}
+
+#[actix_web::test]
+async fn events_are_a_snapshot_and_then_deltas() {
+    let (address, live) = serve().await;
+    view(&live, 1).await;
+    let headers = format!("Authorization: {TOKEN}\r\nAccept: text/event-stream\r\n");
+    let mut lines = ask(address, "/v1/live/overview", &headers).await.lines();
+    let mut event = async || {
+        let mut found: [String; 3] = Default::default();
+        while found.iter().any(String::is_empty) {
+            let line = timeout(PATIENCE, lines.next_line()).await.expect("in time");
+            let line = line.expect("readable").expect("still open");
+            for (at, field) in ["id: ", "event: ", "data: "].iter().enumerate() {
+                if let Some(value) = line.strip_prefix(field) {
+                    found[at] = value.to_owned();
+                }
+            }
+        }
+        let [id, name, data] = found;
+        let data: Value = serde_json::from_str(&data).expect("JSON");
+        assert_eq!(
+            (id, name.as_str()),
+            (data["seq"].to_string(), data["type"].as_str().unwrap_or(""))
+        );
+        data
+    };
+    let first = event().await;
+    assert_eq!(
+        (&first["type"], &first["data"]["visitors"]),
+        (&"snapshot".into(), &1.into())
+    );
+    view(&live, 2).await;
+    let second = event().await;
+    assert_eq!(
+        (&second["type"], &second["data"]["visitors"]),
+        (&"delta".into(), &2.into())
+    );
+    assert_eq!(
+        second["seq"].as_u64(),
+        first["seq"].as_u64().map(|seq| seq + 1)
+    );
+    assert!(second["data"].get("basis").is_none());
+}
+
+#[actix_web::test]
+async fn a_websocket_is_a_snapshot_and_then_deltas_and_ends_with_the_engine() {
+    let (address, live) = serve().await;
+    let url = format!("ws://{address}/v1/live/funnel?id=checkout");
+    let mut request = url.into_client_request().expect("a request");
+    request
+        .headers_mut()
+        .insert("authorization", TOKEN.parse().expect("a header"));
+    let (mut socket, _) = tokio_tungstenite::connect_async(request)
+        .await
+        .expect("upgrades");
+    let mut next = async || loop {
+        let frame = timeout(PATIENCE, socket.next()).await.expect("in time");
+        let frame = frame.expect("still open").expect("readable");
+        if frame.is_text() {
+            return serde_json::from_str::<Value>(frame.to_text().expect("text")).expect("JSON");
+        }
+        if frame.is_close() {
+            return Value::Null;
+        }
+    };
+    let first = next().await;
+    assert_eq!(
+        (&first["type"], &first["data"]["steps"][0]["visitors"]),
+        (&"snapshot".into(), &0.into())
+    );
+    view(&live, 1).await;
+    let second = next().await;
+    assert_eq!(
+        (&second["type"], &second["data"]["steps"][0]["visitors"]),
+        (&"delta".into(), &1.into())
+    );
+    live.stop().await;
+    assert_eq!(next().await, Value::Null, "closed, not forgotten");
+}
