@@ -104,6 +104,11 @@ describe("dashboard", () => {
     const element = fixture.data.shop.heatmap.elements[6]!;
     fixture.push("heatmap", { page: "/product/kettle", total: 2_812, elements: [{ ...element, total: 1_000 }] });
     await expect.poll(() => heat.locator(".elements tbody tr").first().textContent()).toContain("Black Friday");
+    // A press on its name brings the element into sight in the frame.
+    const frame = page.frames()[1]!;
+    await frame.evaluate(() => scrollTo(0, 900));
+    await heat.getByRole("button", { name: /^Add to basket/ }).click();
+    await expect.poll(() => frame.evaluate(() => scrollY)).toBeLessThan(300);
     // A lost connection of the framed overlay gets another ticket from the dashboard around it.
     fixture.drop();
     await expect.poll(() => fixture.opened.filter((opened) => opened.includes("ticket=")).length, { timeout: 15_000 }).toBe(3);

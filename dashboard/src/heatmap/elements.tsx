@@ -10,8 +10,8 @@ import { Empty } from "../panel/panel";
 /** Elements shown before “show all”. */
 const ROWS_SHOWN = 12;
 
-/** The table, most pressed first. */
-export function ElementTable(props: { elements: HeatRow[]; total: number }): JSX.Element {
+/** The table, most pressed first. `show` is called with the element whose name is pressed. */
+export function ElementTable(props: { elements: HeatRow[]; total: number; show: (element: string) => void }): JSX.Element {
   const [all, setAll] = createSignal(false);
   const sorted = createMemo(() => [...props.elements].sort((a, b) => b.total - a.total || (a.key < b.key ? -1 : 1)));
   const shown = (): HeatRow[] => (all() ? sorted() : sorted().slice(0, ROWS_SHOWN));
@@ -35,7 +35,9 @@ export function ElementTable(props: { elements: HeatRow[]; total: number }): JSX
               <tr>
                 <td class="elements-grid"><Thumbnail row={row} /></td>
                 <th scope="row" class="elements-name">
-                  <span title={row.label}>{row.label || row.role || "unnamed"}<i>{row.label ? row.role : ""}</i></span>
+                  <button type="button" title={`Show “${row.label || row.role}” on the page`} onClick={() => props.show(row.key)}>
+                    {row.label || row.role || "unnamed"}<i>{row.label ? row.role : ""}</i>
+                  </button>
                   <code title={row.selector}>{row.selector || "not described yet"}</code>
                 </th>
                 <td class="num"><Figure text={count(row.total)} /></td>

@@ -7,7 +7,7 @@ import { createEffect, createSignal, on, onCleanup, onMount, Show, untrack, type
 import { buyTicket } from "../api";
 import { Icon } from "../draw/icons";
 import { count } from "../format";
-import { readState, type OverlaySet, type OverlayState } from "../overlay/messages";
+import { readState, type OverlaySet, type OverlayShow, type OverlayState } from "../overlay/messages";
 import { overlayAddress } from "./heatmap";
 
 export type FrameWidth = "phone" | "desktop";
@@ -26,6 +26,8 @@ interface FrameProps {
   width: FrameWidth;
   device: string;
   campaign: string;
+  /** The element to bring into sight; a new object each time one is asked for. */
+  show: { element: string } | undefined;
   /** Called with the path when someone goes to another page inside the frame. */
   moved: (page: string) => void;
 }
@@ -66,6 +68,13 @@ export function PageFrame(props: FrameProps): JSX.Element {
     frame?.contentWindow?.postMessage(set, origin);
   };
   createEffect(on(() => [props.device, props.campaign], () => void tell(true).catch(() => undefined), { defer: true }));
+
+  createEffect(on(() => props.show, (show) => {
+    if (!show) return;
+    const message: OverlayShow = { upriver: "overlay.show", element: show.element };
+    frame?.contentWindow?.postMessage(message, origin);
+    box?.scrollIntoView({ block: "nearest" });
+  }, { defer: true }));
 
   const hear = (event: MessageEvent): void => {
     if (event.origin !== origin || event.source !== frame?.contentWindow) return;

@@ -29,6 +29,7 @@ export function HeatMapView(props: HeatMapProps): JSX.Element {
   const [device, setDevice] = createSignal("");
   const [campaign, setCampaign] = createSignal("");
   const [width, setWidth] = createSignal<FrameWidth>(matchMedia("(max-width: 700px)").matches ? "phone" : "desktop");
+  const [shown, setShown] = createSignal<{ element: string }>();
   const pages = createMemo(() =>
     [...(props.pages.data()?.rows ?? [])].sort((a, b) => b.presses - a.presses || (a.path < b.path ? -1 : 1)));
   // Choose once, then leave it alone: the page someone looks at must not change under their eyes.
@@ -75,7 +76,7 @@ export function HeatMapView(props: HeatMapProps): JSX.Element {
               {(baseUrl) => (
                 <PageFrame
                   site={props.site.id} baseUrl={baseUrl} page={page() ?? "/"} width={width()}
-                  device={device()} campaign={campaign()} moved={setPage}
+                  device={device()} campaign={campaign()} show={shown()} moved={setPage}
                 />
               )}
             </Show>
@@ -84,7 +85,7 @@ export function HeatMapView(props: HeatMapProps): JSX.Element {
                 <b>{count(data().total)}</b> {data().total === 1 ? "press" : "presses"} on{" "}
                 {count(data().elements.length)} {data().elements.length === 1 ? "element" : "elements"}
               </p>
-              <ElementTable elements={data().elements} total={data().total} />
+              <ElementTable elements={data().elements} total={data().total} show={(element) => setShown({ element })} />
             </div>
           </div>
         )}

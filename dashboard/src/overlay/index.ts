@@ -4,9 +4,9 @@
 // Owns: when to look, when to draw, and what the parts tell each other. Refuses to know: cookies,
 // logins, anything of the page but where its elements are. The page below stays usable.
 
-import { Anchors, type Anchor } from "./anchor";
+import { Anchors, find, type Anchor } from "./anchor";
 import { Layer } from "./layer";
-import { readSet, type OverlayState } from "./messages";
+import { readSet, readShow, type OverlayState } from "./messages";
 import { Panel, type Choice } from "./panel";
 import { HeatStream } from "./stream";
 import { sheet } from "./style";
@@ -205,8 +205,20 @@ class Running {
     parent.postMessage(state, this.#endpoint);
   }
 
+  #show(key: string): void {
+    const row = this.#stream.held?.elements.find((row) => row.key === key);
+    const element = row && find(row.selector);
+    if (!element) return;
+    // In the middle, and at once: a smooth scroll would be outrun by the next choice.
+    element.scrollIntoView({ block: "center", inline: "center" });
+    this.#hovered = [element];
+    this.#schedule();
+  }
+
   #hear(event: MessageEvent): void {
     if (!this.#framed || event.source !== parent || event.origin !== this.#endpoint) return;
+    const show = readShow(event.data);
+    if (show) return this.#show(show.element);
     const set = readSet(event.data);
     if (!set) return;
     const changed = set.device !== this.#choice.device || set.campaign !== this.#choice.campaign;

@@ -11,6 +11,13 @@ export interface OverlaySet {
   ticket?: string;
 }
 
+/** Dashboard → overlay: bring this element into sight. */
+export interface OverlayShow {
+  upriver: "overlay.show";
+  /** Its id, 16 hexadecimal digits. */
+  element: string;
+}
+
 /** Overlay → dashboard, whenever it changes. */
 export interface OverlayState {
   upriver: "overlay.state";
@@ -33,6 +40,12 @@ export function readSet(data: unknown): OverlaySet | undefined {
   if (!isText(set.device) || !isText(set.campaign)) return undefined;
   if (set.ticket !== undefined && !isText(set.ticket)) return undefined;
   return set as OverlaySet;
+}
+
+export function readShow(data: unknown): OverlayShow | undefined {
+  const show = data as Partial<OverlayShow> | null;
+  if (typeof show !== "object" || show === null || show.upriver !== "overlay.show") return undefined;
+  return isText(show.element) ? (show as OverlayShow) : undefined;
 }
 
 export function readState(data: unknown): OverlayState | undefined {

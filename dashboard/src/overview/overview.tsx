@@ -18,7 +18,7 @@ export function Overview(props: { live: Live<Held["overview"]>; baseUrl: string 
             <Number label="Visitors" value={data().visitors} />
             <Number label="Page views" value={data().page_views} under={perVisitor(data().page_views, data().visitors)} />
             <Number label="Presses" value={data().presses} under={perVisitor(data().presses, data().visitors)} />
-            <Number label="Swipes" value={data().swipes} under={`${count(data().scrolls)} scrolls`} />
+            <Number label="Swipes" value={data().swipes} under={`${count(data().scrolls)} ${data().scrolls === 1 ? "scroll" : "scrolls"}`} />
             <Number
               label="Conversions" value={data().conversions}
               under={perVisitor(data().conversions, data().visitors)}
@@ -72,4 +72,4 @@ function Value(props: { value: Held["overview"]["value"]; conversions: number })
 }
 
 const perVisitor = (value: number, visitors: number): string =>
-  visitors > 0 ? `${(value / visitors).toLocaleString(undefined, { maximumSignificantDigits: 2 })} a visitor` : "";
+  visitors > 0 && value > 0 ? `${(value / visitors).toLocaleString(undefined, { maximumSignificantDigits: 2 })} a visitor` : "";
