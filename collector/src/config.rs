@@ -137,11 +137,17 @@ impl Sites {
     /// Unreadable, not TOML, unknown fields, or a rule of [`Sites::check`] broken.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: name.clone(), source })?;
-        let sites: Self = toml::from_str(&text)
-            .map_err(|source| ConfigError::Parse { path: name.clone(), source: Box::new(source) })?;
-        sites.check().map_err(|reason| ConfigError::Invalid { path: name, reason })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: name.clone(),
+            source,
+        })?;
+        let sites: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
+            path: name.clone(),
+            source: Box::new(source),
+        })?;
+        sites
+            .check()
+            .map_err(|reason| ConfigError::Invalid { path: name, reason })?;
         Ok(sites)
     }
 
@@ -151,16 +157,23 @@ impl Sites {
     /// The reason, for a person.
     pub fn check(&self) -> Result<(), String> {
         if self.sites.is_empty() || self.sites.len() > SITES_MAX {
-            return Err(format!("{} sites: between 1 and {SITES_MAX} are possible", self.sites.len()));
+            return Err(format!(
+                "{} sites: between 1 and {SITES_MAX} are possible",
+                self.sites.len()
+            ));
         }
         let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
         for site in &self.sites {
-            site.check().map_err(|reason| format!("site {:?}: {reason}", site.id))?;
+            site.check()
+                .map_err(|reason| format!("site {:?}: {reason}", site.id))?;
             if !ids.insert(&site.id) {
                 return Err(format!("site {:?} is there twice", site.id));
             }
             if !keys.insert(&site.write_key) {
-                return Err(format!("site {:?} has the write key of another site", site.id));
+                return Err(format!(
+                    "site {:?} has the write key of another site",
+                    site.id
+                ));
             }
         }
         Ok(())
@@ -172,7 +185,9 @@ impl Site {
         let plain = |text: &str| {
             !text.is_empty()
                 && text.len() <= 64
-                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         };
         if !plain(&self.id) {
             return Err("its id must be 1 to 64 letters, digits, - or _".into());
@@ -181,18 +196,28 @@ impl Site {
             return Err("its write_key must be 8 to 64 letters, digits, - or _".into());
         }
         for origin in &self.origins {
-            let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            let rest = origin
+                .strip_prefix("https://")
+                .or_else(|| origin.strip_prefix("http://"));
             if !rest.is_some_and(|host| !host.is_empty() && !host.contains('/')) {
-                return Err(format!("origin {origin:?} must look like https://shop.example"));
+                return Err(format!(
+                    "origin {origin:?} must look like https://shop.example"
+                ));
             }
         }
         if self.funnels.len() > FUNNELS_MAX {
-            return Err(format!("{} funnels; at most {FUNNELS_MAX} are possible", self.funnels.len()));
+            return Err(format!(
+                "{} funnels; at most {FUNNELS_MAX} are possible",
+                self.funnels.len()
+            ));
         }
         let mut ids = HashSet::new();
         for funnel in &self.funnels {
             if !plain(&funnel.id) || !ids.insert(&funnel.id) {
-                return Err(format!("funnel id {:?} is empty, odd, or there twice", funnel.id));
+                return Err(format!(
+                    "funnel id {:?} is empty, odd, or there twice",
+                    funnel.id
+                ));
             }
             if !(STEPS_MIN..=STEPS_MAX).contains(&funnel.steps.len()) {
                 return Err(format!(
@@ -202,7 +227,10 @@ impl Site {
                 ));
             }
             if funnel.window.is_zero() || funnel.window > FUNNEL_WINDOW_MAX {
-                return Err(format!("funnel {:?}: window must be between 1ms and 30d", funnel.id));
+                return Err(format!(
+                    "funnel {:?}: window must be between 1ms and 30d",
+                    funnel.id
+                ));
             }
             for step in &funnel.steps {
                 let hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
@@ -219,6 +247,10 @@ impl Site {
 
     /// The name for people.
     pub fn display_name(&self) -> &str {
-        if self.name.is_empty() { &self.id } else { &self.name }
+        if self.name.is_empty() {
+            &self.id
+        } else {
+            &self.name
+        }
     }
 }

@@ -24,7 +24,7 @@ const CLICKHOUSE_ADDRESS_FILE: &str = "clickhouse-address";
 
 /// Streams what people do on a page upstream, counts it live and keeps it in ClickHouse.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_override_self = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +41,7 @@ enum Command {
 }
 
 #[derive(Args)]
+#[command(args_override_self = true)]
 struct Serve {
     /// TOML file with the sites, their keys and funnels.
     #[arg(long, env = "UPRIVER_CONFIG")]
@@ -120,8 +121,12 @@ struct LoginLink {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     match Arguments::parse().command {
         Command::Serve(serve) => self::serve(*serve).await,
         Command::Clickhouse(embedded) => clickhouse(embedded).await,
@@ -171,10 +176,16 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
 }
 
 async fn clickhouse(embedded: Embedded) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(embedded.listen)
-        .with_context(|| format!("cannot listen on {}; --listen names another", embedded.listen))?;
+    let listener = TcpListener::bind(embedded.listen).with_context(|| {
+        format!(
+            "cannot listen on {}; --listen names another",
+            embedded.listen
+        )
+    })?;
     let secret = |file: Option<PathBuf>| {
-        file.as_deref().map(embedded_clickhouse::Secret::from_file).transpose()
+        file.as_deref()
+            .map(embedded_clickhouse::Secret::from_file)
+            .transpose()
     };
     let server = embedded_clickhouse::Server::open(embedded_clickhouse::Config {
         data_dir: embedded.data,
@@ -241,7 +252,9 @@ fn parent_ends() -> tokio::sync::oneshot::Receiver<()> {
 }
 
 fn password(file: Option<&Path>) -> anyhow::Result<String> {
-    let Some(file) = file else { return Ok(String::new()) };
+    let Some(file) = file else {
+        return Ok(String::new());
+    };
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("cannot read the password file {}", file.display()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
@@ -250,7 +263,8 @@ fn password(file: Option<&Path>) -> anyhow::Result<String> {
 /// Says something to whoever started this, at once.
 fn say(text: &str) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
-    writeln!(output, "{text}")?;
+    // One write: a reader that leaves after the first line must not make the second one fail.
+    output.write_all(format!("{text}\n").as_bytes())?;
     output.flush()?;
     Ok(())
 }

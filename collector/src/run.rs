@@ -83,7 +83,9 @@ pub async fn run(
     let recovered = recovery::recover(disk, options.log_segment_bytes, remembered)?;
     report(&recovered);
 
-    let metrics = PrometheusBuilder::new().install_recorder().context("cannot set up metrics")?;
+    let metrics = PrometheusBuilder::new()
+        .install_recorder()
+        .context("cannot set up metrics")?;
     let (live, live_thread) = Live::start(&options.sites, live::Options::default())
         .context("cannot start the live engine")?;
     // Three steps of stopping: streams close, the writer drains, ClickHouse ends.
@@ -97,7 +99,6 @@ pub async fn run(
         live: live.clone(),
         seals: recovered.seals.clone(),
         checkpoint: recovered.checkpoint,
-        newest: recovered.newest_seal(),
         end: recovered.log.position(),
     };
     let (ingest, feed, sequencer) = ingest::start(recovered, options.log_bytes_max)?;
@@ -108,12 +109,8 @@ pub async fn run(
         ClickHouse::Server(access) => access.database.clone(),
     };
     let (drain, draining) = watch::channel(false);
-    let writer = tokio::spawn(plan.carry_out(
-        ingest.clone(),
-        client_watch.clone(),
-        database,
-        draining,
-    ));
+    let writer =
+        tokio::spawn(plan.carry_out(ingest.clone(), client_watch.clone(), database, draining));
 
     let access = web::Data::new(Access::new(&options.sites, access::signer(&options.data)?));
     let limits = web::Data::new(Limits::new(options.limits));
@@ -158,7 +155,9 @@ pub async fn run(
         Ok(Ok(Ok(()))) => tracing::info!("everything is in clickhouse"),
         Ok(Ok(Err(error))) => tracing::error!(%error, "the writer failed; the rest is in the log"),
         Ok(Err(error)) => tracing::error!(%error, "the writer failed; the rest is in the log"),
-        Err(_) => tracing::warn!("clickhouse did not take everything in time; the rest is in the log"),
+        Err(_) => {
+            tracing::warn!("clickhouse did not take everything in time; the rest is in the log")
+        }
     }
     stop.send_replace(true);
     clickhouse.await?;
@@ -177,7 +176,10 @@ fn report<S: Storage>(recovered: &Recovered<S>) {
         "log recovered"
     );
     for damage in &recovered.damage {
-        tracing::error!(?damage, "part of the log could not be read and was set aside");
+        tracing::error!(
+            ?damage,
+            "part of the log could not be read and was set aside"
+        );
     }
     if recovered.unknown_records > 0 {
         tracing::error!(
@@ -228,7 +230,6 @@ struct Plan<S: Storage> {
     live: Live,
     seals: Vec<ingest::record::Seal>,
     checkpoint: ingest::record::Seal,
-    newest: ingest::record::Seal,
     /// End of the log at the start: what comes later reaches the live engine by itself.
     end: Position,
 }
@@ -241,7 +242,9 @@ impl<S: Storage> Plan<S> {
         database: String,
         draining: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
-        let Some(watermarks) = ready(&client, &database, &draining).await else { return Ok(()) };
+        let Some(watermarks) = ready(&client, &database, &draining).await else {
+            return Ok(());
+        };
         if watermarks.events < self.checkpoint.batch {
             tracing::error!(
                 clickhouse = watermarks.events,
@@ -256,7 +259,11 @@ impl<S: Storage> Plan<S> {
             self.state.clone(),
             draining.clone(),
         );
-        let resume = Resume { seals: self.seals.clone(), checkpoint: self.checkpoint, watermarks };
+        let resume = Resume {
+            seals: self.seals.clone(),
+            checkpoint: self.checkpoint,
+            watermarks,
+        };
         let history = tokio::spawn(async move {
             self.history(&ingest, client, watermarks.events).await;
         });
@@ -267,7 +274,12 @@ impl<S: Storage> Plan<S> {
 
     /// Gives the live engine every event before the start, each once: from ClickHouse up to its
     /// watermark, from the log above it.
-    async fn history(&mut self, ingest: &Ingest, client: watch::Receiver<Option<Client>>, mark: u64) {
+    async fn history(
+        &mut self,
+        ingest: &Ingest,
+        client: watch::Receiver<Option<Client>>,
+        mark: u64,
+    ) {
         let known = self.seals.iter().rfind(|seal| seal.batch <= mark);
         let from = known.map_or(self.checkpoint.to, |seal| seal.to);
         let live = self.live.clone();
@@ -288,7 +300,11 @@ impl<S: Storage> Plan<S> {
         let from_ms = live::history_from_ms(access::now_ms());
         let mut progress = history::Progress::default();
         loop {
-            let Ok(found) = client.wait_for(Option::is_some).await.map(|found| found.clone()) else {
+            let Ok(found) = client
+                .wait_for(Option::is_some)
+                .await
+                .map(|found| found.clone())
+            else {
                 return;
             };
             let Some(found) = found else { continue };

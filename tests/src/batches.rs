@@ -34,7 +34,12 @@ impl Page {
             document: Size { w: 1280, h: 3000 },
             ..Default::default()
         };
-        Self { stream: StreamId(id), visitor: VisitorId(id.rotate_left(13)), next_seq: 0, page }
+        Self {
+            stream: StreamId(id),
+            visitor: VisitorId(id.rotate_left(13)),
+            next_seq: 0,
+            page,
+        }
     }
 
     /// The same visitor, come by a campaign.
@@ -71,8 +76,14 @@ impl Page {
             first_ms: now_ms() - bodies.len() as u64,
             page: PageRef::Inline(self.page.clone()),
             variants: Vec::new(),
-            elements: vec![Element { id: ElementId::of("buy"), descriptor: Some(button) }],
-            events: bodies.into_iter().map(|body| Event { delta_ms: 1, body }).collect(),
+            elements: vec![Element {
+                id: ElementId::of("buy"),
+                descriptor: Some(button),
+            }],
+            events: bodies
+                .into_iter()
+                .map(|body| Event { delta_ms: 1, body })
+                .collect(),
         }
     }
 
@@ -84,7 +95,10 @@ impl Page {
     /// A view of another path; the visitor is there from now on.
     pub fn view(&mut self, path: &str) -> Body {
         self.page.path = path.into();
-        Body::PageView(PageView { page: self.page.clone(), ..PageView::default() })
+        Body::PageView(PageView {
+            page: self.page.clone(),
+            ..PageView::default()
+        })
     }
 
     /// A press on the button.
@@ -98,7 +112,10 @@ impl Page {
 
     /// An event of the site's own.
     pub fn custom(name: &str) -> Body {
-        Body::Custom(Custom { name: name.into(), props: Vec::new() })
+        Body::Custom(Custom {
+            name: name.into(),
+            props: Vec::new(),
+        })
     }
 
     /// An order.
@@ -113,5 +130,7 @@ impl Page {
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }

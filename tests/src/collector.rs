@@ -86,7 +86,13 @@ impl Collector {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let (child, url) = spawn(folder.path(), &arguments)?;
         let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
-        Ok(Self { folder, child, url, http, arguments })
+        Ok(Self {
+            folder,
+            child,
+            url,
+            http,
+            arguments,
+        })
     }
 
     /// The data folder.
@@ -106,8 +112,9 @@ impl Collector {
     pub async fn clickhouse_pid(&self) -> Result<Pid> {
         let parent = self.child.id();
         eventually("the collector has a ClickHouse child", async || {
-            let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
-                .unwrap_or_default();
+            let children =
+                std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
+                    .unwrap_or_default();
             let by_thread = || {
                 let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).ok()?;
                 tasks.flatten().find_map(|task| {
@@ -115,7 +122,10 @@ impl Collector {
                     text.split_whitespace().next()?.parse::<i32>().ok()
                 })
             };
-            let first = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
+            let first = children
+                .split_whitespace()
+                .next()
+                .and_then(|pid| pid.parse().ok());
             Ok(first.or_else(by_thread).and_then(Pid::from_raw))
         })
         .await
@@ -156,7 +166,8 @@ impl Collector {
     /// # Errors
     /// No answer came.
     pub async fn send(&self, body: Vec<u8>) -> Result<Sent> {
-        self.send_to(&format!("/v1/batch?key={WRITE_KEY}"), body).await
+        self.send_to(&format!("/v1/batch?key={WRITE_KEY}"), body)
+            .await
     }
 
     /// Sends a body to any path.
@@ -164,11 +175,20 @@ impl Collector {
     /// # Errors
     /// No answer came.
     pub async fn send_to(&self, path: &str, body: Vec<u8>) -> Result<Sent> {
-        let response = self.http.post(format!("{}{path}", self.url)).body(body).send().await?;
+        let response = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .body(body)
+            .send()
+            .await?;
         let retry_after = response.headers().get("retry-after");
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
         let status = response.status().as_u16();
-        Ok(Sent { status, body: response.bytes().await?.to_vec(), retry_after })
+        Ok(Sent {
+            status,
+            body: response.bytes().await?.to_vec(),
+            retry_after,
+        })
     }
 
     /// A live resource: `overview`, `funnel?id=checkout`, …
@@ -178,7 +198,11 @@ impl Collector {
     pub async fn live(&self, resource: &str) -> Result<Value> {
         let request = self.http.get(format!("{}/v1/live/{resource}", self.url));
         let response = request.bearer_auth(READ_TOKEN).send().await?;
-        ensure!(response.status().is_success(), "{resource}: {}", response.text().await?);
+        ensure!(
+            response.status().is_success(),
+            "{resource}: {}",
+            response.text().await?
+        );
         let update: Value = response.json().await?;
         Ok(update["data"].clone())
     }
@@ -199,7 +223,9 @@ impl Collector {
         .await?;
         let file = self.data().join("clickhouse").join("password");
         let password = eventually("clickhouse has a password", async || {
-            Ok(std::fs::read_to_string(&file).ok().filter(|text| !text.trim().is_empty()))
+            Ok(std::fs::read_to_string(&file)
+                .ok()
+                .filter(|text| !text.trim().is_empty()))
         })
         .await?;
         Ok(Client::default()
@@ -233,7 +259,10 @@ impl Collector {
                 return Ok(());
             }
             ensure!(found < wanted, "{sql} gives {found}, more than {wanted}");
-            ensure!(Instant::now() < deadline, "{sql} stays at {found}, wanted {wanted}");
+            ensure!(
+                Instant::now() < deadline,
+                "{sql} stays at {found}, wanted {wanted}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -251,7 +280,10 @@ impl Drop for Collector {
 ///
 /// # Errors
 /// Patience ran out, or asking failed.
-pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+pub async fn eventually<T>(
+    what: &str,
+    mut ask: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask().await? {
@@ -264,19 +296,31 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<Opti
 
 fn spawn(folder: &Path, arguments: &[String]) -> Result<(Child, String)> {
     let mut child = Command::new(binary()?)
-        .args(["serve", "--listen", "127.0.0.1:0", "--batches-per-s", "100000"])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--batches-per-s",
+            "100000",
+        ])
         .args(["--batches-burst", "100000", "--streams-per-address", "1000"])
         .arg("--config")
         .arg(folder.join("sites.toml"))
         .arg("--data")
         .arg(folder.join("data"))
         .args(arguments)
-        .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into()))
+        .env(
+            "RUST_LOG",
+            std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into()),
+        )
         .stdout(Stdio::piped())
         .spawn()?;
     let output = child.stdout.take().context("no output")?;
+    let mut output = BufReader::new(output);
     let mut line = String::new();
-    BufReader::new(output).read_line(&mut line)?;
+    output.read_line(&mut line)?;
+    // What it says later is read away, so that it is never kept waiting.
+    std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
     match line.strip_prefix("listening on ") {
         Some(url) => Ok((child, url.trim().to_owned())),
         None => bail!("the collector did not start: {:?}", child.wait()?),
@@ -288,7 +332,14 @@ fn binary() -> Result<PathBuf> {
     static BUILT: OnceLock<bool> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", "upriver-collector", "--bin", "upriver"]);
+        cargo.args([
+            "build",
+            "--quiet",
+            "--package",
+            "upriver-collector",
+            "--bin",
+            "upriver",
+        ]);
         cargo.status().is_ok_and(|status| status.success())
     });
     ensure!(built, "`cargo build --package upriver-collector` failed");

@@ -28,7 +28,9 @@ pub const SECRET_FILE: &str = "secret";
 
 /// Unix time, ms.
 pub fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }
 
 /// The signer of a data folder, its secret made at the first use.
@@ -71,7 +73,10 @@ impl Access {
     pub fn new(sites: &[Site], signer: Signer) -> Self {
         let sites: Vec<Arc<Site>> = sites.iter().cloned().map(Arc::new).collect();
         Self {
-            by_write_key: sites.iter().map(|s| (s.write_key.clone(), s.clone())).collect(),
+            by_write_key: sites
+                .iter()
+                .map(|s| (s.write_key.clone(), s.clone()))
+                .collect(),
             sites,
             cookie_name: format!("upriver_{}", signer.label()),
             signer,
@@ -89,11 +94,17 @@ impl Access {
     /// # Errors
     /// No such key, or the origin is not one of the site's.
     pub fn writer(&self, key: Option<&str>, request: &HttpRequest) -> Result<Arc<Site>, ApiError> {
-        let site = key.and_then(|key| self.by_write_key.get(key)).ok_or_else(|| {
-            ApiError::Unauthorized("the write key is missing or unknown: …?key=WRITE_KEY".into())
-        })?;
+        let site = key
+            .and_then(|key| self.by_write_key.get(key))
+            .ok_or_else(|| {
+                ApiError::Unauthorized(
+                    "the write key is missing or unknown: …?key=WRITE_KEY".into(),
+                )
+            })?;
         match origin(request) {
-            Some(origin) if !site.origins.is_empty() && !site.origins.iter().any(|o| o == origin) => {
+            Some(origin)
+                if !site.origins.is_empty() && !site.origins.iter().any(|o| o == origin) =>
+            {
                 Err(ApiError::Forbidden(format!(
                     "origin {} is not one of the site's origins",
                     origin.escape_debug()
@@ -109,20 +120,30 @@ impl Access {
     /// The code is forged, expired or used.
     pub fn log_in(&self, code: &str, request: &HttpRequest) -> Result<Cookie<'static>, ApiError> {
         let now_ms = now_ms();
-        let token = self.signer.verify(Scope::Login, code, now_ms).ok_or_else(stale_link)?;
-        let mut used = self.used_links.lock().unwrap_or_else(|error| error.into_inner());
+        let token = self
+            .signer
+            .verify(Scope::Login, code, now_ms)
+            .ok_or_else(stale_link)?;
+        let mut used = self
+            .used_links
+            .lock()
+            .unwrap_or_else(|error| error.into_inner());
         if used.len() >= USED_LINKS_MAX || !used.insert(token.nonce) {
             return Err(stale_link());
         }
         let expires_ms = now_ms + SESSION_AGE.as_millis() as u64;
         let nonce = nonce().map_err(|error| ApiError::Unavailable(error.to_string(), 1))?;
-        let session = self.signer.issue(Scope::Session, ALL_SITES, expires_ms, nonce);
+        let session = self
+            .signer
+            .issue(Scope::Session, ALL_SITES, expires_ms, nonce);
         Ok(Cookie::build(self.cookie_name.clone(), session)
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
             .secure(request.connection_info().scheme() == "https")
-            .max_age(actix_web::cookie::time::Duration::seconds(SESSION_AGE.as_secs() as i64))
+            .max_age(actix_web::cookie::time::Duration::seconds(
+                SESSION_AGE.as_secs() as i64,
+            ))
             .finish())
     }
 
@@ -131,14 +152,18 @@ impl Access {
     /// # Errors
     /// Not logged in, or sent by a page of another origin.
     pub fn logged_in(&self, request: &HttpRequest) -> Result<(), ApiError> {
-        let cookie = request.cookie(&self.cookie_name).ok_or_else(not_logged_in)?;
-        self.signer.verify(Scope::Session, cookie.value(), now_ms()).ok_or_else(not_logged_in)?;
+        let cookie = request
+            .cookie(&self.cookie_name)
+            .ok_or_else(not_logged_in)?;
+        self.signer
+            .verify(Scope::Session, cookie.value(), now_ms())
+            .ok_or_else(not_logged_in)?;
         let connection = request.connection_info();
         let own = format!("{}://{}", connection.scheme(), connection.host());
         match origin(request) {
-            Some(origin) if origin != own => {
-                Err(ApiError::Forbidden("only the dashboard's own pages may use a login".into()))
-            }
+            Some(origin) if origin != own => Err(ApiError::Forbidden(
+                "only the dashboard's own pages may use a login".into(),
+            )),
             _ => Ok(()),
         }
     }
@@ -151,7 +176,9 @@ impl Access {
         let site = self.site(site)?;
         let expires_ms = now_ms() + TICKET_AGE.as_millis() as u64;
         let nonce = nonce().map_err(|error| ApiError::Unavailable(error.to_string(), 1))?;
-        Ok(self.signer.issue(Scope::Ticket, &site.id, expires_ms, nonce))
+        Ok(self
+            .signer
+            .issue(Scope::Ticket, &site.id, expires_ms, nonce))
     }
 
     /// The site with this id.
@@ -172,15 +199,23 @@ impl Access {
         let asked = query.get("site").map(String::as_str);
         if let Some(token) = bearer(request) {
             let site = self.sites.iter().find(|site| {
-                site.read_token.as_ref().is_some_and(|own| same(own.expose_secret(), token))
+                site.read_token
+                    .as_ref()
+                    .is_some_and(|own| same(own.expose_secret(), token))
             });
-            let site = site.ok_or_else(|| ApiError::Unauthorized("the read token is unknown".into()))?;
+            let site =
+                site.ok_or_else(|| ApiError::Unauthorized("the read token is unknown".into()))?;
             return self.allowed(site, asked);
         }
         if let Some(ticket) = query.get("ticket") {
-            let token = self.signer.verify(Scope::Ticket, ticket, now_ms()).ok_or_else(|| {
-                ApiError::Unauthorized("the ticket is not valid or has expired; get a new one".into())
-            })?;
+            let token = self
+                .signer
+                .verify(Scope::Ticket, ticket, now_ms())
+                .ok_or_else(|| {
+                    ApiError::Unauthorized(
+                        "the ticket is not valid or has expired; get a new one".into(),
+                    )
+                })?;
             let site = self.site(&token.site)?;
             check_page_origin(site, request)?;
             return self.allowed(site, asked);
@@ -189,15 +224,19 @@ impl Access {
         match (asked, &self.sites[..]) {
             (Some(id), _) => self.site(id).cloned(),
             (None, [site]) => Ok(site.clone()),
-            (None, _) => Err(ApiError::BadRequest("site_missing", "say which site: ?site=ID".into())),
+            (None, _) => Err(ApiError::BadRequest(
+                "site_missing",
+                "say which site: ?site=ID".into(),
+            )),
         }
     }
 
     fn allowed(&self, site: &Arc<Site>, asked: Option<&str>) -> Result<Arc<Site>, ApiError> {
         match asked {
-            Some(id) if id != site.id => {
-                Err(ApiError::Forbidden(format!("this token does not read site {}", id.escape_debug())))
-            }
+            Some(id) if id != site.id => Err(ApiError::Forbidden(format!(
+                "this token does not read site {}",
+                id.escape_debug()
+            ))),
             _ => Ok(site.clone()),
         }
     }
@@ -209,21 +248,33 @@ pub fn origin(request: &HttpRequest) -> Option<&str> {
 }
 
 fn check_page_origin(site: &Site, request: &HttpRequest) -> Result<(), ApiError> {
-    let Some(origin) = origin(request) else { return Ok(()) };
+    let Some(origin) = origin(request) else {
+        return Ok(());
+    };
     let connection = request.connection_info();
     let own = format!("{}://{}", connection.scheme(), connection.host());
     let known = origin == own
         || site.origins.is_empty()
         || site.origins.iter().any(|allowed| allowed == origin)
-        || site.base_url.as_deref().is_some_and(|base| base.trim_end_matches('/') == origin);
+        || site
+            .base_url
+            .as_deref()
+            .is_some_and(|base| base.trim_end_matches('/') == origin);
     if known {
         return Ok(());
     }
-    Err(ApiError::Forbidden("a ticket works on the site's own pages only".into()))
+    Err(ApiError::Forbidden(
+        "a ticket works on the site's own pages only".into(),
+    ))
 }
 
 fn bearer(request: &HttpRequest) -> Option<&str> {
-    request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+    request
+        .headers()
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
 }
 
 /// Compares secrets without telling by the time taken where they differ.
@@ -234,7 +285,8 @@ fn same(one: &str, other: &str) -> bool {
 
 fn stale_link() -> ApiError {
     ApiError::Forbidden(
-        "this login link was used already or has expired; `upriver login-link` prints a new one".into(),
+        "this login link was used already or has expired; `upriver login-link` prints a new one"
+            .into(),
     )
 }
 

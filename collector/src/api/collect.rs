@@ -39,13 +39,17 @@ pub async fn batch(
         let site = access.writer(query.key.as_deref(), &request)?;
         limits.batch(address(&request))?;
         let body = read_body(&request, payload).await?;
-        take(&ingest, &site, &body, "batch").await.map(|answer| (Form::of(&body), answer))
+        take(&ingest, &site, &body, "batch")
+            .await
+            .map(|answer| (Form::of(&body), answer))
     };
     match taken.await {
         Ok((Form::Binary, answer)) => Ok(cors(HttpResponse::Ok().body(answer))),
-        Ok((Form::Json, answer)) => {
-            Ok(cors(HttpResponse::Ok().content_type("application/json").body(answer)))
-        }
+        Ok((Form::Json, answer)) => Ok(cors(
+            HttpResponse::Ok()
+                .content_type("application/json")
+                .body(answer),
+        )),
         Err(error) => Ok(cors(actix_web::ResponseError::error_response(&error))),
     }
 }
@@ -65,12 +69,19 @@ pub async fn preflight(request: HttpRequest) -> HttpResponse {
 /// the origin may always read what it is told.
 fn allow_origin(request: &HttpRequest, response: &mut HttpResponse) {
     if let Some(origin) = origin(request).and_then(|origin| origin.parse().ok()) {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        response
+            .headers_mut()
+            .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }
-    response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("origin"));
+    response
+        .headers_mut()
+        .insert(header::VARY, header::HeaderValue::from_static("origin"));
 }
 
-async fn read_body(request: &HttpRequest, mut payload: web::Payload) -> Result<web::Bytes, ApiError> {
+async fn read_body(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+) -> Result<web::Bytes, ApiError> {
     if let Some(encoding) = request.headers().get(header::CONTENT_ENCODING)
         && encoding != "identity"
     {
@@ -123,7 +134,14 @@ pub(super) async fn take(
     let refused = decoded.refused.iter().map(|(index, _)| *index).collect();
     let name: Arc<str> = Arc::from(site.id.as_str());
     let accepted = ingest
-        .accept(&name, decoded.batch, decoded.sent_at_ms, received_ms, message.len(), refused)
+        .accept(
+            &name,
+            decoded.batch,
+            decoded.sent_at_ms,
+            received_ms,
+            message.len(),
+            refused,
+        )
         .await;
     match accepted {
         Ok(accepted) => Ok(decode::ack(Form::of(message), accepted, &decoded.refused)),

@@ -49,7 +49,11 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, ApiError> {
     match Form::of(bytes) {
         Form::Json => json_batch(bytes),
         Form::Binary => match envelope::decode(bytes) {
-            Ok((batch, sent_at_ms)) => Ok(Decoded { batch, sent_at_ms, refused: Vec::new() }),
+            Ok((batch, sent_at_ms)) => Ok(Decoded {
+                batch,
+                sent_at_ms,
+                refused: Vec::new(),
+            }),
             Err(error) => {
                 let code = match error {
                     WireError::Truncated => "truncated",
@@ -86,7 +90,10 @@ fn json_batch(bytes: &[u8]) -> Result<Decoded, ApiError> {
         }
     };
     if events.len() > EVENTS_MAX {
-        let text = format!("{} events; at most {EVENTS_MAX} fit into a batch", events.len());
+        let text = format!(
+            "{} events; at most {EVENTS_MAX} fit into a batch",
+            events.len()
+        );
         return Err(ApiError::BadRequest("too_many_events", text));
     }
     let mut batch: Batch = serde_json::from_value(message).map_err(bad)?;
@@ -96,11 +103,18 @@ fn json_batch(bytes: &[u8]) -> Result<Decoded, ApiError> {
             Ok(event) => batch.events.push(event),
             Err(error) => {
                 refused.push((index, error.to_string()));
-                batch.events.push(Event { delta_ms: 0, body: Body::Custom(Custom::default()) });
+                batch.events.push(Event {
+                    delta_ms: 0,
+                    body: Body::Custom(Custom::default()),
+                });
             }
         }
     }
-    Ok(Decoded { batch, sent_at_ms, refused })
+    Ok(Decoded {
+        batch,
+        sent_at_ms,
+        refused,
+    })
 }
 
 /// The answer to a batch that is on disk.
@@ -121,7 +135,9 @@ pub fn ack(form: Form, accepted: Accepted, refused: &[(usize, String)]) -> Vec<u
                     event
                 })
                 .collect();
-            json!({"ack": accepted.ack, "events": events}).to_string().into_bytes()
+            json!({"ack": accepted.ack, "events": events})
+                .to_string()
+                .into_bytes()
         }
     }
 }
@@ -155,7 +171,9 @@ mod tests {
             {"body":{"custom":{"name":"a"}}}, {"body":{"nonsense":{}}}, {"delta_ms":3,"body":{"custom":{"name":"b"}}}]}"#;
         let decoded = decode(text.as_bytes()).unwrap();
         assert_eq!((decoded.batch.events.len(), decoded.sent_at_ms), (3, 10));
-        let [(1, reason)] = &decoded.refused[..] else { panic!("{:?}", decoded.refused) };
+        let [(1, reason)] = &decoded.refused[..] else {
+            panic!("{:?}", decoded.refused)
+        };
         assert!(reason.contains("nonsense"), "{reason}");
     }
 

@@ -17,7 +17,10 @@ pub async fn healthz() -> &'static str {
 }
 
 /// `GET /readyz`: 200 when events are taken. ClickHouse may be away: the log bridges that.
-pub async fn readyz(ingest: web::Data<Ingest>, clickhouse: web::Data<ClickHouseUp>) -> HttpResponse {
+pub async fn readyz(
+    ingest: web::Data<Ingest>,
+    clickhouse: web::Data<ClickHouseUp>,
+) -> HttpResponse {
     let log_failed = ingest.status().log_failed();
     let body = json!({
         "ready": !log_failed,
@@ -33,6 +36,7 @@ pub async fn readyz(ingest: web::Data<Ingest>, clickhouse: web::Data<ClickHouseU
 
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(handle: web::Data<PrometheusHandle>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(handle.render())
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4")
+        .body(handle.render())
 }
-

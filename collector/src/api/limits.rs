@@ -40,7 +40,11 @@ impl Limits {
     /// With nothing used.
     pub fn new(config: LimitsConfig) -> Self {
         let quota = Quota::per_second(config.batches_per_s).allow_burst(config.batches_burst);
-        Self { config, batches: RateLimiter::keyed(quota), streams: Arc::default() }
+        Self {
+            config,
+            batches: RateLimiter::keyed(quota),
+            streams: Arc::default(),
+        }
     }
 
     /// Uses one batch of an address's share.
@@ -66,20 +70,29 @@ impl Limits {
     /// # Errors
     /// Nothing is left.
     pub fn stream(&self, address: IpAddr) -> Result<StreamSlot, ApiError> {
-        let mut streams = self.streams.lock().unwrap_or_else(|error| error.into_inner());
+        let mut streams = self
+            .streams
+            .lock()
+            .unwrap_or_else(|error| error.into_inner());
         let open = streams.entry(address).or_default();
         if *open >= self.config.streams {
             let message = format!("{open} streams are open from this address already");
             return Err(ApiError::TooMany(message, 10));
         }
         *open += 1;
-        Ok(StreamSlot { address, streams: self.streams.clone() })
+        Ok(StreamSlot {
+            address,
+            streams: self.streams.clone(),
+        })
     }
 }
 
 impl Drop for StreamSlot {
     fn drop(&mut self) {
-        let mut streams = self.streams.lock().unwrap_or_else(|error| error.into_inner());
+        let mut streams = self
+            .streams
+            .lock()
+            .unwrap_or_else(|error| error.into_inner());
         if let Some(open) = streams.get_mut(&self.address) {
             *open -= 1;
             if *open == 0 {

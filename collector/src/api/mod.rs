@@ -1,15 +1,15 @@
 //! Every URL on one screen. Translates HTTP, nothing else.
 
 pub mod access;
-mod collect;
-mod decode;
-mod error;
-mod health;
+pub mod collect;
+pub mod decode;
+pub mod error;
+pub mod health;
 pub mod limits;
 mod live;
-mod pages;
-mod reader;
-mod stream;
+pub mod pages;
+pub mod reader;
+pub mod stream;
 pub mod token;
 
 pub use error::ApiError;
@@ -24,15 +24,22 @@ const JSON_BYTES_MAX: usize = 16 * 1024;
 /// The routes. Their state is put beside them by [`crate::run`].
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .app_data(web::JsonConfig::default().limit(JSON_BYTES_MAX).error_handler(|error, _| {
-            ApiError::BadRequest("malformed_json", error.to_string()).into()
-        }))
+        .app_data(
+            web::JsonConfig::default()
+                .limit(JSON_BYTES_MAX)
+                .error_handler(|error, _| {
+                    ApiError::BadRequest("malformed_json", error.to_string()).into()
+                }),
+        )
         .app_data(web::QueryConfig::default().error_handler(|error, _| {
             ApiError::BadRequest("malformed_query", error.to_string()).into()
         }))
         // From pages.
         .route("/v1/batch", web::post().to(collect::batch))
-        .route("/v1/batch", web::method(actix_web::http::Method::OPTIONS).to(collect::preflight))
+        .route(
+            "/v1/batch",
+            web::method(actix_web::http::Method::OPTIONS).to(collect::preflight),
+        )
         .route("/v1/stream", web::get().to(stream::open))
         // To dashboards and programs.
         .configure(live::configure)
@@ -50,5 +57,8 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 async fn not_found(request: actix_web::HttpRequest) -> Result<&'static str, ApiError> {
-    Err(ApiError::NotFound(format!("nothing is at {}", request.path().escape_debug())))
+    Err(ApiError::NotFound(format!(
+        "nothing is at {}",
+        request.path().escape_debug()
+    )))
 }

@@ -24,7 +24,10 @@ pub async fn index(access: web::Data<Access>) -> HttpResponse {
 pub async fn overlay(access: web::Data<Access>) -> HttpResponse {
     let mut response = page("overlay.js", &access);
     let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
     headers.insert(
         header::HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("cross-origin"),
@@ -37,7 +40,9 @@ pub async fn asset(path: web::Path<String>, access: web::Data<Access>) -> HttpRe
     let mut response = page(&format!("assets/{path}"), &access);
     if response.status().is_success() {
         let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
-        response.headers_mut().insert(header::CACHE_CONTROL, forever);
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, forever);
     }
     response
 }
@@ -45,8 +50,14 @@ pub async fn asset(path: web::Path<String>, access: web::Data<Access>) -> HttpRe
 fn page(name: &str, access: &Access) -> HttpResponse {
     let Some(file) = Files::get(name) else {
         let built = Files::get("index.html").is_some();
-        let text = if built { "not found\n" } else { "the dashboard is not built: cargo xtask build\n" };
-        return HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body(text);
+        let text = if built {
+            "not found\n"
+        } else {
+            "the dashboard is not built: cargo xtask build\n"
+        };
+        return HttpResponse::NotFound()
+            .content_type("text/plain; charset=utf-8")
+            .body(text);
     };
     HttpResponse::Ok()
         .content_type(file.metadata.mimetype())
@@ -59,9 +70,16 @@ fn page(name: &str, access: &Access) -> HttpResponse {
 
 /// Nothing but our own code, and frames of the sites' own pages for drawing heat maps over them.
 fn policy(access: &Access) -> String {
-    let sites = access.sites().iter().filter_map(|site| site.base_url.as_deref());
+    let sites = access
+        .sites()
+        .iter()
+        .filter_map(|site| site.base_url.as_deref());
     let frames: Vec<&str> = sites.filter(|url| !url.contains([';', ',', ' '])).collect();
-    let frames = if frames.is_empty() { "'none'".to_owned() } else { frames.join(" ") };
+    let frames = if frames.is_empty() {
+        "'none'".to_owned()
+    } else {
+        frames.join(" ")
+    };
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          connect-src 'self'; font-src 'self'; frame-src {frames}; frame-ancestors 'none'; \
@@ -101,8 +119,11 @@ pub async fn me(request: HttpRequest, access: web::Data<Access>) -> Result<HttpR
         .sites()
         .iter()
         .map(|site| {
-            let funnels: Vec<_> =
-                site.funnels.iter().map(|f| json!({"id": f.id, "name": f.name})).collect();
+            let funnels: Vec<_> = site
+                .funnels
+                .iter()
+                .map(|f| json!({"id": f.id, "name": f.name}))
+                .collect();
             json!({
                 "id": site.id,
                 "name": site.display_name(),

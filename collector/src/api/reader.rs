@@ -23,6 +23,8 @@ impl FromRequest for Reader {
             Some(access) => access.reader(request),
             None => Err(ApiError::Unavailable("reading is not set up".into(), 1)),
         };
-        ready(site.map(|site| Self { site: Arc::from(site.id.as_str()) }))
+        ready(site.map(|site| Self {
+            site: Arc::from(site.id.as_str()),
+        }))
     }
 }

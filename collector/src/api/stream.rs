@@ -42,7 +42,10 @@ pub async fn open(
     let site = access.writer(query.key.as_deref(), &request);
     let slot = limits.stream(address)?;
     let (response, session, messages) = actix_ws::handle(&request, payload).map_err(|error| {
-        ApiError::BadRequest("websocket_expected", format!("a WebSocket is opened here: {error}"))
+        ApiError::BadRequest(
+            "websocket_expected",
+            format!("a WebSocket is opened here: {error}"),
+        )
     })?;
     let messages = messages
         .max_frame_size(FRAME_BYTES_MAX)
@@ -115,7 +118,11 @@ impl Stream {
     }
 
     /// Takes one message. Returns why the stream must end, if it must.
-    async fn message(&mut self, site: &Arc<Site>, message: AggregatedMessage) -> Option<CloseReason> {
+    async fn message(
+        &mut self,
+        site: &Arc<Site>,
+        message: AggregatedMessage,
+    ) -> Option<CloseReason> {
         let sent = match message {
             AggregatedMessage::Binary(bytes) => {
                 let answer = self.answer(site, &bytes).await;
@@ -123,7 +130,9 @@ impl Stream {
             }
             AggregatedMessage::Text(text) => {
                 let answer = self.answer(site, text.as_bytes()).await;
-                self.session.text(String::from_utf8_lossy(&answer).into_owned()).await
+                self.session
+                    .text(String::from_utf8_lossy(&answer).into_owned())
+                    .await
             }
             AggregatedMessage::Ping(bytes) => self.session.pong(&bytes).await,
             AggregatedMessage::Pong(_) => Ok(()),
@@ -143,7 +152,10 @@ impl Stream {
     }
 
     async fn refuse(mut self, error: ApiError) {
-        let _ = self.session.binary(decode::refusal(Form::Binary, &error)).await;
+        let _ = self
+            .session
+            .binary(decode::refusal(Form::Binary, &error))
+            .await;
         let code = CloseCode::Other(CLOSE_FORBIDDEN);
         let _ = self.session.close(Some(reason(code, error.code()))).await;
     }
@@ -155,5 +167,8 @@ fn reason(code: CloseCode, description: &str) -> CloseReason {
     while !description.is_char_boundary(end) {
         end -= 1;
     }
-    CloseReason { code, description: Some(description[..end].to_owned()) }
+    CloseReason {
+        code,
+        description: Some(description[..end].to_owned()),
+    }
 }

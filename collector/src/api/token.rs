@@ -57,7 +57,11 @@ impl Signer {
 
     /// A new token.
     pub fn issue(&self, scope: Scope, site: &str, expires_ms: u64, nonce: [u8; 16]) -> String {
-        let body = format!("{}.{site}.{expires_ms}.{}", scope.name(), hex::encode(nonce));
+        let body = format!(
+            "{}.{site}.{expires_ms}.{}",
+            scope.name(),
+            hex::encode(nonce)
+        );
         let mac = hex::encode(self.mac(&body).finalize().into_bytes());
         format!("{body}.{mac}")
     }
@@ -71,7 +75,11 @@ impl Signer {
             (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let expires_ms: u64 = expires.parse().ok()?;
         let good = name == scope.name() && parts.next().is_none() && expires_ms > now_ms;
-        good.then(|| Token { site: site.into(), expires_ms, nonce: nonce.into() })
+        good.then(|| Token {
+            site: site.into(),
+            expires_ms,
+            nonce: nonce.into(),
+        })
     }
 
     /// Eight digits that tell collectors on one host apart, for the name of the cookie.
@@ -94,11 +102,20 @@ mod tests {
     fn a_token_is_good_for_its_scope_until_it_expires_and_not_when_touched() {
         let signer = Signer::new(b"secret");
         let token = signer.issue(Scope::Ticket, "shop", 1_000, [7; 16]);
-        assert_eq!(signer.verify(Scope::Ticket, &token, 999).unwrap().site, "shop");
+        assert_eq!(
+            signer.verify(Scope::Ticket, &token, 999).unwrap().site,
+            "shop"
+        );
         assert_eq!(signer.verify(Scope::Ticket, &token, 1_000), None);
         assert_eq!(signer.verify(Scope::Session, &token, 999), None);
-        assert_eq!(signer.verify(Scope::Ticket, &token.replace("shop", "shed"), 999), None);
-        assert_eq!(Signer::new(b"other").verify(Scope::Ticket, &token, 999), None);
+        assert_eq!(
+            signer.verify(Scope::Ticket, &token.replace("shop", "shed"), 999),
+            None
+        );
+        assert_eq!(
+            Signer::new(b"other").verify(Scope::Ticket, &token, 999),
+            None
+        );
         assert_eq!(signer.verify(Scope::Ticket, "", 0), None);
     }
 }

@@ -28,7 +28,10 @@ pub struct StreamKey {
 impl StreamKey {
     /// Names a stream of a site.
     pub fn new(site: &str, stream: StreamId) -> Self {
-        Self { site: upriver_wire::ElementId::of(site).0, stream: stream.0 }
+        Self {
+            site: upriver_wire::ElementId::of(site).0,
+            stream: stream.0,
+        }
     }
 }
 
@@ -145,8 +148,12 @@ impl Dedup {
             let (_, cut, _) = heard.select_nth_unstable(self.streams.len() - STREAMS_MAX * 9 / 10);
             oldest = oldest.max(*cut);
         }
-        let forgotten: Vec<StreamKey> =
-            self.streams.iter().filter(|(_, s)| s.heard_ms < oldest).map(|(key, _)| *key).collect();
+        let forgotten: Vec<StreamKey> = self
+            .streams
+            .iter()
+            .filter(|(_, s)| s.heard_ms < oldest)
+            .map(|(key, _)| *key)
+            .collect();
         for key in &forgotten {
             self.streams.remove(key);
         }
@@ -191,7 +198,10 @@ mod tests {
     #[test]
     fn silent_streams_are_forgotten_after_the_horizon() {
         let mut dedup = Dedup::default();
-        let (old, new) = (StreamKey { site: 1, stream: 1 }, StreamKey { site: 1, stream: 2 });
+        let (old, new) = (
+            StreamKey { site: 1, stream: 1 },
+            StreamKey { site: 1, stream: 2 },
+        );
         dedup.stream(old, 1_000).take(0..1);
         dedup.stream(new, 2_000 + HORIZON_MS).take(0..1);
         assert_eq!(dedup.forget(2_000 + HORIZON_MS), vec![old]);

@@ -113,7 +113,11 @@ pub struct Ingest {
 pub fn start<S: Storage>(
     recovered: recovery::Recovered<S>,
     log_bytes_max: u64,
-) -> std::io::Result<(Ingest, mpsc::Receiver<Committed>, std::thread::JoinHandle<()>)> {
+) -> std::io::Result<(
+    Ingest,
+    mpsc::Receiver<Committed>,
+    std::thread::JoinHandle<()>,
+)> {
     let (jobs, job_queue) = mpsc::channel(JOBS_MAX);
     let (committed, feed) = mpsc::channel(COMMITTED_GROUPS_MAX);
     let (durable, durable_watch) = watch::channel(recovered.log.position());
@@ -132,7 +136,16 @@ pub fn start<S: Storage>(
         .name("sequencer".into())
         .spawn(move || sequencer.run(job_queue))?;
     let bytes = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
-    Ok((Ingest { jobs, bytes, status, durable: durable_watch }, feed, thread))
+    Ok((
+        Ingest {
+            jobs,
+            bytes,
+            status,
+            durable: durable_watch,
+        },
+        feed,
+        thread,
+    ))
 }
 
 impl Ingest {
@@ -154,7 +167,9 @@ impl Ingest {
     ) -> Result<Accepted, IngestError> {
         validate::batch(&batch).map_err(IngestError::Invalid)?;
         if sent_at_ms > validate::TIME_MS_MAX {
-            return Err(IngestError::Invalid("sent_at lies after the year 2100".into()));
+            return Err(IngestError::Invalid(
+                "sent_at lies after the year 2100".into(),
+            ));
         }
         for (index, event) in batch.events.iter().enumerate() {
             if refused.contains(&index) {
@@ -199,7 +214,10 @@ impl Ingest {
     /// It could not be made durable.
     pub async fn seal(&self, seal: Seal) -> Result<(), IngestError> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(Job::Seal(seal, reply)).await.map_err(|_| IngestError::Stopping)?;
+        self.jobs
+            .send(Job::Seal(seal, reply))
+            .await
+            .map_err(|_| IngestError::Stopping)?;
         answer.await.map_err(|_| IngestError::Stopping)?
     }
 
@@ -209,7 +227,10 @@ impl Ingest {
     /// The process is stopping.
     pub async fn stream_changes(&self, now_ms: u64) -> Result<StreamChanges, IngestError> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(Job::Streams(now_ms, reply)).await.map_err(|_| IngestError::Stopping)?;
+        self.jobs
+            .send(Job::Streams(now_ms, reply))
+            .await
+            .map_err(|_| IngestError::Stopping)?;
         answer.await.map_err(|_| IngestError::Stopping)
     }
 

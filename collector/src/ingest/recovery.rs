@@ -35,13 +35,6 @@ pub struct Recovered<S: Storage> {
     pub unknown_records: u64,
 }
 
-impl<S: Storage> Recovered<S> {
-    /// The newest seal there is; a seal of batch 0 when there is none.
-    pub fn newest_seal(&self) -> Seal {
-        self.seals.last().copied().unwrap_or(self.checkpoint)
-    }
-}
-
 /// Opens the log and reads all of it once.
 ///
 /// # Errors

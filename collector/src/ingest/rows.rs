@@ -27,9 +27,7 @@ pub fn times(record: &BatchRecord) -> impl Iterator<Item = (u64, u16, bool)> + '
         let clamped = corrected > latest;
         let time = corrected.min(latest);
         let (time, number) = match last {
-            Some((last_time, number)) if time <= last_time => {
-                (last_time, number.saturating_add(1))
-            }
+            Some((last_time, number)) if time <= last_time => (last_time, number.saturating_add(1)),
             _ => (time, 0),
         };
         last = Some((time, number));
@@ -92,7 +90,10 @@ pub fn element_rows(record: &BatchRecord) -> Vec<ElementRow> {
 }
 
 fn first_page(record: &BatchRecord) -> Option<&Page> {
-    match (&record.batch.page, record.batch.events.first().map(|event| &event.body)) {
+    match (
+        &record.batch.page,
+        record.batch.events.first().map(|event| &event.body),
+    ) {
         (PageRef::Inline(page), _) => Some(page),
         (PageRef::None, Some(Body::PageView(view))) => Some(&view.page),
         (PageRef::None, _) => None,
@@ -117,7 +118,12 @@ impl<'a> Context<'a> {
         for variant in &record.batch.variants {
             set_variant(&mut variants, variant);
         }
-        Self { record, scroll: page.scroll, page, variants }
+        Self {
+            record,
+            scroll: page.scroll,
+            page,
+            variants,
+        }
     }
 
     /// What changes with an event and holds for it already.
@@ -185,18 +191,41 @@ impl<'a> Context<'a> {
                 row.referrer = view.referrer.clone();
                 row.language = view.language.clone();
             }
-            Body::Press(Press { element, at, client, how }) => {
+            Body::Press(Press {
+                element,
+                at,
+                client,
+                how,
+            }) => {
                 row.kind = Kind::Press;
                 self.place(row, *element, *at, *client, *how);
             }
-            Body::Scroll(Scroll { container, dx, dy, detour, reversals, duration_ms }) => {
+            Body::Scroll(Scroll {
+                container,
+                dx,
+                dy,
+                detour,
+                reversals,
+                duration_ms,
+            }) => {
                 row.kind = Kind::Scroll;
-                row.element = container.checked_sub(1).map_or(0, |index| self.element(index));
+                row.element = container
+                    .checked_sub(1)
+                    .map_or(0, |index| self.element(index));
                 (row.dx, row.dy) = (*dx, *dy);
                 row.direction = direction(*dx, *dy);
                 (row.detour, row.reversals, row.duration_ms) = (*detour, *reversals, *duration_ms);
             }
-            Body::Swipe(Swipe { element, at, client, dx, dy, duration_ms, release_px_s, how }) => {
+            Body::Swipe(Swipe {
+                element,
+                at,
+                client,
+                dx,
+                dy,
+                duration_ms,
+                release_px_s,
+                how,
+            }) => {
                 row.kind = Kind::Swipe;
                 self.place(row, *element, *at, *client, *how);
                 (row.dx, row.dy) = (*dx, *dy);
@@ -208,7 +237,13 @@ impl<'a> Context<'a> {
                 row.name = name.clone();
                 row.props = texts(props);
             }
-            Body::Conversion(Conversion { name, value_micros, currency, order, props }) => {
+            Body::Conversion(Conversion {
+                name,
+                value_micros,
+                currency,
+                order,
+                props,
+            }) => {
                 row.kind = Kind::Conversion;
                 row.name = name.clone();
                 row.value = *value_micros;
@@ -216,7 +251,10 @@ impl<'a> Context<'a> {
                 row.order_id = order.clone();
                 row.props = texts(props);
             }
-            Body::Exposure(Variant { experiment, variant }) => {
+            Body::Exposure(Variant {
+                experiment,
+                variant,
+            }) => {
                 row.kind = Kind::Exposure;
                 row.name = experiment.clone();
                 row.props = vec![("variant".to_owned(), variant.clone())];
@@ -253,7 +291,9 @@ impl<'a> Context<'a> {
     fn element(&self, index: u16) -> u64 {
         // Validation made sure that the position exists.
         let elements: &[Element] = &self.record.batch.elements;
-        elements.get(usize::from(index)).map_or(0, |element| element.id.0)
+        elements
+            .get(usize::from(index))
+            .map_or(0, |element| element.id.0)
     }
 }
 
@@ -298,8 +338,14 @@ mod tests {
     }
 
     fn view(path: &str) -> Body {
-        let page = Page { path: path.into(), ..Page::default() };
-        Body::PageView(PageView { page, ..PageView::default() })
+        let page = Page {
+            path: path.into(),
+            ..Page::default()
+        };
+        Body::PageView(PageView {
+            page,
+            ..PageView::default()
+        })
     }
 
     fn record(events: Vec<Event>) -> BatchRecord {
@@ -309,7 +355,10 @@ mod tests {
             accepted: vec![(0, events.len() as u16)],
             batch: Batch {
                 first_ms: 500_000,
-                elements: vec![Element { id: upriver_wire::ElementId(7), descriptor: None }],
+                elements: vec![Element {
+                    id: upriver_wire::ElementId(7),
+                    descriptor: None,
+                }],
                 events,
                 ..Batch::default()
             },
@@ -319,8 +368,14 @@ mod tests {
 
     #[test]
     fn a_page_view_and_a_scroll_hold_for_what_follows() {
-        let scroll = Body::Scroll(Scroll { dy: 300, ..Scroll::default() });
-        let press = Body::Press(Press { client: Point { x: 5, y: 20 }, ..Press::default() });
+        let scroll = Body::Scroll(Scroll {
+            dy: 300,
+            ..Scroll::default()
+        });
+        let press = Body::Press(Press {
+            client: Point { x: 5, y: 20 },
+            ..Press::default()
+        });
         let rows = event_rows(&record(vec![
             event(0, view("/a")),
             event(10, scroll),
@@ -328,8 +383,10 @@ mod tests {
             event(10, view("/b")),
             event(0, press),
         ]));
-        let seen: Vec<_> =
-            rows.iter().map(|r| (r.path.as_str(), r.time, r.page_y, r.element)).collect();
+        let seen: Vec<_> = rows
+            .iter()
+            .map(|r| (r.path.as_str(), r.time, r.page_y, r.element))
+            .collect();
         let wanted = vec![
             ("/a", 500_000, 0, 0),
             ("/a", 500_010, 0, 0),
@@ -338,13 +395,21 @@ mod tests {
             ("/b", 500_030, 20, 7),
         ];
         assert_eq!(seen, wanted);
-        assert_eq!(rows[4].ord & 0x3ff, 1, "the second event of its millisecond is number 1");
+        assert_eq!(
+            rows[4].ord & 0x3ff,
+            1,
+            "the second event of its millisecond is number 1"
+        );
     }
 
     #[test]
     fn only_new_events_become_rows_and_context_is_carried_over_the_others() {
         let press = Body::Press(Press::default());
-        let mut record = record(vec![event(0, view("/a")), event(1, press), event(1, view("/b"))]);
+        let mut record = record(vec![
+            event(0, view("/a")),
+            event(1, press),
+            event(1, view("/b")),
+        ]);
         record.accepted = vec![(1, 2)];
         record.batch.first_seq = 40;
         let rows = event_rows(&record);
@@ -355,16 +420,27 @@ mod tests {
     #[test]
     fn time_never_goes_back_within_a_stream_and_the_far_future_is_pulled_back() {
         let press = || Body::Press(Press::default());
-        let mut record = record(vec![event(0, press()), event(0, press()), event(50, press())]);
+        let mut record = record(vec![
+            event(0, press()),
+            event(0, press()),
+            event(50, press()),
+        ]);
         record.floor = Some((500_020, 3));
         let all: Vec<_> = times(&record).collect();
-        let wanted = vec![(500_020, 4, false), (500_020, 5, false), (500_050, 0, false)];
+        let wanted = vec![
+            (500_020, 4, false),
+            (500_020, 5, false),
+            (500_050, 0, false),
+        ];
         assert_eq!(all, wanted);
 
         record.floor = None;
         record.skew_ms = 10_000_000;
         let latest = 1_000_000 + FUTURE_MS_MAX;
         let all: Vec<_> = times(&record).collect();
-        assert_eq!(all, vec![(latest, 0, true), (latest, 1, true), (latest, 2, true)]);
+        assert_eq!(
+            all,
+            vec![(latest, 0, true), (latest, 1, true), (latest, 2, true)]
+        );
     }
 }

@@ -160,7 +160,10 @@ impl<S: Storage> Sequencer<S> {
             }
             Job::Described(elements) => {
                 for (site, element, hash) in elements {
-                    self.elements.insert((StreamKey::new(&site, Default::default()).site, element), hash);
+                    self.elements.insert(
+                        (StreamKey::new(&site, Default::default()).site, element),
+                        hash,
+                    );
                 }
             }
         }
@@ -172,7 +175,15 @@ impl<S: Storage> Sequencer<S> {
             let _ = job.reply.send(Err(IngestError::LogFull));
             return;
         }
-        let BatchJob { site, received_ms, sent_at_ms, batch, refused, reply, .. } = job;
+        let BatchJob {
+            site,
+            received_ms,
+            sent_at_ms,
+            batch,
+            refused,
+            reply,
+            ..
+        } = job;
         let key = StreamKey::new(&site, batch.stream);
         let skew_ms = match sent_at_ms {
             0 => 0,
@@ -249,7 +260,13 @@ impl<S: Storage> Sequencer<S> {
         for (index, element) in record.batch.elements.iter().enumerate() {
             match &element.descriptor {
                 Some(descriptor) => {
-                    let Descriptor { selector, label, role, background, .. } = descriptor;
+                    let Descriptor {
+                        selector,
+                        label,
+                        role,
+                        background,
+                        ..
+                    } = descriptor;
                     let hash = look_hash(selector, label, role, *background);
                     if self.elements.insert((site, element.id.0), hash) != Some(hash) {
                         record.described.push(index as u16);
@@ -313,7 +330,16 @@ impl Waiting {
 /// Tells two descriptors of an element apart. Place and size wander with the window, so only what
 /// a person would call a change counts.
 pub fn look_hash(selector: &str, label: &str, role: &str, background: u32) -> u64 {
-    let text = [selector, "\0", label, "\0", role, "\0", &background.to_string()].concat();
+    let text = [
+        selector,
+        "\0",
+        label,
+        "\0",
+        role,
+        "\0",
+        &background.to_string(),
+    ]
+    .concat();
     upriver_wire::ElementId::of(&text).0
 }
 
@@ -322,7 +348,10 @@ fn count(accepted: &Accepted, site: &str) {
     for verdict in [Verdict::Ok, Verdict::Duplicate, Verdict::Expired] {
         let events = accepted.verdicts.iter().filter(|v| **v == verdict).count() as u64;
         if events > 0 {
-            let labels = [("site", site.to_owned()), ("verdict", verdict.name().to_owned())];
+            let labels = [
+                ("site", site.to_owned()),
+                ("verdict", verdict.name().to_owned()),
+            ];
             counter!("upriver_events_total", &labels).increment(events);
         }
     }

@@ -25,9 +25,16 @@ pub fn batch(batch: &Batch) -> Result<(), String> {
     if batch.first_seq > SEQ_MAX {
         return Err(format!("first_seq {} is over {SEQ_MAX}", batch.first_seq));
     }
-    let span: u64 = batch.events.iter().map(|event| u64::from(event.delta_ms)).sum();
+    let span: u64 = batch
+        .events
+        .iter()
+        .map(|event| u64::from(event.delta_ms))
+        .sum();
     if batch.first_ms.saturating_add(span) > TIME_MS_MAX {
-        return Err(format!("first_ms {} plus {span} ms lies after the year 2100", batch.first_ms));
+        return Err(format!(
+            "first_ms {} plus {span} ms lies after the year 2100",
+            batch.first_ms
+        ));
     }
     match &batch.page {
         PageRef::Inline(found) => page(found),
@@ -44,16 +51,25 @@ pub fn event(batch: &Batch, body: &Body) -> Result<(), String> {
         if usize::from(index) < batch.elements.len() {
             return Ok(());
         }
-        Err(format!("element {index} is named, but the batch has {}", batch.elements.len()))
+        Err(format!(
+            "element {index} is named, but the batch has {}",
+            batch.elements.len()
+        ))
     };
     let pixels = |name: &str, value: u32| {
         if value <= PIXELS_MAX {
             return Ok(());
         }
-        Err(format!("{name} is {value}, over the limit of {PIXELS_MAX} px"))
+        Err(format!(
+            "{name} is {value}, over the limit of {PIXELS_MAX} px"
+        ))
     };
     let named = |name: &str| {
-        if name.is_empty() { Err("its name is empty".to_owned()) } else { Ok(()) }
+        if name.is_empty() {
+            Err("its name is empty".to_owned())
+        } else {
+            Ok(())
+        }
     };
     match body {
         Body::PageView(view) => page(&view.page),
@@ -89,7 +105,9 @@ fn page(page: &Page) -> Result<(), String> {
     }
     for (name, Size { w, h }) in [("viewport", page.viewport), ("document", page.document)] {
         if w > PIXELS_MAX || h > PIXELS_MAX {
-            return Err(format!("page.{name} is {w} × {h}, over the limit of {PIXELS_MAX} px"));
+            return Err(format!(
+                "page.{name} is {w} × {h}, over the limit of {PIXELS_MAX} px"
+            ));
         }
     }
     if page.scroll.x > PIXELS_MAX || page.scroll.y > PIXELS_MAX {

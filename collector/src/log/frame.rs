@@ -23,7 +23,10 @@ const GROUP_MAGIC: u32 = 0x5052_5547;
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found<'a> {
     /// A whole frame: its payload, and its bytes including the header.
-    Group { payload: &'a [u8], frame_bytes: usize },
+    Group {
+        payload: &'a [u8],
+        frame_bytes: usize,
+    },
     /// Nothing more: the bytes end exactly here.
     End,
     /// Bytes that are no whole, valid frame.
@@ -89,9 +92,10 @@ pub fn find_group(bytes: &[u8], position: u64) -> Found<'_> {
         return Found::Bad;
     }
     match rest.get(..length as usize) {
-        Some(payload) if checksum(length, position, payload) == crc => {
-            Found::Group { payload, frame_bytes: GROUP_HEADER_BYTES + payload.len() }
-        }
+        Some(payload) if checksum(length, position, payload) == crc => Found::Group {
+            payload,
+            frame_bytes: GROUP_HEADER_BYTES + payload.len(),
+        },
         _ => Found::Bad,
     }
 }

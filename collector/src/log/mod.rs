@@ -10,7 +10,7 @@
 //! - A torn tail (the last group, cut off by a crash) was never acknowledged and is truncated.
 //!   Damage anywhere else is kept in a file of its own, reported, and skipped.
 
-mod frame;
+pub mod frame;
 mod reader;
 mod recovery;
 pub mod storage;
@@ -110,7 +110,10 @@ impl<S: Storage> Appender<S> {
 
     /// Bytes of log kept, all segments together.
     pub fn bytes(&self) -> u64 {
-        let segments = self.segments.read().unwrap_or_else(|error| error.into_inner());
+        let segments = self
+            .segments
+            .read()
+            .unwrap_or_else(|error| error.into_inner());
         segments.iter().map(|(base, end)| end - base).sum()
     }
 
@@ -143,15 +146,23 @@ impl<S: Storage> Appender<S> {
     }
 
     fn write_frame(&mut self) -> Result<(), LogError> {
-        let full = self.open.as_ref().is_none_or(|(base, _)| self.next - base >= self.segment_bytes);
+        let full = self
+            .open
+            .as_ref()
+            .is_none_or(|(base, _)| self.next - base >= self.segment_bytes);
         if full {
             self.begin_segment()?;
         }
-        let Some((base, file)) = self.open.as_mut() else { return Err(LogError::Poisoned) };
+        let Some((base, file)) = self.open.as_mut() else {
+            return Err(LogError::Poisoned);
+        };
         file.append(&self.frame).map_err(disk("append"))?;
         file.sync().map_err(disk("fdatasync"))?;
         self.next += self.frame.len() as u64;
-        let mut segments = self.segments.write().unwrap_or_else(|error| error.into_inner());
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(|error| error.into_inner());
         segments.insert(*base, self.next);
         Ok(())
     }
@@ -162,14 +173,23 @@ impl<S: Storage> Appender<S> {
         let name = segment_name(base);
         // A segment without a frame can be left by a crash at this very place.
         if self.storage.list().map_err(disk("list"))?.contains(&name) {
-            self.storage.remove(&name).map_err(disk("remove an empty segment"))?;
+            self.storage
+                .remove(&name)
+                .map_err(disk("remove an empty segment"))?;
         }
-        let mut file = self.storage.create(&name).map_err(disk("create a segment"))?;
-        file.append(&frame::segment_header(base)).map_err(disk("begin a segment"))?;
+        let mut file = self
+            .storage
+            .create(&name)
+            .map_err(disk("create a segment"))?;
+        file.append(&frame::segment_header(base))
+            .map_err(disk("begin a segment"))?;
         file.sync().map_err(disk("fdatasync"))?;
         self.storage.sync_dir().map_err(disk("sync the folder"))?;
         self.open = Some((base, file));
-        let mut segments = self.segments.write().unwrap_or_else(|error| error.into_inner());
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(|error| error.into_inner());
         segments.insert(base, base);
         Ok(())
     }
@@ -181,13 +201,25 @@ impl<S: Storage> Appender<S> {
     pub fn forget_before(&mut self, position: Position) -> Result<(), LogError> {
         let open = self.open.as_ref().map(|(base, _)| *base);
         let done: Vec<Position> = {
-            let segments = self.segments.read().unwrap_or_else(|error| error.into_inner());
+            let segments = self
+                .segments
+                .read()
+                .unwrap_or_else(|error| error.into_inner());
             let done = |(base, end): &(&u64, &u64)| **end <= position && Some(**base) != open;
-            segments.iter().filter(done).map(|(base, _)| *base).collect()
+            segments
+                .iter()
+                .filter(done)
+                .map(|(base, _)| *base)
+                .collect()
         };
         for base in &done {
-            self.storage.remove(&segment_name(*base)).map_err(disk("remove a segment"))?;
-            let mut segments = self.segments.write().unwrap_or_else(|error| error.into_inner());
+            self.storage
+                .remove(&segment_name(*base))
+                .map_err(disk("remove a segment"))?;
+            let mut segments = self
+                .segments
+                .write()
+                .unwrap_or_else(|error| error.into_inner());
             segments.remove(base);
         }
         if !done.is_empty() {

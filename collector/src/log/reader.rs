@@ -1,6 +1,8 @@
 //! Reading what is durable, from any position, while the log grows.
 
-use super::frame::{self, Found, GROUP_HEADER_BYTES, GROUP_PAYLOAD_BYTES_MAX, SEGMENT_HEADER_BYTES};
+use super::frame::{
+    self, Found, GROUP_HEADER_BYTES, GROUP_PAYLOAD_BYTES_MAX, SEGMENT_HEADER_BYTES,
+};
 use super::storage::Storage;
 use super::{LogError, Position, Segments, disk, segment_name};
 use std::sync::Arc;
@@ -35,18 +37,29 @@ impl<S: Storage> Clone for Reader<S> {
 
 impl<S: Storage> Reader<S> {
     pub(super) fn new(storage: Arc<S>, segments: Segments) -> Self {
-        Self { storage, segments, ahead: Vec::new(), ahead_at: 0 }
+        Self {
+            storage,
+            segments,
+            ahead: Vec::new(),
+            ahead_at: 0,
+        }
     }
 
     /// Position of the oldest group kept.
     pub fn start(&self) -> Position {
-        let segments = self.segments.read().unwrap_or_else(|error| error.into_inner());
+        let segments = self
+            .segments
+            .read()
+            .unwrap_or_else(|error| error.into_inner());
         segments.first_key_value().map_or(0, |(base, _)| *base)
     }
 
     /// Position after the newest durable group.
     pub fn end(&self) -> Position {
-        let segments = self.segments.read().unwrap_or_else(|error| error.into_inner());
+        let segments = self
+            .segments
+            .read()
+            .unwrap_or_else(|error| error.into_inner());
         segments.last_key_value().map_or(0, |(_, end)| *end)
     }
 
@@ -58,15 +71,22 @@ impl<S: Storage> Reader<S> {
     /// The disk cannot be read.
     pub fn read(&mut self, mut position: Position) -> Result<Option<Group>, LogError> {
         loop {
-            let Some((base, end)) = self.segment_of(position) else { return Ok(None) };
+            let Some((base, end)) = self.segment_of(position) else {
+                return Ok(None);
+            };
             position = position.max(base);
             let bytes = self.bytes_at(base, end, position, GROUP_HEADER_BYTES)?;
             let wanted = frame::GROUP_HEADER_BYTES
-                + bytes.get(4..8).map_or(0, |l| u32::from_le_bytes([l[0], l[1], l[2], l[3]]) as usize);
+                + bytes
+                    .get(4..8)
+                    .map_or(0, |l| u32::from_le_bytes([l[0], l[1], l[2], l[3]]) as usize);
             let wanted = wanted.min(GROUP_HEADER_BYTES + GROUP_PAYLOAD_BYTES_MAX);
             let bytes = self.bytes_at(base, end, position, wanted)?;
             match frame::find_group(bytes, position) {
-                Found::Group { payload, frame_bytes } => {
+                Found::Group {
+                    payload,
+                    frame_bytes,
+                } => {
                     return Ok(Some(Group {
                         position,
                         next: position + frame_bytes as u64,
@@ -88,8 +108,14 @@ impl<S: Storage> Reader<S> {
 
     /// The segment that holds `position`, or the first one after it that holds anything.
     fn segment_of(&self, position: Position) -> Option<(Position, Position)> {
-        let segments = self.segments.read().unwrap_or_else(|error| error.into_inner());
-        segments.iter().find(|(_, end)| **end > position).map(|(base, end)| (*base, *end))
+        let segments = self
+            .segments
+            .read()
+            .unwrap_or_else(|error| error.into_inner());
+        segments
+            .iter()
+            .find(|(_, end)| **end > position)
+            .map(|(base, end)| (*base, *end))
     }
 
     fn bytes_at(
@@ -117,6 +143,9 @@ impl<S: Storage> Reader<S> {
                 0
             }
         };
-        Ok(self.ahead.get(skip..).map_or(&[], |held| &held[..held.len().min(wanted)]))
+        Ok(self
+            .ahead
+            .get(skip..)
+            .map_or(&[], |held| &held[..held.len().min(wanted)]))
     }
 }

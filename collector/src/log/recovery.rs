@@ -34,14 +34,20 @@ pub(super) fn recover<S: Storage>(storage: &S) -> Result<Recovered, LogError> {
         .collect();
     bases.sort_unstable();
 
-    let mut recovered = Recovered { segments: BTreeMap::new(), end: 0, damage: Vec::new() };
+    let mut recovered = Recovered {
+        segments: BTreeMap::new(),
+        end: 0,
+        damage: Vec::new(),
+    };
     for (place, &base) in bases.iter().enumerate() {
         let last = place + 1 == bases.len();
         let end = scan(storage, base, last, &mut recovered.damage)?;
         if end > base {
             recovered.segments.insert(base, end);
         } else {
-            storage.remove(&segment_name(base)).map_err(disk("remove an empty segment"))?;
+            storage
+                .remove(&segment_name(base))
+                .map_err(disk("remove an empty segment"))?;
         }
         recovered.end = recovered.end.max(end).max(base);
     }
@@ -58,7 +64,9 @@ fn scan<S: Storage>(
 ) -> Result<Position, LogError> {
     let name = segment_name(base);
     let length = storage.len(&name).map_err(disk("stat a segment"))?;
-    let bytes = storage.read(&name, 0, length as usize).map_err(disk("read a segment"))?;
+    let bytes = storage
+        .read(&name, 0, length as usize)
+        .map_err(disk("read a segment"))?;
     let header = SEGMENT_HEADER_BYTES as usize;
     let mut offset = header;
     if frame::segment_base(&bytes) != Some(base) {
@@ -67,7 +75,12 @@ fn scan<S: Storage>(
             return Ok(base);
         }
         // The header carries nothing the name does not say; frames are checked one by one below.
-        damage.push(set_aside(storage, &name, 0, &bytes[..header.min(bytes.len())])?);
+        damage.push(set_aside(
+            storage,
+            &name,
+            0,
+            &bytes[..header.min(bytes.len())],
+        )?);
     }
     loop {
         let position = base + (offset - header) as u64;
@@ -82,7 +95,8 @@ fn scan<S: Storage>(
                 }
                 None if last => {
                     let mut file = storage.open(&name).map_err(disk("open a segment"))?;
-                    file.truncate(offset as u64).map_err(disk("truncate a torn tail"))?;
+                    file.truncate(offset as u64)
+                        .map_err(disk("truncate a torn tail"))?;
                     file.sync().map_err(disk("fdatasync"))?;
                     return Ok(position);
                 }
@@ -108,5 +122,10 @@ fn set_aside<S: Storage>(
         file.append(bytes).map_err(disk("set damage aside"))?;
         file.sync().map_err(disk("fdatasync"))?;
     }
-    Ok(Damage { segment: segment.into(), offset, bytes: bytes.len() as u64, kept_as })
+    Ok(Damage {
+        segment: segment.into(),
+        offset,
+        bytes: bytes.len() as u64,
+        kept_as,
+    })
 }

@@ -70,7 +70,11 @@ impl Disk {
             std::fs::TryLockError::Error(error) => error,
         })?;
         let handle = File::open(&folder)?;
-        Ok(Self { folder, handle, _lock: lock })
+        Ok(Self {
+            folder,
+            handle,
+            _lock: lock,
+        })
     }
 }
 
@@ -87,7 +91,10 @@ impl Storage for Disk {
     }
 
     fn create(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new().append(true).create_new(true).open(self.folder.join(name))
+        OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(self.folder.join(name))
     }
 
     fn open(&self, name: &str) -> io::Result<File> {

@@ -36,10 +36,19 @@ impl Simulated {
             .map(|(name, bytes)| {
                 let kept = bytes.written.len().min(bytes.synced + keep);
                 let written = bytes.written[..kept].to_vec();
-                (name.clone(), Bytes { synced: kept, written })
+                (
+                    name.clone(),
+                    Bytes {
+                        synced: kept,
+                        written,
+                    },
+                )
             })
             .collect();
-        Self(Arc::new(Mutex::new(State { files, ..State::default() })))
+        Self(Arc::new(Mutex::new(State {
+            files,
+            ..State::default()
+        })))
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
@@ -93,8 +102,13 @@ impl StorageFile for SimulatedFile {
         self.0.with(|s| {
             let room = s.write_at_most.unwrap_or(usize::MAX);
             let file = s.files.get_mut(&self.1).ok_or_else(missing)?;
-            file.written.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            if bytes.len() > room { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+            file.written
+                .extend_from_slice(&bytes[..bytes.len().min(room)]);
+            if bytes.len() > room {
+                Err(io::ErrorKind::StorageFull.into())
+            } else {
+                Ok(())
+            }
         })
     }
     fn sync(&mut self) -> io::Result<()> {
@@ -237,8 +251,13 @@ fn damage_in_the_middle_is_set_aside_and_the_rest_is_read() {
     });
     let (_, reader, damage) = open(disk.crash(0), 1 << 20).unwrap();
     assert_eq!(all(&reader), vec![b"before".to_vec(), b"after".to_vec()]);
-    let [damage] = &damage[..] else { panic!("damage was not reported: {damage:?}") };
-    assert_eq!((damage.offset, damage.bytes), (SEGMENT_HEADER_BYTES + from, 20 + 4 + 7));
+    let [damage] = &damage[..] else {
+        panic!("damage was not reported: {damage:?}")
+    };
+    assert_eq!(
+        (damage.offset, damage.bytes),
+        (SEGMENT_HEADER_BYTES + from, 20 + 4 + 7)
+    );
 }
 
 #[test]

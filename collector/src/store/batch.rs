@@ -49,7 +49,9 @@ mod serde_bytes_as_text {
         serializer.serialize_bytes(bytes)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
         <&[u8]>::deserialize(deserializer).map(<[u8]>::to_vec)
     }
 }
@@ -107,14 +109,22 @@ fn collect<S: Storage>(
     let mut position = from;
     let mut received_on = None;
     while position < end && batch.rows() < rows_max {
-        let Some(group) = reader.read(position)? else { break };
+        let Some(group) = reader.read(position)? else {
+            break;
+        };
         if group.position >= end {
             break;
         }
-        let records: Vec<Record> =
-            group.records.iter().filter_map(|bytes| Record::decode(bytes).ok()).collect();
+        let records: Vec<Record> = group
+            .records
+            .iter()
+            .filter_map(|bytes| Record::decode(bytes).ok())
+            .collect();
         // A batch lies in one partition, that is, in one day; a group never straddles two.
-        let day = records.iter().find_map(received).map(|received| rollup::day(received as i64));
+        let day = records
+            .iter()
+            .find_map(received)
+            .map(|received| rollup::day(received as i64));
         match (received_on, day) {
             (Some(batch_day), Some(group_day)) if batch_day != group_day => break,
             (None, Some(_)) => received_on = day,

@@ -54,7 +54,11 @@ pub async fn supervise(
     while !*stopping.borrow() {
         let begun = std::time::Instant::now();
         match start(&config).await {
-            Ok(Started { mut child, input, address }) => {
+            Ok(Started {
+                mut child,
+                input,
+                address,
+            }) => {
                 config.listen = address;
                 match access(&config) {
                     Ok(access) => {
@@ -82,7 +86,10 @@ pub async fn supervise(
         if begun.elapsed() > WELL_AFTER {
             pause = PAUSE_MIN;
         }
-        if tokio::time::timeout(pause, asked_to_stop(&mut stopping)).await.is_ok() {
+        if tokio::time::timeout(pause, asked_to_stop(&mut stopping))
+            .await
+            .is_ok()
+        {
             break;
         }
         pause = (pause * 2).min(PAUSE_MAX);
@@ -123,17 +130,31 @@ async fn start(config: &ChildConfig) -> io::Result<Started> {
     let mut child = command.spawn()?;
     // Held here, because waiting for a child closes the input it still has.
     let input = child.stdin.take();
-    let stdout = child.stdout.take().ok_or_else(|| io::Error::other("the child has no output"))?;
+    let stdout = child
+        .stdout
+        .take()
+        .ok_or_else(|| io::Error::other("the child has no output"))?;
     let mut lines = BufReader::new(stdout).lines();
     let line = tokio::time::timeout(START_TIMEOUT, lines.next_line())
         .await
         .map_err(|_| io::Error::other("clickhouse said nothing within two minutes"))??;
     let address = line
         .as_deref()
-        .and_then(|line| line.strip_prefix("listening on http://")?.trim().parse().ok())
-        .ok_or_else(|| io::Error::other("clickhouse ended before it listened; see its log above"))?;
+        .and_then(|line| {
+            line.strip_prefix("listening on http://")?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .ok_or_else(|| {
+            io::Error::other("clickhouse ended before it listened; see its log above")
+        })?;
     std::fs::write(&config.address_file, format!("http://{address}\n"))?;
-    Ok(Started { child, input, address })
+    Ok(Started {
+        child,
+        input,
+        address,
+    })
 }
 
 /// Closes the child's input, which asks it to stop, and waits.
@@ -165,7 +186,12 @@ pub fn make_password(path: &Path) -> io::Result<()> {
     use std::io::Write;
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
         Ok(mut file) => {
             file.write_all(hex::encode(random).as_bytes())?;
             file.sync_all()

@@ -35,7 +35,11 @@ pub async fn from_clickhouse<F: Future<Output = ()>>(
 ) -> Result<(), StoreError> {
     if !progress.elements {
         let sql = "SELECT ?fields FROM elements FINAL";
-        take(Vec::new(), client.query(sql).fetch_all::<ElementRow>().await?).await;
+        take(
+            Vec::new(),
+            client.query(sql).fetch_all::<ElementRow>().await?,
+        )
+        .await;
         progress.elements = true;
     }
     let sql = "SELECT ?fields FROM events \
@@ -44,8 +48,16 @@ pub async fn from_clickhouse<F: Future<Output = ()>>(
                AND lane = ? AND batch <= ? AND (batch, idx) >= (?, ?) \
                ORDER BY batch, idx";
     let from = i64::try_from(from_ms).unwrap_or(i64::MAX);
-    let query = client.query(sql).bind(from).bind(from).bind(LANE).bind(watermark);
-    let mut cursor = query.bind(progress.next.0).bind(progress.next.1).fetch::<EventRow>()?;
+    let query = client
+        .query(sql)
+        .bind(from)
+        .bind(from)
+        .bind(LANE)
+        .bind(watermark);
+    let mut cursor = query
+        .bind(progress.next.0)
+        .bind(progress.next.1)
+        .fetch::<EventRow>()?;
     let mut chunk = Vec::new();
     loop {
         let row = cursor.next().await?;
@@ -77,7 +89,9 @@ pub async fn from_log<S: Storage, F: Future<Output = ()>>(
 ) -> Result<(), StoreError> {
     let mut position = from;
     while position < to {
-        let Some(group) = reader.read(position)? else { break };
+        let Some(group) = reader.read(position)? else {
+            break;
+        };
         if group.position >= to {
             break;
         }

@@ -16,7 +16,11 @@ const MIGRATIONS: &[(u32, &str, &str)] =
 /// ClickHouse refused, or cannot be reached.
 pub async fn migrate(client: &Client, database: &str) -> Result<u32, StoreError> {
     let admin = client.clone().with_database("default");
-    admin.query("CREATE DATABASE IF NOT EXISTS ?").bind(clickhouse::sql::Identifier(database)).execute().await?;
+    admin
+        .query("CREATE DATABASE IF NOT EXISTS ?")
+        .bind(clickhouse::sql::Identifier(database))
+        .execute()
+        .await?;
     client
         .query(
             "CREATE TABLE IF NOT EXISTS migrations (version UInt32, name String, \
@@ -25,11 +29,19 @@ pub async fn migrate(client: &Client, database: &str) -> Result<u32, StoreError>
         )
         .execute()
         .await?;
-    let applied: u32 =
-        client.query("SELECT max(version) FROM migrations").fetch_one::<u32>().await?;
-    for (version, name, sql) in MIGRATIONS.iter().filter(|(version, _, _)| *version > applied) {
+    let applied: u32 = client
+        .query("SELECT max(version) FROM migrations")
+        .fetch_one::<u32>()
+        .await?;
+    for (version, name, sql) in MIGRATIONS
+        .iter()
+        .filter(|(version, _, _)| *version > applied)
+    {
         for statement in statements(sql) {
-            client.query(&statement.replacen("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1)).execute().await?;
+            client
+                .query(&statement.replacen("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1))
+                .execute()
+                .await?;
         }
         client
             .query("INSERT INTO migrations (version, name) VALUES (?, ?)")
@@ -45,9 +57,15 @@ pub async fn migrate(client: &Client, database: &str) -> Result<u32, StoreError>
 /// Splits a migration into statements: each ends with `;` at the end of a line.
 fn statements(sql: &str) -> impl Iterator<Item = String> + '_ {
     sql.split(";\n").filter_map(|statement| {
-        let lines = statement.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let lines = statement
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("--"));
         // A question mark is a parameter to the client; the schema has none, but comments may.
-        let text = lines.collect::<Vec<_>>().join("\n").trim().replace('?', "??");
+        let text = lines
+            .collect::<Vec<_>>()
+            .join("\n")
+            .trim()
+            .replace('?', "??");
         (!text.is_empty()).then_some(text)
     })
 }
@@ -73,13 +91,24 @@ mod tests {
         use clickhouse::Row;
         let columns = |table: &str| -> Vec<String> {
             let sql = MIGRATIONS[0].2;
-            let create = sql.split(&format!("CREATE TABLE {table}\n(\n")).nth(1).unwrap();
+            let create = sql
+                .split(&format!("CREATE TABLE {table}\n(\n"))
+                .nth(1)
+                .unwrap();
             let body = create.split("\n)\n").next().unwrap();
-            body.lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
+            body.lines()
+                .map(|line| line.split_whitespace().next().unwrap().to_owned())
+                .collect()
         };
         assert_eq!(columns("events"), crate::row::EventRow::COLUMN_NAMES);
         assert_eq!(columns("elements"), crate::row::ElementRow::COLUMN_NAMES);
-        assert_eq!(columns("heatmap"), super::super::rollup::HeatRow::COLUMN_NAMES);
-        assert_eq!(columns("dead_letters"), super::super::batch::DeadRow::COLUMN_NAMES);
+        assert_eq!(
+            columns("heatmap"),
+            super::super::rollup::HeatRow::COLUMN_NAMES
+        );
+        assert_eq!(
+            columns("dead_letters"),
+            super::super::batch::DeadRow::COLUMN_NAMES
+        );
     }
 }

@@ -48,7 +48,18 @@ pub fn day(received_at_ms: i64) -> u16 {
 /// Counts the presses of one batch. Rows come out in key order, so the same rows give the same
 /// bytes.
 pub fn heatmap(rows: &[EventRow]) -> Vec<HeatRow> {
-    type Key<'a> = (&'a str, &'a str, i64, u64, Device, u16, &'a str, &'a [(String, String)], u8, u16);
+    type Key<'a> = (
+        &'a str,
+        &'a str,
+        i64,
+        u64,
+        Device,
+        u16,
+        &'a str,
+        &'a [(String, String)],
+        u8,
+        u16,
+    );
     let mut counts: BTreeMap<Key<'_>, (u64, u16, u64)> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.kind == Kind::Press) {
         let key: Key<'_> = (
@@ -63,7 +74,9 @@ pub fn heatmap(rows: &[EventRow]) -> Vec<HeatRow> {
             row.cell,
             row.lane,
         );
-        let entry = counts.entry(key).or_insert((0, day(row.received_at), row.batch));
+        let entry = counts
+            .entry(key)
+            .or_insert((0, day(row.received_at), row.batch));
         entry.0 += 1;
     }
     counts
@@ -92,10 +105,28 @@ mod tests {
 
     #[test]
     fn presses_are_counted_by_cell_and_nothing_else_is() {
-        let press = |cell, time| EventRow { kind: Kind::Press, cell, time, ..EventRow::default() };
-        let other = EventRow { kind: Kind::Swipe, cell: 3, ..EventRow::default() };
-        let rows = heatmap(&[press(3, 10), press(4, 20), other, press(3, 30), press(3, HOUR_MS)]);
-        let seen: Vec<_> = rows.iter().map(|row| (row.hour, row.cell, row.presses)).collect();
+        let press = |cell, time| EventRow {
+            kind: Kind::Press,
+            cell,
+            time,
+            ..EventRow::default()
+        };
+        let other = EventRow {
+            kind: Kind::Swipe,
+            cell: 3,
+            ..EventRow::default()
+        };
+        let rows = heatmap(&[
+            press(3, 10),
+            press(4, 20),
+            other,
+            press(3, 30),
+            press(3, HOUR_MS),
+        ]);
+        let seen: Vec<_> = rows
+            .iter()
+            .map(|row| (row.hour, row.cell, row.presses))
+            .collect();
         assert_eq!(seen, vec![(0, 3, 2), (0, 4, 1), (3600, 3, 1)]);
     }
 }

@@ -1,8 +1,8 @@
 //! Small state that outlives the process beside the log: streams and the checkpoint, in one file.
 
+use crate::ingest::StreamChanges;
 use crate::ingest::dedup::{Stream, StreamKey};
 use crate::ingest::record::Seal;
-use crate::ingest::StreamChanges;
 use crate::ingest::recovery::Remembered;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
@@ -47,12 +47,20 @@ impl State {
     pub fn remembered(&self) -> Result<Remembered, StateError> {
         let read = self.database.begin_read().map_err(failed)?;
         let checkpoint = read.open_table(CHECKPOINT).map_err(failed)?;
-        let seal = checkpoint.get(NEWEST).map_err(failed)?.map_or_else(Seal::default, |entry| {
-            let (batch, from, to) = entry.value();
-            Seal { batch, from, to }
-        });
+        let seal = checkpoint
+            .get(NEWEST)
+            .map_err(failed)?
+            .map_or_else(Seal::default, |entry| {
+                let (batch, from, to) = entry.value();
+                Seal { batch, from, to }
+            });
         let mut streams = Vec::new();
-        for entry in read.open_table(STREAMS).map_err(failed)?.iter().map_err(failed)? {
+        for entry in read
+            .open_table(STREAMS)
+            .map_err(failed)?
+            .iter()
+            .map_err(failed)?
+        {
             let (key, value) = entry.map_err(failed)?;
             let (site, stream) = key.value();
             // An entry of an older form is forgotten: at worst a very late copy is counted again.
@@ -77,10 +85,14 @@ impl State {
             }
             for (key, stream) in &changes.changed {
                 let bytes = postcard::to_stdvec(stream).unwrap_or_default();
-                streams.insert((key.site, key.stream), bytes.as_slice()).map_err(failed)?;
+                streams
+                    .insert((key.site, key.stream), bytes.as_slice())
+                    .map_err(failed)?;
             }
             let mut checkpoint = write.open_table(CHECKPOINT).map_err(failed)?;
-            checkpoint.insert(NEWEST, (seal.batch, seal.from, seal.to)).map_err(failed)?;
+            checkpoint
+                .insert(NEWEST, (seal.batch, seal.from, seal.to))
+                .map_err(failed)?;
         }
         write.commit().map_err(failed)
     }
@@ -94,16 +106,42 @@ mod tests {
     fn what_is_checkpointed_is_remembered_after_a_reopen() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.redb");
-        let (one, two) = (StreamKey { site: 1, stream: 5 }, StreamKey { site: 1, stream: u128::MAX });
+        let (one, two) = (
+            StreamKey { site: 1, stream: 5 },
+            StreamKey {
+                site: 1,
+                stream: u128::MAX,
+            },
+        );
         let mut stream = Stream::default();
         stream.take(0..7);
         stream.last = Some((1_700_000_000_000, 3));
-        let seal = Seal { batch: 9, from: 100, to: 250 };
+        let seal = Seal {
+            batch: 9,
+            from: 100,
+            to: 250,
+        };
         {
             let state = State::open(&path).unwrap();
             let changed = vec![(one, stream.clone()), (two, Stream::default())];
-            state.checkpoint(Seal::default(), &StreamChanges { changed, forgotten: vec![] }).unwrap();
-            state.checkpoint(seal, &StreamChanges { changed: vec![], forgotten: vec![two] }).unwrap();
+            state
+                .checkpoint(
+                    Seal::default(),
+                    &StreamChanges {
+                        changed,
+                        forgotten: vec![],
+                    },
+                )
+                .unwrap();
+            state
+                .checkpoint(
+                    seal,
+                    &StreamChanges {
+                        changed: vec![],
+                        forgotten: vec![two],
+                    },
+                )
+                .unwrap();
         }
         let remembered = State::open(&path).unwrap().remembered().unwrap();
         assert_eq!(remembered.seal, seal);

@@ -61,13 +61,19 @@ impl Watermarks {
 
     /// The highest of them.
     pub fn highest(&self) -> u64 {
-        self.events.max(self.elements).max(self.heatmap).max(self.dead_letters)
+        self.events
+            .max(self.elements)
+            .max(self.heatmap)
+            .max(self.dead_letters)
     }
 }
 
 async fn watermark(client: &Client, table: &str) -> Result<u64, StoreError> {
     let sql = "SELECT max(batch) FROM ? WHERE lane = ?";
-    let query = client.query(sql).bind(clickhouse::sql::Identifier(table)).bind(LANE);
+    let query = client
+        .query(sql)
+        .bind(clickhouse::sql::Identifier(table))
+        .bind(LANE);
     Ok(query.fetch_one::<u64>().await?)
 }
 
@@ -182,7 +188,11 @@ impl<S: Storage> Writer<S> {
             self.newest.to = to;
             return Ok(true);
         }
-        let seal = Seal { batch: self.newest.batch + 1, from, to };
+        let seal = Seal {
+            batch: self.newest.batch + 1,
+            from,
+            to,
+        };
         self.ingest.seal(seal).await?;
         self.insert(seal).await?;
         Ok(rows >= BATCH_ROWS_MAX || to < end)
@@ -191,11 +201,22 @@ impl<S: Storage> Writer<S> {
     /// Inserts a sealed batch into every table that does not have it.
     async fn insert(&mut self, seal: Seal) -> Result<(), StoreError> {
         let begun = Instant::now();
-        let Batch { events, elements, heatmap, dead_letters } = batch::read(&mut self.reader, seal)?;
-        self.put("events", seal, &events, |marks| &mut marks.events).await?;
-        self.put("elements", seal, &elements, |marks| &mut marks.elements).await?;
-        self.put("heatmap", seal, &heatmap, |marks| &mut marks.heatmap).await?;
-        self.put("dead_letters", seal, &dead_letters, |marks| &mut marks.dead_letters).await?;
+        let Batch {
+            events,
+            elements,
+            heatmap,
+            dead_letters,
+        } = batch::read(&mut self.reader, seal)?;
+        self.put("events", seal, &events, |marks| &mut marks.events)
+            .await?;
+        self.put("elements", seal, &elements, |marks| &mut marks.elements)
+            .await?;
+        self.put("heatmap", seal, &heatmap, |marks| &mut marks.heatmap)
+            .await?;
+        self.put("dead_letters", seal, &dead_letters, |marks| {
+            &mut marks.dead_letters
+        })
+        .await?;
         self.newest = seal;
         counter!("upriver_writer_rows_total").increment(events.len() as u64);
         histogram!("upriver_writer_batch_seconds").record(begun.elapsed().as_secs_f64());
@@ -306,10 +327,14 @@ async fn settled(client: &Client, query_id: &str) -> Result<(), StoreError> {
     let sql = "SELECT count() FROM system.processes WHERE query_id = ?";
     match client.query(sql).bind(query_id).fetch_one::<u64>().await? {
         0 => Ok(()),
-        _ => Err(clickhouse::error::Error::Custom(format!("insert {query_id} is still running")).into()),
+        _ => Err(
+            clickhouse::error::Error::Custom(format!("insert {query_id} is still running")).into(),
+        ),
     }
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }

@@ -1,0 +1,123 @@
+// `cargo xtask demo --smoke`: walks visitors through the shop in Chromium and holds every number against what they did.
+//
+// Owns the course of the drive and its verdict. What a visitor does is walks.mjs's, what must come of it truth.mjs's.
+// Argument: a JSON file with addresses and secrets of a running demo. Exits 1 on any difference.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import { Collector, Subscriptions, settleMsMax } from './collector.mjs';
+import { measureLatency } from './latency.mjs';
+import { liveNumbers, sqlNumbers } from './numbers.mjs';
+import { compare, print } from './report.mjs';
+import { numbersOf, pathsOf } from './truth.mjs';
+import { Visitor } from './visitor.mjs';
+import { walks } from './walks.mjs';
+
+const told = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const collector = new Collector(told);
+const funnel = { id: 'checkout' };
+
+/** Walks that run at the same time: the machine that judges has two cores. */
+const atOnce = 2;
+
+async function walkAll(browser) {
+  const visitors = [];
+  const waiting = [...walks];
+  const work = async () => {
+    for (let plan = waiting.shift(); plan !== undefined; plan = waiting.shift()) {
+      const visitor = await Visitor.open(browser, { ...plan, shop: told.shop });
+      visitors.push(visitor);
+      await plan.walk(visitor);
+      await visitor.close();
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return visitors;
+}
+
+async function logIn(browser) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await context.newPage();
+  await page.goto(told.login);
+  return page;
+}
+
+async function snapshots(paths) {
+  const heat = await Promise.all(paths.map(async (page) => [page, await collector.get('heatmap', { page })]));
+  const [overview, pages, campaigns, held] = await Promise.all([
+    collector.get('overview'), collector.get('pages'), collector.get('campaigns'), collector.get('funnel', funnel),
+  ]);
+  return { overview, pages, campaigns, funnel: held, heat: new Map(heat) };
+}
+
+/** What the subscriptions hold, in the shape of `snapshots`. */
+const subscribed = (subscriptions, paths) => ({
+  overview: subscriptions.held('overview'),
+  pages: subscriptions.held('pages'),
+  campaigns: subscriptions.held('campaigns'),
+  funnel: subscriptions.held('funnel'),
+  heat: new Map(paths.map((path) => [path, subscriptions.held(`heat ${path}`)])),
+});
+
+const isSame = (made, counted) => [...made].every(([name, value]) => counted.get(name) === value);
+
+/** ClickHouse is written to every so often: asks until it has as many events as were made, or time is up. */
+async function untilStored(made) {
+  const begun = Date.now();
+  for (;;) {
+    const [{ events }] = await collector.rows("SELECT count() AS events FROM events WHERE site = 'shop'");
+    if (Number(events) >= made || Date.now() - begun > settleMsMax) return Date.now() - begun;
+    await new Promise((next) => setTimeout(next, 50));
+  }
+}
+
+async function drive(browser) {
+  const dashboard = await logIn(browser);
+  // The heat maps of pages nobody has been on are subscribed to before anybody comes.
+  const paths = ['/', '/cart', '/category/', '/category/brewers', '/category/kettles', '/checkout/delivery', '/checkout/payment', '/product/ember-moka', '/product/heron-kettle', '/product/moss-mug', '/product/tern-grinder', '/thank-you'];
+  const plain = ['overview', 'pages', 'campaigns'].map((name) => ({ name, resource: name, parameters: {} }));
+  const heats = paths.map((page) => ({ name: `heat ${page}`, resource: 'heatmap', parameters: { page } }));
+  const watcher = await dashboard.context().newPage();
+  await watcher.goto(`${told.collector}/`);
+  const subscriptions = await Subscriptions.open(watcher, [...plain, { name: 'funnel', resource: 'funnel', parameters: funnel }, ...heats]);
+
+  const visitors = await walkAll(browser);
+  const { pressing, latencies } = await measureLatency(browser, dashboard, told.shop);
+  visitors.push(pressing);
+
+  const made = numbersOf(visitors);
+  if (process.env.UPRIVER_SMOKE_FAULT === 'press') made.set('overview · presses', made.get('overview · presses') - 1);
+  const unknown = pathsOf(visitors).filter((path) => !paths.includes(path));
+  if (unknown.length > 0) throw new Error(`no heat map was subscribed to for ${unknown.join(', ')}`);
+  await subscriptions.until(() => {
+    const held = subscribed(subscriptions, paths);
+    const whole = Object.values(held).every(Boolean) && [...held.heat.values()].every((heat) => heat?.elements !== undefined);
+    return whole && isSame(made, liveNumbers(held));
+  });
+  const acts = visitors.reduce((sum, { acts }) => sum + acts.length, 0);
+  const storedMs = await untilStored(acts);
+
+  const live = await snapshots(paths);
+  const columns = [made, liveNumbers(live), liveNumbers(subscribed(subscriptions, paths)), await sqlNumbers(collector, live)];
+  const [letters] = await collector.rows("SELECT count() AS letters FROM dead_letters");
+  const checks = compare(columns);
+  checks.push({ name: 'dead letters', values: [0, Number(letters.letters), Number(letters.letters), Number(letters.letters)] });
+  const problems = visitors.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`));
+  return { visitors, acts, checks, problems, latencies, storedMs };
+}
+
+const browser = await chromium.launch({
+  executablePath: told.chromium,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+try {
+  const result = await drive(browser);
+  const { figures, failed } = print(result);
+  writeFileSync(told.figures, `${JSON.stringify(figures, null, 2)}\n`);
+  process.exitCode = failed === 0 ? 0 : 1;
+} catch (error) {
+  console.log(`\nthe drive did not finish: ${error.stack}`);
+  console.log('checks: 0 passed, 1 failed');
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}
