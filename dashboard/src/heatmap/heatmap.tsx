@@ -43,29 +43,10 @@ export function HeatMapView(props: HeatMapProps): JSX.Element {
     return path === undefined ? undefined : { site: props.site.id, page: path, device: device(), campaign: campaign() };
   });
   const tools = (
-    <Show when={page() !== undefined}>
-      <select class="select heat-page" aria-label="Page" value={page()} onChange={(event) => setPage(event.currentTarget.value)}>
-        <Show when={!pages().some((row) => row.path === page())}><option value={page()}>{page()}</option></Show>
-        <For each={pages()}>
-          {(row) => <option value={row.path} selected={row.path === page()}>{row.path} ({short(row.presses)})</option>}
-        </For>
-      </select>
-      <select class="select" aria-label="Presses from device" value={device()} onChange={(event) => setDevice(event.currentTarget.value)}>
-        <option value="">All devices</option>
-        <For each={DEVICES}>{(name) => <option value={name}>{name}</option>}</For>
-      </select>
-      <Show when={names().length > 0}>
-        <select class="select" aria-label="Presses from campaign" value={campaign()} onChange={(event) => setCampaign(event.currentTarget.value)}>
-          <option value="">All campaigns</option>
-          <For each={names()}>{(name) => <option value={name} selected={name === campaign()}>{name}</option>}</For>
-        </select>
-      </Show>
-      <Tabs
-        label="Width of the page" value={width()} choose={(value) => setWidth(value as FrameWidth)}
-        options={[{ value: "phone", label: "Phone" }, { value: "desktop", label: "Desktop" }]}
-      />
-      <OpenButton site={props.site} page={page()} />
-    </Show>
+    <Tools
+      site={props.site} pages={pages()} campaigns={names()} page={page()} device={device()} campaign={campaign()} width={width()}
+      choosePage={setPage} chooseDevice={setDevice} chooseCampaign={setCampaign} chooseWidth={setWidth}
+    />
   );
   return (
     <Show when={page() !== undefined} fallback={<NoPage pages={props.pages} />}>
@@ -90,6 +71,48 @@ export function HeatMapView(props: HeatMapProps): JSX.Element {
           </div>
         )}
       </Panel>
+    </Show>
+  );
+}
+
+interface ToolsProps {
+  site: Site;
+  pages: Held["pages"]["rows"];
+  campaigns: string[];
+  page: string | undefined;
+  device: string;
+  campaign: string;
+  width: FrameWidth;
+  choosePage: (page: string) => void;
+  chooseDevice: (device: string) => void;
+  chooseCampaign: (campaign: string) => void;
+  chooseWidth: (width: FrameWidth) => void;
+}
+
+function Tools(props: ToolsProps): JSX.Element {
+  return (
+    <Show when={props.page !== undefined}>
+      <select class="select heat-page" aria-label="Page" value={props.page} onChange={(event) => props.choosePage(event.currentTarget.value)}>
+        <Show when={!props.pages.some((row) => row.path === props.page)}><option value={props.page}>{props.page}</option></Show>
+        <For each={props.pages}>
+          {(row) => <option value={row.path} selected={row.path === props.page}>{row.path} ({short(row.presses)})</option>}
+        </For>
+      </select>
+      <select class="select" aria-label="Presses from device" value={props.device} onChange={(event) => props.chooseDevice(event.currentTarget.value)}>
+        <option value="">All devices</option>
+        <For each={DEVICES}>{(name) => <option value={name}>{name}</option>}</For>
+      </select>
+      <Show when={props.campaigns.length > 0}>
+        <select class="select" aria-label="Presses from campaign" value={props.campaign} onChange={(event) => props.chooseCampaign(event.currentTarget.value)}>
+          <option value="">All campaigns</option>
+          <For each={props.campaigns}>{(name) => <option value={name} selected={name === props.campaign}>{name}</option>}</For>
+        </select>
+      </Show>
+      <Tabs
+        label="Width of the page" value={props.width} choose={(value) => props.chooseWidth(value as FrameWidth)}
+        options={[{ value: "phone", label: "Phone" }, { value: "desktop", label: "Desktop" }]}
+      />
+      <OpenButton site={props.site} page={props.page} />
     </Show>
   );
 }

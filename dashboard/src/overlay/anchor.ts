@@ -89,6 +89,23 @@ export function find(selector: string): Element | undefined {
   return element ?? undefined;
 }
 
+/**
+ * Scrolls an element to the middle of its scrollers and of the window. Not by `scrollIntoView`,
+ * which would scroll the dashboard around a framed page too.
+ */
+export function reveal(element: Element): void {
+  for (const scroller of clippersOf(element)) {
+    const inner = element.getBoundingClientRect();
+    const outer = scroller.getBoundingClientRect();
+    scroller.scrollBy({ left: middle(inner).x - middle(outer).x, top: middle(inner).y - middle(outer).y, behavior: "instant" });
+  }
+  const { x, y } = middle(element.getBoundingClientRect());
+  scrollBy({ left: x - innerWidth / 2, top: y - innerHeight / 2, behavior: "instant" });
+}
+
+const middle = ({ left, top, width, height }: DOMRect): { x: number; y: number } =>
+  ({ x: left + width / 2, y: top + height / 2 });
+
 // The separator is no CSS, unless it stands inside of a quoted attribute value.
 function parts(selector: string): string[] {
   if (!selector) return [];

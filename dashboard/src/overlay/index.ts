@@ -4,7 +4,7 @@
 // Owns: when to look, when to draw, and what the parts tell each other. Refuses to know: cookies,
 // logins, anything of the page but where its elements are. The page below stays usable.
 
-import { Anchors, find, type Anchor } from "./anchor";
+import { Anchors, find, reveal, type Anchor } from "./anchor";
 import { Layer } from "./layer";
 import { readSet, readShow, type OverlayState } from "./messages";
 import { Panel, type Choice } from "./panel";
@@ -209,8 +209,7 @@ class Running {
     const row = this.#stream.held?.elements.find((row) => row.key === key);
     const element = row && find(row.selector);
     if (!element) return;
-    // In the middle, and at once: a smooth scroll would be outrun by the next choice.
-    element.scrollIntoView({ block: "center", inline: "center" });
+    reveal(element);
     this.#hovered = [element];
     this.#schedule();
   }
