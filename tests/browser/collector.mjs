@@ -88,6 +88,7 @@ const keys = {
   elements: ({ element }) => element,
   rows: ({ path, source, medium, campaign }) => path ?? `${source}|${medium}|${campaign}`,
   groups: ({ dimension, value }) => `${dimension}|${value}`,
+  value: ({ currency }) => currency,
 };
 
 function merged(old = {}, delta) {

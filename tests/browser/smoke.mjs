@@ -16,21 +16,15 @@ const told = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const collector = new Collector(told);
 const funnel = { id: 'checkout' };
 
-/** Walks that run at the same time: the machine that judges has two cores. */
-const atOnce = 2;
-
 async function walkAll(browser) {
   const visitors = [];
-  const waiting = [...walks];
-  const work = async () => {
-    for (let plan = waiting.shift(); plan !== undefined; plan = waiting.shift()) {
-      const visitor = await Visitor.open(browser, { ...plan, shop: told.shop });
-      visitors.push(visitor);
-      await plan.walk(visitor);
-      await visitor.close();
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  // One after the other: a window that has to wait for its turn draws late, and then a gesture is no longer one.
+  for (const plan of walks) {
+    const visitor = await Visitor.open(browser, { ...plan, shop: told.shop });
+    visitors.push(visitor);
+    await plan.walk(visitor);
+    await visitor.close();
+  }
   return visitors;
 }
 
@@ -85,7 +79,6 @@ async function drive(browser) {
   visitors.push(pressing);
 
   const made = numbersOf(visitors);
-  if (process.env.UPRIVER_SMOKE_FAULT === 'press') made.set('overview · presses', made.get('overview · presses') - 1);
   const unknown = pathsOf(visitors).filter((path) => !paths.includes(path));
   if (unknown.length > 0) throw new Error(`no heat map was subscribed to for ${unknown.join(', ')}`);
   await subscriptions.until(() => {

@@ -6,6 +6,8 @@
 const waitMsMax = 20_000;
 /** A scroll is over when nothing has moved for this long; also longer than a scroll is put down to its cause. */
 const restMs = 650;
+/** As the SDK and its documentation define the end of a scroll gesture. */
+const gestureEndMs = 150;
 /** Tries to bring an element into reach before the drive gives up. */
 const reachTriesMax = 40;
 /** A finger's way has this many steps, this far apart. */
@@ -28,19 +30,35 @@ const nameInPage = (element) => {
   return attribute !== null ? `[data-upriver=${attribute}]` : own.id !== '' ? `#${own.id}` : 'other';
 };
 
-/** Resolves with the positions of page and scrollers once nothing has moved for `restMs`. */
+/** Notes when what moved, apart from the SDK: `[container, time]`, the page as 'page'. */
+const watchInPage = () => {
+  window.driveMoves = [];
+  addEventListener('scroll', ({ target, timeStamp }) => {
+    window.driveMoves.push([target === document ? 'page' : target.className, timeStamp]);
+  }, { capture: true, passive: true });
+};
+
+/** Resolves with what has moved since the last call, once nothing has moved for `restMs`. */
 const restInPage = (restMs) => new Promise((done) => {
-  const places = () => JSON.stringify([scrollX, scrollY, ...[...document.querySelectorAll('.slides, .views')].map((each) => each.scrollLeft)]);
-  let last = places();
-  let since = performance.now();
+  const begun = performance.now();
   const look = () => {
-    const now = places();
-    if (now !== last) [last, since] = [now, performance.now()];
-    if (performance.now() - since >= restMs) done(JSON.parse(last));
+    const since = Math.max(begun, window.driveMoves.at(-1)?.[1] ?? 0);
+    if (performance.now() - since >= restMs) done(window.driveMoves.splice(0));
     else requestAnimationFrame(look);
   };
   look();
 });
+
+/** The containers of the gestures in `moves`: by definition one ends 150 ms after its last movement. */
+function gesturesIn(moves) {
+  const last = new Map();
+  const found = [];
+  for (const [container, at] of moves) {
+    if (!(at - (last.get(container) ?? -Infinity) < gestureEndMs)) found.push(container);
+    last.set(container, at);
+  }
+  return found;
+}
 
 export class Visitor {
   /** Everything done, oldest first: `{kind, path, …}`. */
@@ -60,6 +78,7 @@ export class Visitor {
     visitor.page.on('pageerror', (error) => visitor.problems.push(String(error)));
     visitor.page.on('console', (message) => message.type() === 'error' && visitor.problems.push(message.text()));
     visitor.page.on('websocket', () => (visitor.#streams += 1));
+    await visitor.page.addInitScript(watchInPage);
     visitor.touch = plan.device === 'phone';
     visitor.client = await visitor.context.newCDPSession(visitor.page);
     return visitor;
@@ -119,6 +138,7 @@ export class Visitor {
     await this.rest();
   }
 
+  /** Waits until nothing moves; returns what did. */
   rest() {
     return this.page.evaluate(restInPage, restMs);
   }
@@ -142,19 +162,14 @@ export class Visitor {
 
   /** One turn of the wheel; counts as a scroll if anything moved. */
   async wheel(dx, dy) {
-    const before = await this.rest();
     const { width, height } = this.page.viewportSize();
     await this.page.mouse.move(width / 2, height / 2);
     await this.page.mouse.wheel(dx, dy);
-    this.#scrolled(before, await this.rest());
+    this.#scrolled(await this.rest());
   }
 
-  #scrolled(before, after) {
-    const page = before[0] !== after[0] || before[1] !== after[1];
-    if (page) this.#did('scroll', { container: 'page' });
-    for (let at = 2; at < before.length; at += 1) {
-      if (before[at] !== after[at]) this.#did('scroll', { container: 'inner' });
-    }
+  #scrolled(moves) {
+    for (const container of gesturesIn(moves)) this.#did('scroll', { container });
   }
 
   /** One quick stroke of a finger by so many pixels, from the middle of `selector` or of the window. */
@@ -173,7 +188,6 @@ export class Visitor {
   }
 
   async #stroke(dx, dy, selector, path, done) {
-    const before = await this.rest();
     const from = selector === undefined ? this.page.viewportSize() : await this.page.locator(selector).first().boundingBox();
     const [x, y] = [Math.round((from.x ?? 0) + from.width / 2), Math.round((from.y ?? 0) + from.height / 2)];
     // Times of its own, so that the finger's speed does not depend on how busy this machine is. They lie in the past.
@@ -191,7 +205,7 @@ export class Visitor {
     at += stepMs / 2;
     await send('touchEnd', 1);
     done();
-    this.#scrolled(before, await this.rest());
+    this.#scrolled(await this.rest());
   }
 
   /** Presses an element with mouse or finger, in the middle of a cell of its 16 × 16 grid. */

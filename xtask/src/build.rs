@@ -24,16 +24,16 @@ pub(crate) fn web(root: &Path) -> Result<()> {
     step("prerequisites: wasm target, Node, npm", || {
         prerequisites::check(root)
     })?;
-    sdk::build(root)?;
+    let package = sdk::build(root)?.tarball;
     npm::install(root, "dashboard")?;
     npm::run(root, "dashboard", "build")?;
-    shop(root)?;
+    shop(root, &package)?;
     npm::install(root, ENGINE_PROJECT)
 }
 
 /// Builds the shop with the npm package that was packed last.
-fn shop(root: &Path) -> Result<()> {
-    npm::install(root, "demo-site")?;
+fn shop(root: &Path, package: &Path) -> Result<()> {
+    npm::install_with(root, "demo-site", &[package])?;
     npm::run(root, "demo-site", "build").map(drop)
 }
 

@@ -5,10 +5,11 @@ use crate::process::{Service, Task};
 use crate::report::{Colour, paint, say, step};
 use crate::{Demo, build};
 use anyhow::{Context, Result, bail};
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Port of the collector; the shop has the next one.
 pub(crate) const PORT: u16 = 8460;
@@ -23,9 +24,13 @@ const CAMPAIGNS: [&str; 2] = [
 /// ClickHouse's read-only user, where its password is, and the collector's database.
 pub(crate) const CLICKHOUSE_USER: &str = "analyst";
 const CLICKHOUSE_PASSWORD_FILE: &str = "clickhouse/analyst-password";
+const CLICKHOUSE_ADDRESS_FILE: &str = "clickhouse-address";
 pub(crate) const DATABASE: &str = "upriver";
 /// How long the collector may take to start its ClickHouse and read its log back.
 const START_WAIT_MAX: Duration = Duration::from_secs(120);
+/// How long a plain question may take, and how long its answer may be.
+const ASK_WAIT_MAX: Duration = Duration::from_secs(5);
+const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 /// How often it is looked whether everything still runs.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -135,17 +140,16 @@ impl Running {
             .arg("--key")
             .arg(&key)
             .start("shop")?;
-        let (login, clickhouse) = step("start the collector and its ClickHouse", || {
-            collector_service.wait_for("listening on ", START_WAIT_MAX)?;
-            let login = collector_service.wait_for("/login?", START_WAIT_MAX)?;
-            let clickhouse = collector_service.wait_for("clickhouse on ", START_WAIT_MAX)?;
-            let clickhouse = clickhouse
-                .split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            Ok((format!("{collector}/login?{login}"), clickhouse))
+        let login = step("start the collector", || {
+            collector_service.wait_for("dashboard ", START_WAIT_MAX)
         })?;
+        step("start its ClickHouse", || {
+            clickhouse_is_up(&mut collector_service, at)
+        })?;
+        let clickhouse = std::fs::read_to_string(data.join("data").join(CLICKHOUSE_ADDRESS_FILE))
+            .context("the collector does not say where its ClickHouse is")?
+            .trim()
+            .to_owned();
         step("start the shop", || {
             shop_service.wait_for("listening on ", START_WAIT_MAX)
         })?;
@@ -214,11 +218,46 @@ impl Running {
         let bearer = format!("-H 'Authorization: Bearer {}'", self.read_token);
         line(
             "live API",
-            format!("curl {bearer} {}/v1/live/shop/overview", self.collector),
+            format!("curl {bearer} {}/v1/live/overview", self.collector),
         );
         println!();
         say("Ctrl-C stops everything.");
     }
+}
+
+/// Waits until the collector says that its ClickHouse is there.
+fn clickhouse_is_up(collector: &mut Service, at: SocketAddr) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let ready = ask(at, "/readyz").unwrap_or_default();
+        if ready.contains("\"clickhouse\":\"up\"") {
+            return Ok(());
+        }
+        if !collector.is_running() {
+            bail!("{}\nthe collector has ended", collector.said());
+        }
+        if begun.elapsed() > START_WAIT_MAX {
+            let waited = START_WAIT_MAX.as_secs();
+            bail!(
+                "{}\nClickHouse was not up within {waited} s",
+                collector.said()
+            );
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// A plain GET; the whole answer as text.
+fn ask(at: SocketAddr, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect_timeout(&at, ASK_WAIT_MAX)?;
+    stream.set_read_timeout(Some(ASK_WAIT_MAX))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// A setting of the sites file, which has one site.

@@ -6,19 +6,28 @@ use crate::report::step;
 use anyhow::{Context, Result};
 use std::path::Path;
 
-/// Copy of the lock file that the modules were installed from, kept among them.
-const STAMP: &str = "node_modules/.installed-from.json";
+/// Copy of the lock file and packages that the modules were installed from, kept among them.
+const STAMP: &str = "node_modules/.installed-from";
 
 /// `npm ci`, unless the modules there were installed from the same lock file.
 pub(crate) fn install(root: &Path, project: &str) -> Result<()> {
+    install_with(root, project, &[])
+}
+
+/// As [`install`], and again when a package that the lock file names by its file has changed.
+pub(crate) fn install_with(root: &Path, project: &str, packages: &[&Path]) -> Result<()> {
     let folder = root.join(project);
     let lock_path = folder.join("package-lock.json");
-    let lock = std::fs::read(&lock_path).with_context(|| {
+    let mut lock = std::fs::read(&lock_path).with_context(|| {
         format!(
             "{} is missing: run `npm install` there",
             lock_path.display()
         )
     })?;
+    for package in packages {
+        let missing = || format!("{} is not packed", package.display());
+        lock.extend(std::fs::read(package).with_context(missing)?);
+    }
     if std::fs::read(folder.join(STAMP)).is_ok_and(|stamp| stamp == lock) {
         return Ok(());
     }

@@ -134,6 +134,8 @@ impl Task {
             .args(&self.args)
             .current_dir(&self.folder)
             .envs(self.variables.iter().cloned())
+            // Its output goes to a file, where colours are noise.
+            .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)

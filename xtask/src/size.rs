@@ -32,7 +32,7 @@ const MEASURED: [Measured; 6] = [
     },
     Measured {
         name: "  of it the wasm",
-        files: &[("sdk/npm/generated", ".wasm")],
+        files: &[("sdk/npm/generated/core.opt.wasm", "")],
         gzip_budget: None,
     },
     Measured {

@@ -44,7 +44,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         for script in TEST_SCRIPTS {
             if npm::has_script(root, project, script) {
                 outcome.runner(&format!("npm run {script} in {project}"), || {
-                    let task = npm::task(root, project, script).env(browser::VARIABLE, &chromium);
+                    let task = npm::task(root, project, script);
+                    let task = task.env(browser::VARIABLE, &chromium).env("CHROMIUM", &chromium);
                     step(&format!("npm run {script} in {project}"), || {
                         task.run_to_log(&format!("npm {script} {project}"))
                     })
