@@ -55,125 +55,143 @@ export interface Subscription {
 
 let eventStreams = 0;
 
-/** Subscribes to `url`, a path on this origin. `data` and `link` are called with every change. */
+interface Listener<N extends ResourceName> {
+  data(held: Held[N]): void;
+  link(link: Link): void;
+}
+
+/** Subscribes to `url`, a path on this origin. `on` is called with every change. */
 export function subscribe<N extends ResourceName>(
   name: N,
   url: string,
-  on: { data(held: Held[N]): void; link(link: Link): void },
+  on: Listener<N>,
   outside: Outside = browser,
 ): Subscription {
-  let held: Held[N] | undefined;
-  let seq = -1;
-  let stream: Stream | undefined;
-  let attempt = 0;
-  let failures = 0;
-  let asOfMs: number | undefined;
-  let done = false;
-  // Timer callbacks of an earlier attempt find another generation and do nothing.
-  let generation = 0;
-  let retryTimer: ReturnType<typeof setTimeout> | undefined;
-  let watchTimer: ReturnType<typeof setTimeout> | undefined;
+  return new Running(name, url, on, outside);
+}
 
-  const take = (update: Update<Resources[N]>): void => {
-    seq = update.seq;
-    asOfMs = outside.now();
-    held = merge(name, held, update);
-    on.data(held);
-  };
+class Running<N extends ResourceName> implements Subscription {
+  #held: Held[N] | undefined;
+  #seq = -1;
+  #stream: Stream | undefined;
+  /** Failed attempts since the last snapshot: the exponent of the back-off. */
+  #attempt = 0;
+  /** WebSocket failures while plain requests got through. */
+  #websocketFailures = 0;
+  #asOfMs: number | undefined;
+  #done = false;
+  /** Callbacks of an earlier attempt find another number here and do nothing. */
+  #generation = 0;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #watchTimer: ReturnType<typeof setTimeout> | undefined;
 
-  const drop = (): void => {
-    generation += 1;
-    clearTimeout(retryTimer);
-    clearTimeout(watchTimer);
-    stream?.close();
-    stream = undefined;
-  };
+  constructor(
+    readonly name: N,
+    readonly url: string,
+    readonly on: Listener<N>,
+    readonly outside: Outside,
+  ) {
+    on.link({ kind: "connecting" });
+    this.#connect();
+  }
 
-  const connect = (): void => {
-    drop();
-    const mine = generation;
-    const via = failures < WEBSOCKET_FAILURES_MAX || eventStreams >= EVENT_STREAMS_MAX ? "websocket" : "events";
+  close(): void {
+    this.#done = true;
+    this.#drop();
+  }
+
+  retry(): void {
+    if (this.#done || this.#stream) return;
+    this.#attempt = 0;
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.#drop();
+    const mine = this.#generation;
+    const via = this.#websocketFailures < WEBSOCKET_FAILURES_MAX || eventStreams >= EVENT_STREAMS_MAX ? "websocket" : "events";
     let opened = false;
-    const events: StreamEvents = {
-      message: (text) => {
-        if (mine !== generation) return;
-        const update = parse<Resources[N]>(text);
-        if (!update) return;
-        if (!opened) {
-          // A delta first means that the snapshot got lost; without one the numbers would be wrong.
-          if (update.type !== "snapshot") return;
-          opened = true;
-          attempt = 0;
-          if (via === "websocket") failures = 0;
-        }
-        take(update);
-        on.link({ kind: "live", via });
-        watch(mine);
-      },
-      closed: () => {
-        if (mine === generation) lose(via === "websocket" && !opened);
-      },
+    const message = (text: string): void => {
+      if (mine !== this.#generation) return;
+      const update = parse<Resources[N]>(text);
+      // A delta first means that the snapshot got lost; without one the numbers would be wrong.
+      if (!update || (!opened && update.type !== "snapshot")) return;
+      opened = true;
+      this.#attempt = 0;
+      if (via === "websocket") this.#websocketFailures = 0;
+      this.#take(update);
+      this.on.link({ kind: "live", via });
+      this.#watch(mine);
     };
-    stream = via === "websocket" ? outside.websocket(url, events) : outside.eventStream(url, events);
-    watchTimer = setTimeout(() => { if (mine === generation && !opened) lose(via === "websocket"); }, CONNECT_MS_MAX);
-  };
+    const failed = (): void => { if (mine === this.#generation) this.#lose(via === "websocket" && !opened); };
+    this.#stream = this.outside[via === "websocket" ? "websocket" : "eventStream"](this.url, { message, closed: failed });
+    this.#watchTimer = setTimeout(failed, CONNECT_MS_MAX);
+  }
 
-  const lose = (websocketFailed: boolean): void => {
-    drop();
-    if (done) return;
-    on.link({ kind: "lost", asOfMs });
-    const mine = generation;
-    // A failed handshake does not say why. A plain request does: no login, nobody there, or
-    // only the WebSocket kept out by something in between.
-    outside.get<Update<Resources[N]>>(url).then(
-      (update) => {
-        if (mine !== generation || done) return;
-        if (websocketFailed) failures += 1;
-        take(update);
-        on.link({ kind: "lost", asOfMs });
-        again(mine);
-      },
-      (error: unknown) => {
-        if (mine !== generation || done) return;
-        if (error instanceof Refusal && error.status >= 400 && error.status < 500 && error.status !== 429) {
-          on.link({ kind: "refused", status: error.status, message: error.message });
-        } else {
-          again(mine);
-        }
-      },
+  #take(update: Update<Resources[N]>): void {
+    this.#seq = update.seq;
+    this.#asOfMs = this.outside.now();
+    this.#held = merge(this.name, this.#held, update);
+    this.on.data(this.#held);
+  }
+
+  #drop(): void {
+    this.#generation += 1;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#watchTimer);
+    this.#stream?.close();
+    this.#stream = undefined;
+  }
+
+  // A failed handshake does not say why. A plain request does: no login, nobody there, or only the
+  // WebSocket kept out by something in between.
+  #lose(websocketFailed: boolean): void {
+    this.#drop();
+    const mine = this.#generation;
+    this.on.link({ kind: "lost", asOfMs: this.#asOfMs });
+    this.#ask(mine, (update) => {
+      if (websocketFailed) this.#websocketFailures += 1;
+      this.#take(update);
+      this.on.link({ kind: "lost", asOfMs: this.#asOfMs });
+      this.#again(mine);
+    }, (error) => {
+      if (error instanceof Refusal && error.status >= 400 && error.status < 500 && error.status !== 429) {
+        this.on.link({ kind: "refused", status: error.status, message: error.message });
+      } else {
+        this.#again(mine);
+      }
+    });
+  }
+
+  #again(mine: number): void {
+    // Jitter: after a restart of the collector its subscribers do not come back in one burst.
+    const ceiling = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#attempt);
+    this.#attempt += 1;
+    this.#retryTimer = setTimeout(() => { if (mine === this.#generation) this.#connect(); },
+      RETRY_FIRST_MS / 2 + this.outside.random() * ceiling);
+  }
+
+  #watch(mine: number): void {
+    clearTimeout(this.#watchTimer);
+    this.#watchTimer = setTimeout(() => {
+      const seen = this.#seq;
+      this.#ask(mine, (update) => {
+        if (this.#seq !== seen) return;
+        // Nothing new on either way: the silence is true. Something new that the stream did not
+        // bring: it hangs, as a half-open connection does.
+        if (update.seq !== seen) return this.#lose(false);
+        this.#asOfMs = this.outside.now();
+        this.#watch(mine);
+      }, () => this.#lose(false));
+    }, SILENCE_MS_MAX * (0.9 + 0.2 * this.outside.random()));
+  }
+
+  #ask(mine: number, answered: (update: Update<Resources[N]>) => void, failed: (error: unknown) => void): void {
+    this.outside.get<Update<Resources[N]>>(this.url).then(
+      (update) => { if (mine === this.#generation && !this.#done) answered(update); },
+      (error: unknown) => { if (mine === this.#generation && !this.#done) failed(error); },
     );
-  };
-
-  const again = (mine: number): void => {
-    // Full jitter: after a restart of the collector its subscribers do not come back in one burst.
-    const ceiling = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** attempt);
-    attempt += 1;
-    retryTimer = setTimeout(() => { if (mine === generation && !done) connect(); },
-      RETRY_FIRST_MS / 2 + outside.random() * ceiling);
-  };
-
-  const watch = (mine: number): void => {
-    clearTimeout(watchTimer);
-    watchTimer = setTimeout(() => {
-      const seen = seq;
-      outside.get<Update<Resources[N]>>(url).then(
-        (update) => {
-          if (mine !== generation || done || seq !== seen) return;
-          // Nothing new on either way: the silence is true. Something new that the stream did not
-          // bring: it hangs, as a half-open connection does.
-          if (update.seq === seen) { asOfMs = outside.now(); watch(mine); } else lose(false);
-        },
-        () => { if (mine === generation && !done) lose(false); },
-      );
-    }, SILENCE_MS_MAX * (0.9 + 0.2 * outside.random()));
-  };
-
-  on.link({ kind: "connecting" });
-  connect();
-  return {
-    close: () => { done = true; drop(); },
-    retry: () => { if (!done && !stream) { attempt = 0; connect(); } },
-  };
+  }
 }
 
 /** The worst of several links is how the page stands as a whole. */
@@ -200,6 +218,14 @@ export function parse<T>(text: string): Update<T> | undefined {
   }
 }
 
+/** Leaves a socket for good, and without the complaint browsers print when it is not open yet. */
+export function hangUp(socket: WebSocket): void {
+  socket.onmessage = null;
+  socket.onclose = null;
+  if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+  else socket.close();
+}
+
 const browser: Outside = {
   websocket: (url, events) => {
     const address = new URL(url, location.href);
@@ -207,7 +233,7 @@ const browser: Outside = {
     const socket = new WebSocket(address);
     socket.onmessage = (event) => { if (typeof event.data === "string") events.message(event.data); };
     socket.onclose = () => events.closed();
-    return { close: () => { socket.onclose = null; socket.onmessage = null; socket.close(); } };
+    return { close: () => hangUp(socket) };
   },
   eventStream: (url, events) => {
     const source = new EventSource(url);

@@ -6,7 +6,7 @@
 
 import { liveUrl, type HeatMap } from "../api";
 import { merge, type Held } from "../merge";
-import { parse } from "../subscribe";
+import { hangUp, parse } from "../subscribe";
 
 export type HeatHeld = Held["heatmap"];
 
@@ -53,9 +53,7 @@ export class HeatStream {
   close(): void {
     this.live = false;
     if (!this.#socket) return;
-    this.#socket.onmessage = null;
-    this.#socket.onclose = null;
-    this.#socket.close();
+    hangUp(this.#socket);
     this.#socket = undefined;
   }
 }
