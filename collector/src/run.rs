@@ -243,7 +243,7 @@ impl<S: Storage> Plan<S> {
         draining: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
         let Some(watermarks) = ready(&client, &database, &draining).await else {
-            return Ok(());
+            return Err(StoreError::NeverReady);
         };
         if watermarks.events < self.checkpoint.batch {
             tracing::error!(
@@ -288,10 +288,10 @@ impl<S: Storage> Plan<S> {
             tracing::error!(%error, "the log could not be read; live numbers stay incomplete");
             return;
         }
-        self.from_clickhouse(ingest, client, mark).await;
+        self.history_in_clickhouse(ingest, client, mark).await;
     }
 
-    async fn from_clickhouse(
+    async fn history_in_clickhouse(
         &self,
         ingest: &Ingest,
         mut client: watch::Receiver<Option<Client>>,

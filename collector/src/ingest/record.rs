@@ -8,6 +8,7 @@ const VERSION: u8 = 1;
 
 /// One record of the log. Grows only at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub enum Record {
     /// Events that were taken.
     Batch(BatchRecord),

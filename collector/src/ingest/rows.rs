@@ -379,7 +379,7 @@ mod tests {
         let rows = event_rows(&record(vec![
             event(0, view("/a")),
             event(10, scroll),
-            event(10, press),
+            event(10, press.clone()),
             event(10, view("/b")),
             event(0, press),
         ]));

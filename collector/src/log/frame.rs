@@ -22,9 +22,11 @@ const GROUP_MAGIC: u32 = 0x5052_5547;
 /// A frame found in a segment.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// A whole frame: its payload, and its bytes including the header.
+    /// A whole frame.
     Group {
+        /// Its records.
         payload: &'a [u8],
+        /// Its length, header included.
         frame_bytes: usize,
     },
     /// Nothing more: the bytes end exactly here.

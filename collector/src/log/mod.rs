@@ -56,16 +56,16 @@ fn disk(action: &'static str) -> impl FnOnce(io::Error) -> LogError {
 /// The segments there are: base position to the position after the last whole frame.
 type Segments = Arc<RwLock<BTreeMap<Position, Position>>>;
 
+/// An open log: its one appender, a reader, and what could not be read.
+pub type Opened<S> = (Appender<S>, Reader<S>, Vec<Damage>);
+
 /// Opens the log: finds its end, cuts a torn tail, sets damage aside.
 ///
 /// `segment_bytes` is the size past which a new segment is begun.
 ///
 /// # Errors
 /// The disk cannot be read or written.
-pub fn open<S: Storage>(
-    storage: S,
-    segment_bytes: u64,
-) -> Result<(Appender<S>, Reader<S>, Vec<Damage>), LogError> {
+pub fn open<S: Storage>(storage: S, segment_bytes: u64) -> Result<Opened<S>, LogError> {
     let storage = Arc::new(storage);
     let recovered = recovery::recover(&*storage)?;
     let segments: Segments = Arc::new(RwLock::new(recovered.segments));

@@ -76,7 +76,7 @@ impl<S: Storage> Reader<S> {
             };
             position = position.max(base);
             let bytes = self.bytes_at(base, end, position, GROUP_HEADER_BYTES)?;
-            let wanted = frame::GROUP_HEADER_BYTES
+            let wanted = GROUP_HEADER_BYTES
                 + bytes
                     .get(4..8)
                     .map_or(0, |l| u32::from_le_bytes([l[0], l[1], l[2], l[3]]) as usize);

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The state file could not be written.
     #[error(transparent)]
     State(#[from] state::StateError),
+    /// The process stopped before ClickHouse could be used.
+    #[error("clickhouse could not be used before the process stopped")]
+    NeverReady,
     /// Ingest has stopped.
     #[error("ingest: {0}")]
     Ingest(#[from] crate::ingest::IngestError),

@@ -31,6 +31,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const CHECKPOINT_AGE: Duration = Duration::from_secs(5);
 /// How long ClickHouse may take for one insert.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long one attempt may take, questions included.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Highest batch in each table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -252,7 +254,9 @@ impl<S: Storage> Writer<S> {
                 }
                 insert_rows(&client, table, &query_id, rows).await
             };
-            match result.await {
+            // Whatever hangs is given up like whatever fails: the next attempt asks first.
+            let result = tokio::time::timeout(ATTEMPT_TIMEOUT, result).await;
+            match result.unwrap_or_else(|_| Err(clickhouse::error::Error::TimedOut.into())) {
                 Ok(()) => break,
                 Err(error) => {
                     attempt += 1;
