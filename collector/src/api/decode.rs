@@ -181,7 +181,7 @@ mod tests {
     fn errors_say_what_is_wrong() {
         let code = |bytes: &[u8]| decode(bytes).unwrap_err().code();
         assert_eq!(code(b""), "truncated");
-        assert_eq!(code(b"\x09aaaaaaaaaa"), "unknown_version");
+        assert_eq!(code(b"\x07aaaaaaaaaa"), "unknown_version");
         assert_eq!(code(b"\x01aaaaaaaaaa"), "malformed_body");
         assert_eq!(code(b"{\"events\""), "malformed_json");
         assert_eq!(code(b"[]"), "malformed_json");
