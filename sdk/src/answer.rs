@@ -43,7 +43,12 @@ pub fn read(bytes: &[u8]) -> Option<Heard> {
                 need.push(ElementId(u64::from_le_bytes(id)));
             }
             let stream = StreamId(u128::from_le_bytes(stream));
-            Heard::Ack(Ack { stream, first_seq, next_seq, need })
+            Heard::Ack(Ack {
+                stream,
+                first_seq,
+                next_seq,
+                need,
+            })
         }
         1 => {
             let refusal = match byte(&mut rest)? {
@@ -98,14 +103,30 @@ mod tests {
 
     fn answers() -> impl Strategy<Value = Answer> {
         let need = proptest::collection::vec(any::<u64>().prop_map(ElementId), 0..20);
-        let ack = (any::<u128>(), any::<u64>(), any::<u64>(), need).prop_map(|(stream, a, b, need)| {
-            Answer::Ack(Ack { stream: StreamId(stream), first_seq: a, next_seq: b, need })
-        });
-        let kinds = prop_oneof![Just(Refusal::Bad), Just(Refusal::Forbidden), Just(Refusal::Later)];
+        let ack =
+            (any::<u128>(), any::<u64>(), any::<u64>(), need).prop_map(|(stream, a, b, need)| {
+                Answer::Ack(Ack {
+                    stream: StreamId(stream),
+                    first_seq: a,
+                    next_seq: b,
+                    need,
+                })
+            });
+        let kinds = prop_oneof![
+            Just(Refusal::Bad),
+            Just(Refusal::Forbidden),
+            Just(Refusal::Later)
+        ];
         let refused = (any::<u128>(), any::<u64>(), kinds, any::<u32>(), ".{0,40}");
         let refused = refused.prop_map(|(stream, first_seq, refusal, retry_after_ms, reason)| {
             let stream = StreamId(stream);
-            Answer::Refused(Refused { stream, first_seq, refusal, retry_after_ms, reason })
+            Answer::Refused(Refused {
+                stream,
+                first_seq,
+                refusal,
+                retry_after_ms,
+                reason,
+            })
         });
         prop_oneof![ack, refused]
     }

@@ -42,7 +42,12 @@ impl Catalogue {
         if self.known.len() >= ELEMENTS_KEPT_MAX {
             self.known.remove(0);
         }
-        self.known.push(Known { id, descriptor, sent: false, asked: false });
+        self.known.push(Known {
+            id,
+            descriptor,
+            sent: false,
+            asked: false,
+        });
     }
 
     /// The descriptor, if it has yet to be sent; from now on it counts as sent.
@@ -63,17 +68,33 @@ impl Catalogue {
 
     /// Adds elements that were asked for, and that no event of this batch names.
     pub fn asked_again(&mut self, elements: &mut Vec<Element>) {
-        for known in self.known.iter_mut().filter(|known| known.asked).take(ASKED_A_BATCH_MAX) {
+        for known in self
+            .known
+            .iter_mut()
+            .filter(|known| known.asked)
+            .take(ASKED_A_BATCH_MAX)
+        {
             known.asked = false;
-            elements.push(Element { id: known.id, descriptor: Some(known.descriptor.clone()) });
+            elements.push(Element {
+                id: known.id,
+                descriptor: Some(known.descriptor.clone()),
+            });
         }
     }
 
     /// Upper bound of the bytes an element takes in the next batch.
     pub fn bytes(&self, id: ElementId) -> usize {
-        let known = self.known.iter().find(|known| known.id == id && (!known.sent || known.asked));
+        let known = self
+            .known
+            .iter()
+            .find(|known| known.id == id && (!known.sent || known.asked));
         known.map_or(0, |known| {
-            let Descriptor { selector, label, role, .. } = &known.descriptor;
+            let Descriptor {
+                selector,
+                label,
+                role,
+                ..
+            } = &known.descriptor;
             DESCRIPTOR_BYTES + selector.len() + label.len() + role.len()
         })
     }

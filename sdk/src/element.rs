@@ -4,9 +4,10 @@
 //!
 //! The identity is `1:` (the version of these rules) and a canonical selector, hashed. The selector
 //! is the first that is unique in the document:
-//! 1. `[data-upriver="…"]`, 2. `#id`, unless the id looks generated, 3. `tag[name="…"]`,
-//! `tag[aria-label="…"]`, `tag[data-testid="…"]`,
-//! 4. the path down from the nearest ancestor with one of the first two, or from the root.
+//! - `[data-upriver="…"]`;
+//! - `#id`, unless the id looks generated;
+//! - `tag[name="…"]`, `tag[aria-label="…"]`, `tag[data-testid="…"]`;
+//! - the path down from the nearest ancestor with one of the first two, or from the root.
 //!
 //! Several elements with the same attribute are told apart by path, so none collide. A private
 //! element is named by path alone, from the root. Inside an open shadow root the path continues
@@ -21,8 +22,13 @@ use upriver_wire::limits::{LABEL_BYTES_MAX, SELECTOR_BYTES_MAX};
 /// Version of the rules above; another version gives every element another identity.
 pub const IDENTITY_VERSION: &str = "1:";
 /// Attributes that may name an element, most trusted first; the id has its own rule.
-pub const NAMING_ATTRIBUTES: [&str; 5] =
-    ["data-upriver", "name", "aria-label", "data-testid", "data-test"];
+pub const NAMING_ATTRIBUTES: [&str; 5] = [
+    "data-upriver",
+    "name",
+    "aria-label",
+    "data-testid",
+    "data-test",
+];
 /// Digits in a row from which a label hides them.
 pub const DIGITS_SHOWN_MAX: usize = 3;
 /// Separates a shadow host from the path inside it.
@@ -38,7 +44,9 @@ pub fn identity(selector: &str) -> ElementId {
 /// Whether an id was made by a program for one page load: `:r1:`, `ember123`, `a8f3e2…`.
 pub fn looks_generated(id: &str) -> bool {
     let digits = id.bytes().filter(u8::is_ascii_digit).count();
-    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let plain = id
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     // Frameworks count (`radix-:r1:`, `headlessui-menu-12`) or hash; people write words.
     id.is_empty() || id.len() > 64 || !plain || digits >= 3 || (digits == 2 && id.len() < 6)
 }
@@ -177,7 +185,9 @@ pub fn colour(text: &str) -> Option<u32> {
     let mut parts = Vec::new();
     for byte in inside.bytes() {
         if byte.is_ascii_digit() {
-            number = number.saturating_mul(10).saturating_add(u32::from(byte - b'0'));
+            number = number
+                .saturating_mul(10)
+                .saturating_add(u32::from(byte - b'0'));
             in_number = true;
         } else if byte == b'.' && parts.len() >= 3 {
             // The alpha: what stands behind the point decides whether it is nothing at all.
@@ -197,7 +207,10 @@ pub fn colour(text: &str) -> Option<u32> {
 /// The whole number a CSS length begins with, `12.5px` → 12.
 pub fn length(text: &str) -> u32 {
     let digits = text.bytes().take_while(u8::is_ascii_digit);
-    digits.fold(0, |sum, digit| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0')))
+    digits.fold(0, |sum, digit| {
+        sum.saturating_mul(10)
+            .saturating_add(u32::from(digit - b'0'))
+    })
 }
 
 #[cfg(test)]
@@ -209,28 +222,53 @@ mod tests {
         for id in ["buy", "add-to-cart", "nav_main", "section-2", "h1"] {
             assert!(!looks_generated(id), "{id} was written by a person");
         }
-        for id in [":r1:", "radix-:r3:", "ember1234", "8f3e2a91", "item-10482", "", "a b"] {
+        for id in [
+            ":r1:",
+            "radix-:r3:",
+            "ember1234",
+            "8f3e2a91",
+            "item-10482",
+            "",
+            "a b",
+        ] {
             assert!(looks_generated(id), "{id} was generated");
         }
     }
 
     #[test]
     fn attributes_cannot_break_out_of_their_selector() {
-        assert_eq!(attribute_selector("a", "name", "x\"]\\\n"), "a[name=\"x\\\"]\\\\\\a \"]");
+        assert_eq!(
+            attribute_selector("a", "name", "x\"]\\\n"),
+            "a[name=\"x\\\"]\\\\\\a \"]"
+        );
     }
 
     #[test]
     fn paths_go_down_from_their_anchor() {
-        let step = |tag: &str, nth| Step { tag: tag.into(), nth };
+        let step = |tag: &str, nth| Step {
+            tag: tag.into(),
+            nth,
+        };
         let steps = [step("button", 0), step("div", 12)];
         assert_eq!(path_selector("", &steps), "div:nth-of-type(12)>button");
-        assert_eq!(path_selector("#main", &steps), "#main>div:nth-of-type(12)>button");
-        assert_eq!(path_selector("x-a >>> ", &steps), "x-a >>> div:nth-of-type(12)>button");
+        assert_eq!(
+            path_selector("#main", &steps),
+            "#main>div:nth-of-type(12)>button"
+        );
+        assert_eq!(
+            path_selector("x-a >>> ", &steps),
+            "x-a >>> div:nth-of-type(12)>button"
+        );
     }
 
     #[test]
     fn a_selector_that_is_too_long_keeps_its_end() {
-        let steps: Vec<Step> = (0..80).map(|n| Step { tag: "div".into(), nth: n + 1 }).collect();
+        let steps: Vec<Step> = (0..80)
+            .map(|n| Step {
+                tag: "div".into(),
+                nth: n + 1,
+            })
+            .collect();
         let selector = path_selector("", &steps);
         let fitting = fitting(&selector);
         assert!(fitting.len() <= SELECTOR_BYTES_MAX && selector.ends_with(fitting));

@@ -40,13 +40,32 @@ impl Page {
         allowed: String,
         changed: Function,
     ) -> Self {
-        let allowed = allowed.split(',').filter(|name| !name.is_empty()).map(String::from).collect();
-        Self(Shell::start(window, at, Options { endpoint, key, allowed, changed }))
+        let allowed = allowed
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .map(String::from)
+            .collect();
+        Self(Shell::start(
+            window,
+            at,
+            Options {
+                endpoint,
+                key,
+                allowed,
+                changed,
+            },
+        ))
     }
 
     /// Records the site's own event. `props`: name, value, name, value…
     pub fn track(&self, at: f64, name: String, props: &Array) {
-        self.0.record(at, Input::Custom(Custom { name, props: read(props) }));
+        self.0.record(
+            at,
+            Input::Custom(Custom {
+                name,
+                props: read(props),
+            }),
+        );
     }
 
     /// Records a conversion.
@@ -61,13 +80,25 @@ impl Page {
     ) {
         let value_micros = value_micros as i64;
         let props = read(props);
-        let conversion = Conversion { name, value_micros, currency, order, props };
+        let conversion = Conversion {
+            name,
+            value_micros,
+            currency,
+            order,
+            props,
+        };
         self.0.record(at, Input::Conversion(conversion));
     }
 
     /// Records that a variant is shown.
     pub fn expose(&self, at: f64, experiment: String, variant: String) {
-        self.0.record(at, Input::Exposure(Variant { experiment, variant }));
+        self.0.record(
+            at,
+            Input::Exposure(Variant {
+                experiment,
+                variant,
+            }),
+        );
     }
 
     /// Records a page view. `route`: only if the address has changed.

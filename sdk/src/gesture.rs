@@ -148,7 +148,14 @@ impl Gestures {
             touch.shared = true;
         }
         let samples = Vec::from([(ms, down.x, down.y)]);
-        self.touches.push(Touch { ms, down, samples, moved: false, taken: false, shared });
+        self.touches.push(Touch {
+            ms,
+            down,
+            samples,
+            moved: false,
+            taken: false,
+            shared,
+        });
         None
     }
 
@@ -181,7 +188,8 @@ impl Gestures {
             }
         }
         // A pen that is taken over sends no touch events in every browser: it would stay for ever.
-        self.touches.retain(|touch| !touch.taken || touch.down.pointer == Pointer::Touch);
+        self.touches
+            .retain(|touch| !touch.taken || touch.down.pointer == Pointer::Touch);
     }
 
     /// A finger the browser has taken over moves on (touch events; they name no pointer).
@@ -205,7 +213,11 @@ impl Gestures {
             && ms - self.last_click_ms < ECHO_MS_MAX
             && self.last_key_ms < self.last_click_ms;
         if detail <= 0 {
-            return if echo || self.key_repeats { Click::Nothing } else { Click::Unseen };
+            return if echo || self.key_repeats {
+                Click::Nothing
+            } else {
+                Click::Unseen
+            };
         }
         let last = self.last.take();
         if last.is_some() || !echo {
@@ -251,8 +263,15 @@ impl Touch {
         let (dx, dy) = (x - self.down.x, y - self.down.y);
         let across = dx.abs() > dy.abs();
         let travel = if across { dx.abs() } else { dy.abs() };
-        let recent = self.samples.iter().find(|sample| sample.0 >= ms - RELEASE_WINDOW_MS)?;
-        let distance = if across { (x - recent.1).abs() } else { (y - recent.2).abs() };
+        let recent = self
+            .samples
+            .iter()
+            .find(|sample| sample.0 >= ms - RELEASE_WINDOW_MS)?;
+        let distance = if across {
+            (x - recent.1).abs()
+        } else {
+            (y - recent.2).abs()
+        };
         let speed = distance / (ms - recent.0).max(1.0);
         if self.shared || travel < SWIPE_TRAVEL_PX_MIN || speed < SWIPE_SPEED_MIN {
             return None;

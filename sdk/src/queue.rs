@@ -70,7 +70,11 @@ pub struct Counts {
 
 #[derive(Debug)]
 enum Item {
-    Event { ms: u64, element: Option<ElementId>, body: Body },
+    Event {
+        ms: u64,
+        element: Option<ElementId>,
+        body: Body,
+    },
     /// The page stands elsewhere, and no event says so.
     Moved(i32, i32),
     /// Another visit begins here.
@@ -136,7 +140,11 @@ impl Queue {
             matches!(item, Item::Event { ms: other, body, .. }
                 if *other > ms && !matches!(body, Body::PageView(_)))
         };
-        let place = self.items.iter().rposition(|item| !later(item)).map_or(0, |before| before + 1);
+        let place = self
+            .items
+            .iter()
+            .rposition(|item| !later(item))
+            .map_or(0, |before| before + 1);
         self.items.insert(place, Item::Event { ms, element, body });
         self.events += 1;
     }
@@ -164,8 +172,15 @@ impl Queue {
         if self.unacked.len() >= UNACKED_BATCHES_MAX {
             return false;
         }
-        let marks = self.items.iter().position(|item| matches!(item, Item::Event { .. }));
-        for mark in self.items.drain(..marks.unwrap_or(self.items.len())).collect::<Vec<_>>() {
+        let marks = self
+            .items
+            .iter()
+            .position(|item| matches!(item, Item::Event { .. }));
+        for mark in self
+            .items
+            .drain(..marks.unwrap_or(self.items.len()))
+            .collect::<Vec<_>>()
+        {
             self.pass(mark);
         }
         let count = self.fitting();
@@ -179,24 +194,46 @@ impl Queue {
             first_seq: self.next_seq,
             variants: self.variants.clone(),
             page: match (self.items.first(), &self.page) {
-                (Some(Item::Event { body: Body::PageView(_), .. }), _) | (_, None) => PageRef::None,
+                (
+                    Some(Item::Event {
+                        body: Body::PageView(_),
+                        ..
+                    }),
+                    _,
+                )
+                | (_, None) => PageRef::None,
                 (_, Some(page)) => PageRef::Inline(page.clone()),
             },
             ..Batch::default()
         };
         for item in self.items.drain(..count).collect::<Vec<_>>() {
-            let Item::Event { ms, element, mut body } = item else { continue };
+            let Item::Event {
+                ms,
+                element,
+                mut body,
+            } = item
+            else {
+                continue;
+            };
             // An event whose time is before one already sent has come too late to be put in its
             // place; the order of numbers must be that of time.
             let ms = ms.max(self.sealed_ms);
-            let delta_ms = ms - if batch.events.is_empty() { ms } else { self.sealed_ms };
+            let delta_ms = ms
+                - if batch.events.is_empty() {
+                    ms
+                } else {
+                    self.sealed_ms
+                };
             if batch.events.is_empty() {
                 batch.first_ms = ms;
             }
             self.sealed_ms = ms;
             name_element(&mut batch.elements, &mut self.catalogue, element, &mut body);
             self.follow(&body);
-            batch.events.push(Event { delta_ms: u32::try_from(delta_ms).unwrap_or(u32::MAX), body });
+            batch.events.push(Event {
+                delta_ms: u32::try_from(delta_ms).unwrap_or(u32::MAX),
+                body,
+            });
         }
         self.catalogue.asked_again(&mut batch.elements);
         self.events -= count;
@@ -238,9 +275,17 @@ impl Queue {
 
     /// The batch that begins with this event is on disk (an answer without readable body).
     pub fn acked_batch(&mut self, first_seq: u64) {
-        let known = self.unacked.iter().find(|sealed| sealed.first_seq == first_seq);
+        let known = self
+            .unacked
+            .iter()
+            .find(|sealed| sealed.first_seq == first_seq);
         if let Some(next_seq) = known.map(|sealed| sealed.next_seq) {
-            self.acked(&Ack { stream: self.stream, first_seq, next_seq, need: Vec::new() });
+            self.acked(&Ack {
+                stream: self.stream,
+                first_seq,
+                next_seq,
+                need: Vec::new(),
+            });
         }
     }
 
@@ -257,7 +302,11 @@ impl Queue {
 
     /// Gives everything up: the collector does not want this page's events, or the site stopped us.
     pub fn give_up(&mut self) {
-        let sealed: u64 = self.unacked.iter().map(|sealed| sealed.next_seq - sealed.first_seq).sum();
+        let sealed: u64 = self
+            .unacked
+            .iter()
+            .map(|sealed| sealed.next_seq - sealed.first_seq)
+            .sum();
         self.counts.dropped += sealed + self.events as u64;
         self.unacked.clear();
         self.items.clear();
@@ -281,8 +330,17 @@ impl Queue {
     /// Sheds the oldest scroll; `false` when there is none.
     fn shed(&mut self) -> bool {
         for item in &mut self.items {
-            if let Item::Event { element, body: Body::Scroll(scroll), .. } = item {
-                let (dx, dy) = if element.is_none() { (scroll.dx, scroll.dy) } else { (0, 0) };
+            if let Item::Event {
+                element,
+                body: Body::Scroll(scroll),
+                ..
+            } = item
+            {
+                let (dx, dy) = if element.is_none() {
+                    (scroll.dx, scroll.dy)
+                } else {
+                    (0, 0)
+                };
                 // The place stays: what follows it needs to know where the page stands.
                 *item = Item::Moved(dx, dy);
                 self.events -= 1;
@@ -300,7 +358,9 @@ impl Queue {
         bytes += self.variants.iter().map(variant_bytes).sum::<usize>();
         let mut count = 0;
         for item in &self.items {
-            let Item::Event { element, body, .. } = item else { break };
+            let Item::Event { element, body, .. } = item else {
+                break;
+            };
             bytes += EVENT_BYTES + body_bytes(body);
             bytes += element.map_or(0, |id| self.catalogue.bytes(id));
             if count == EVENTS_MAX.min(ELEMENTS_MAX / 2) || (count > 0 && bytes > BATCH_BYTES_MAX) {
@@ -340,7 +400,8 @@ impl Queue {
                 }
             }
             Body::Exposure(shown) => {
-                self.variants.retain(|variant| variant.experiment != shown.experiment);
+                self.variants
+                    .retain(|variant| variant.experiment != shown.experiment);
                 if self.variants.len() < VARIANTS_MAX {
                     self.variants.push(shown.clone());
                 }
@@ -365,7 +426,10 @@ fn name_element(
     let Some(id) = element else { return };
     let known = elements.iter().position(|element| element.id == id);
     let place = known.unwrap_or_else(|| {
-        elements.push(Element { id, descriptor: catalogue.descriptor(id) });
+        elements.push(Element {
+            id,
+            descriptor: catalogue.descriptor(id),
+        });
         elements.len() - 1
     });
     let place = place as u16;
@@ -383,7 +447,12 @@ fn variant_bytes(variant: &Variant) -> usize {
 
 fn page_bytes(page: &Page) -> usize {
     let campaign = page.campaign.as_ref().map_or(0, |campaign| {
-        let fields = [&campaign.source, &campaign.medium, &campaign.campaign, &campaign.term];
+        let fields = [
+            &campaign.source,
+            &campaign.medium,
+            &campaign.campaign,
+            &campaign.term,
+        ];
         fields.iter().map(|field| field.len()).sum::<usize>() + campaign.content.len()
     });
     page.host.len() + page.path.len() + campaign
@@ -391,12 +460,14 @@ fn page_bytes(page: &Page) -> usize {
 
 fn body_bytes(body: &Body) -> usize {
     let props = |props: &Vec<upriver_wire::batch::Prop>| -> usize {
-        props.iter().map(|prop| prop_bytes(prop)).sum()
+        props.iter().map(prop_bytes).sum()
     };
     match body {
         Body::PageView(view) => {
             let strings: [&String; 3] = [&view.title, &view.referrer, &view.language];
-            PAGE_BYTES + page_bytes(&view.page) + strings.iter().map(|text| text.len()).sum::<usize>()
+            PAGE_BYTES
+                + page_bytes(&view.page)
+                + strings.iter().map(|text| text.len()).sum::<usize>()
         }
         Body::Custom(custom) => custom.name.len() + props(&custom.props),
         Body::Conversion(conversion) => {

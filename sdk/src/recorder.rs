@@ -10,8 +10,8 @@ use crate::uplink::{Command, News, Transport, Uplink};
 use crate::{clip, retry::Random};
 use alloc::vec::Vec;
 use upriver_wire::batch::{
-    Button, Campaign, Conversion, Custom, Descriptor, How, PageView, Point, Pointer, Press, Prop, Swipe, Value,
-    Variant,
+    Button, Campaign, Conversion, Custom, Descriptor, How, PageView, Point, Pointer, Press, Prop,
+    Swipe, Value, Variant,
 };
 use upriver_wire::limits::{NAME_BYTES_MAX, PIXELS_MAX, PROPS_MAX, STRING_BYTES_MAX};
 use upriver_wire::{Body, ElementId, SessionId, StreamId, ViewId, VisitorId};
@@ -136,7 +136,11 @@ impl Recorder {
     /// When [`Input::Tick`] is due, ms.
     pub fn due_ms(&mut self) -> Option<f64> {
         let uplink = self.uplink.due_ms(&mut self.queue);
-        self.scrolls.due_ms().into_iter().chain(uplink).reduce(f64::min)
+        self.scrolls
+            .due_ms()
+            .into_iter()
+            .chain(uplink)
+            .reduce(f64::min)
     }
 
     /// A click. `true`: it is a press that nothing else told of, and wants [`Input::Activated`].
@@ -187,12 +191,16 @@ impl Recorder {
             Input::Down(down, position, primary) => {
                 self.stand_still(now_ms, position);
                 let gesture = self.gestures.down(now_ms, down, primary);
-                gesture.into_iter().for_each(|gesture| self.gesture(gesture));
+                gesture
+                    .into_iter()
+                    .for_each(|gesture| self.gesture(gesture));
             }
             Input::Move(id, x, y) => self.gestures.moved(now_ms, id, x, y),
             Input::Up(id, x, y) => {
                 let gesture = self.gestures.up(now_ms, id, x, y);
-                gesture.into_iter().for_each(|gesture| self.gesture(gesture));
+                gesture
+                    .into_iter()
+                    .for_each(|gesture| self.gesture(gesture));
             }
             Input::Cancel(id) => self.gestures.cancelled(id),
             Input::TouchMove(x, y) => {
@@ -202,7 +210,9 @@ impl Recorder {
             Input::TouchEnd(x, y) => {
                 self.scrolls.cause(now_ms);
                 let gesture = self.gestures.taken_up(now_ms, x, y);
-                gesture.into_iter().for_each(|gesture| self.gesture(gesture));
+                gesture
+                    .into_iter()
+                    .for_each(|gesture| self.gesture(gesture));
             }
             Input::Activated(down, position) => {
                 self.stand_still(now_ms, position);
@@ -220,7 +230,11 @@ impl Recorder {
                 self.queue.push(now_ms, None, Body::Custom(custom));
             }
             Input::Conversion(mut conversion) => {
-                for text in [&mut conversion.name, &mut conversion.currency, &mut conversion.order] {
+                for text in [
+                    &mut conversion.name,
+                    &mut conversion.currency,
+                    &mut conversion.order,
+                ] {
                     clip(text, NAME_BYTES_MAX);
                 }
                 clip_props(&mut conversion.props);
@@ -244,14 +258,25 @@ impl Recorder {
         view.page.view = ViewId(self.random.bits());
         let at = view.page.scroll;
         self.scrolls.place((at.x as i32, at.y as i32));
-        for text in [&mut view.page.host, &mut view.page.path, &mut view.title, &mut view.referrer] {
+        for text in [
+            &mut view.page.host,
+            &mut view.page.path,
+            &mut view.title,
+            &mut view.referrer,
+        ] {
             clip(text, STRING_BYTES_MAX);
         }
         clip(&mut view.language, NAME_BYTES_MAX);
         if let Some(campaign) = &mut view.page.campaign {
             let [a, b] = [&mut campaign.source, &mut campaign.medium];
-            let [c, d, e] = [&mut campaign.campaign, &mut campaign.term, &mut campaign.content];
-            [a, b, c, d, e].into_iter().for_each(|text| clip(text, NAME_BYTES_MAX));
+            let [c, d, e] = [
+                &mut campaign.campaign,
+                &mut campaign.term,
+                &mut campaign.content,
+            ];
+            [a, b, c, d, e]
+                .into_iter()
+                .for_each(|text| clip(text, NAME_BYTES_MAX));
         }
         self.queue.push(now_ms, None, Body::PageView(view));
     }
@@ -289,13 +314,25 @@ impl Recorder {
         let how = |down: &Down| How {
             pointer: down.pointer,
             layer: down.target.layer,
-            button: if down.pointer == Pointer::Keyboard { Button::Primary } else { down.button },
+            button: if down.pointer == Pointer::Keyboard {
+                Button::Primary
+            } else {
+                down.button
+            },
         };
-        let client = |down: &Down| Point { x: pixels(down.x), y: pixels(down.y) };
+        let client = |down: &Down| Point {
+            x: pixels(down.x),
+            y: pixels(down.y),
+        };
         match gesture {
             Gesture::Press(ms, down) => {
                 let Target { element, at, .. } = down.target;
-                let press = Press { element: 0, at, client: client(&down), how: how(&down) };
+                let press = Press {
+                    element: 0,
+                    at,
+                    client: client(&down),
+                    how: how(&down),
+                };
                 self.queue.push(ms, Some(element), Body::Press(press));
             }
             Gesture::Swipe(swiped) => {
@@ -310,7 +347,8 @@ impl Recorder {
                     release_px_s: (swiped.speed * 1_000.0) as u32,
                     how: how(&down),
                 };
-                self.queue.push(swiped.ms, Some(down.target.element), Body::Swipe(swipe));
+                self.queue
+                    .push(swiped.ms, Some(down.target.element), Body::Swipe(swipe));
             }
         }
     }

@@ -77,7 +77,10 @@ impl Scrolls {
         to: Position,
         held: bool,
     ) -> Option<Moved> {
-        let caused = held || self.cause_ms.is_some_and(|cause| ms - cause <= CAUSE_MS_MAX);
+        let caused = held
+            || self
+                .cause_ms
+                .is_some_and(|cause| ms - cause <= CAUSE_MS_MAX);
         let scroller = self.scroller(container);
         let from = scroller.position;
         if from == to {
@@ -85,9 +88,10 @@ impl Scrolls {
         }
         scroller.position = to;
         if scroller.run.is_none() && !caused {
-            return container
-                .is_none()
-                .then_some(Moved::Silently(to.0.wrapping_sub(from.0), to.1.wrapping_sub(from.1)));
+            return container.is_none().then_some(Moved::Silently(
+                to.0.wrapping_sub(from.0),
+                to.1.wrapping_sub(from.1),
+            ));
         }
         let run = scroller.run.get_or_insert(Run {
             from,
@@ -95,10 +99,21 @@ impl Scrolls {
             last_ms: ms,
             travel: 0,
             reversals: 0,
-            turn: [Turn { towards: 0, extreme: from.0 }, Turn { towards: 0, extreme: from.1 }],
+            turn: [
+                Turn {
+                    towards: 0,
+                    extreme: from.0,
+                },
+                Turn {
+                    towards: 0,
+                    extreme: from.1,
+                },
+            ],
         });
         run.last_ms = ms;
-        run.travel = run.travel.saturating_add(from.0.abs_diff(to.0) + from.1.abs_diff(to.1));
+        run.travel = run
+            .travel
+            .saturating_add(from.0.abs_diff(to.0) + from.1.abs_diff(to.1));
         let [across, along] = &mut run.turn;
         let turned = u16::from(across.step(to.0)) + u16::from(along.step(to.1));
         run.reversals = run.reversals.saturating_add(turned);
@@ -108,10 +123,18 @@ impl Scrolls {
     /// Ends gestures that have come to rest by `ms`; all of them when `now` says so.
     pub fn ended(&mut self, ms: f64, now: bool) -> Option<Moved> {
         self.scrollers.iter_mut().find_map(|scroller| {
-            let over = scroller.run.as_ref().is_some_and(|run| now || ms - run.last_ms >= SCROLL_END_MS);
+            let over = scroller
+                .run
+                .as_ref()
+                .is_some_and(|run| now || ms - run.last_ms >= SCROLL_END_MS);
             let run = if over { scroller.run.take() } else { None }?;
-            let (dx, dy) = (scroller.position.0 - run.from.0, scroller.position.1 - run.from.1);
-            let detour = run.travel.saturating_sub(dx.unsigned_abs() + dy.unsigned_abs());
+            let (dx, dy) = (
+                scroller.position.0 - run.from.0,
+                scroller.position.1 - run.from.1,
+            );
+            let detour = run
+                .travel
+                .saturating_sub(dx.unsigned_abs() + dy.unsigned_abs());
             Some(Moved::Gesture(
                 run.last_ms,
                 scroller.container,
@@ -129,13 +152,19 @@ impl Scrolls {
 
     /// When the next gesture comes to rest, ms.
     pub fn due_ms(&self) -> Option<f64> {
-        let ends = self.scrollers.iter().filter_map(|scroller| scroller.run.as_ref());
+        let ends = self
+            .scrollers
+            .iter()
+            .filter_map(|scroller| scroller.run.as_ref());
         ends.map(|run| run.last_ms + SCROLL_END_MS).reduce(f64::min)
     }
 
     /// Where the page stands.
     pub fn page(&self) -> Position {
-        let page = self.scrollers.iter().find(|scroller| scroller.container.is_none());
+        let page = self
+            .scrollers
+            .iter()
+            .find(|scroller| scroller.container.is_none());
         page.map_or((0, 0), |page| page.position)
     }
 
@@ -147,14 +176,24 @@ impl Scrolls {
     }
 
     fn scroller(&mut self, container: Option<ElementId>) -> &mut Scroller {
-        let known = self.scrollers.iter().position(|scroller| scroller.container == container);
+        let known = self
+            .scrollers
+            .iter()
+            .position(|scroller| scroller.container == container);
         let scroller = match known {
             Some(place) => self.scrollers.remove(place),
-            None => Scroller { container, position: (0, 0), run: None },
+            None => Scroller {
+                container,
+                position: (0, 0),
+                run: None,
+            },
         };
         if self.scrollers.len() >= SCROLLERS_MAX {
             // The page is never forgotten: its position is what every place in it rests on.
-            let oldest = self.scrollers.iter().position(|scroller| scroller.container.is_some());
+            let oldest = self
+                .scrollers
+                .iter()
+                .position(|scroller| scroller.container.is_some());
             self.scrollers.remove(oldest.unwrap_or(0));
         }
         self.scrollers.push(scroller);

@@ -146,7 +146,9 @@ impl Uplink {
                 out.push(Command::Open);
                 self.socket = Socket::Opening(now_ms);
             }
-            Socket::Opening(since) if now_ms - since >= OPEN_MS_MAX => self.lost(now_ms, queue, out),
+            Socket::Opening(since) if now_ms - since >= OPEN_MS_MAX => {
+                self.lost(now_ms, queue, out)
+            }
             Socket::Open if self.overdue(queue).is_some_and(|at| now_ms >= at) => {
                 self.lost(now_ms, queue, out);
             }
@@ -164,8 +166,14 @@ impl Uplink {
         if self.off.is_some() {
             return None;
         }
-        let here = queue.unacked().iter().any(|sealed| sealed.at == Whereabouts::Here);
-        let requested = queue.unacked().iter().any(|sealed| sealed.at == Whereabouts::InRequest);
+        let here = queue
+            .unacked()
+            .iter()
+            .any(|sealed| sealed.at == Whereabouts::Here);
+        let requested = queue
+            .unacked()
+            .iter()
+            .any(|sealed| sealed.at == Whereabouts::InRequest);
         let full = queue.unacked().len() >= UNACKED_BATCHES_MAX;
         let waiting = |age: f64| match queue.waiting_ms() {
             _ if here => Some(0.0),
@@ -189,7 +197,13 @@ impl Uplink {
     }
 
     /// Takes news. `out` as in [`Self::pump`], which should follow.
-    pub fn hear(&mut self, now_ms: f64, news: &News<'_>, queue: &mut Queue, out: &mut Vec<Command>) {
+    pub fn hear(
+        &mut self,
+        now_ms: f64,
+        news: &News<'_>,
+        queue: &mut Queue,
+        out: &mut Vec<Command>,
+    ) {
         match news {
             News::Opened => {
                 self.socket = Socket::Open;
@@ -202,8 +216,19 @@ impl Uplink {
             },
             News::Closed(CLOSE_FORBIDDEN) => self.forbidden(queue, out),
             News::Closed(_) => self.lost(now_ms, queue, out),
-            News::Posted { number, status, retry_after_ms, body } => {
-                self.posted(now_ms, *number, (*status, *retry_after_ms, body), queue, out);
+            News::Posted {
+                number,
+                status,
+                retry_after_ms,
+                body,
+            } => {
+                self.posted(
+                    now_ms,
+                    *number,
+                    (*status, *retry_after_ms, body),
+                    queue,
+                    out,
+                );
             }
         }
     }
@@ -218,9 +243,19 @@ impl Uplink {
         let mut bytes: usize = queue
             .unacked()
             .iter()
-            .map(|sealed| if in_request(sealed.at) { sealed.bytes.len() } else { 0 })
+            .map(|sealed| {
+                if in_request(sealed.at) {
+                    sealed.bytes.len()
+                } else {
+                    0
+                }
+            })
             .sum();
-        for sealed in queue.unacked().iter_mut().filter(|sealed| !in_request(sealed.at)) {
+        for sealed in queue
+            .unacked()
+            .iter_mut()
+            .filter(|sealed| !in_request(sealed.at))
+        {
             if bytes + sealed.bytes.len() > KEEPALIVE_BYTES_MAX {
                 break;
             }
@@ -291,12 +326,18 @@ impl Uplink {
         if now_ms < self.hold_until_ms {
             return;
         }
-        let aged = queue.waiting_ms().is_some_and(|ms| now_ms - ms >= STREAM_BATCH_AGE_MS_MAX);
+        let aged = queue
+            .waiting_ms()
+            .is_some_and(|ms| now_ms - ms >= STREAM_BATCH_AGE_MS_MAX);
         if self.hurry || aged {
             while queue.seal(now_ms) {}
             self.hurry = false;
         }
-        for sealed in queue.unacked().iter_mut().filter(|sealed| sealed.at == Whereabouts::Here) {
+        for sealed in queue
+            .unacked()
+            .iter_mut()
+            .filter(|sealed| sealed.at == Whereabouts::Here)
+        {
             set_sent_at(&mut sealed.bytes, now_ms as u64);
             sealed.at = Whereabouts::OnSocket(now_ms);
             out.push(Command::Send(sealed.bytes.clone()));
@@ -304,18 +345,31 @@ impl Uplink {
     }
 
     fn request(&mut self, now_ms: f64, queue: &mut Queue, out: &mut Vec<Command>) {
-        let busy = queue.unacked().iter().any(|sealed| sealed.at == Whereabouts::InRequest);
+        let busy = queue
+            .unacked()
+            .iter()
+            .any(|sealed| sealed.at == Whereabouts::InRequest);
         if busy || now_ms < self.request_at_ms {
             return;
         }
-        if !queue.unacked().iter().any(|sealed| sealed.at == Whereabouts::Here) {
-            let aged = queue.waiting_ms().is_some_and(|ms| now_ms - ms >= REQUEST_BATCH_AGE_MS_MAX);
+        if !queue
+            .unacked()
+            .iter()
+            .any(|sealed| sealed.at == Whereabouts::Here)
+        {
+            let aged = queue
+                .waiting_ms()
+                .is_some_and(|ms| now_ms - ms >= REQUEST_BATCH_AGE_MS_MAX);
             if !(self.hurry || aged) {
                 return;
             }
             self.hurry = queue.seal(now_ms) && self.hurry;
         }
-        if let Some(sealed) = queue.unacked().iter_mut().find(|sealed| sealed.at == Whereabouts::Here) {
+        if let Some(sealed) = queue
+            .unacked()
+            .iter_mut()
+            .find(|sealed| sealed.at == Whereabouts::Here)
+        {
             set_sent_at(&mut sealed.bytes, now_ms as u64);
             sealed.at = Whereabouts::InRequest;
             out.push(Command::Post(sealed.first_seq, sealed.bytes.clone(), false));
@@ -335,7 +389,11 @@ impl Uplink {
                     let asked = f64::from(retry_after_ms);
                     let wait = self.socket_retry.wait_ms(&mut self.random, asked);
                     self.hold_until_ms = now_ms + wait;
-                    for sealed in queue.unacked().iter_mut().filter(|it| it.first_seq == first_seq) {
+                    for sealed in queue
+                        .unacked()
+                        .iter_mut()
+                        .filter(|it| it.first_seq == first_seq)
+                    {
                         sealed.at = Whereabouts::Here;
                     }
                 }
@@ -368,7 +426,11 @@ impl Uplink {
                 let wait = self.request_retry.wait_ms(&mut self.random, retry_after_ms);
                 self.request_at_ms = now_ms + wait;
                 self.requests_fail = true;
-                for sealed in queue.unacked().iter_mut().filter(|sealed| sealed.first_seq == number) {
+                for sealed in queue
+                    .unacked()
+                    .iter_mut()
+                    .filter(|sealed| sealed.first_seq == number)
+                {
                     if sealed.at == Whereabouts::InRequest {
                         sealed.at = Whereabouts::Here;
                     }

@@ -26,15 +26,27 @@ pub struct Visit {
 
 impl Visit {
     /// The visit that goes on now: the kept one, unless it is over or another campaign landed.
-    pub fn of(kept: Option<Self>, landed: Option<Campaign>, now_ms: f64, random: &mut Random) -> Self {
+    pub fn of(
+        kept: Option<Self>,
+        landed: Option<Campaign>,
+        now_ms: f64,
+        random: &mut Random,
+    ) -> Self {
         let going_on = kept.filter(|visit| {
             // A clock that was set back must not keep a visit alive for ever.
             (now_ms - visit.seen_ms).abs() < IDLE_MS_MAX
                 && (landed.is_none() || landed == visit.campaign)
         });
         match going_on {
-            Some(visit) => Self { seen_ms: now_ms, ..visit },
-            None => Self { session: SessionId(random.bits()), seen_ms: now_ms, campaign: landed },
+            Some(visit) => Self {
+                seen_ms: now_ms,
+                ..visit
+            },
+            None => Self {
+                session: SessionId(random.bits()),
+                seen_ms: now_ms,
+                campaign: landed,
+            },
         }
     }
 
@@ -65,12 +77,22 @@ impl Visit {
             term: field().unwrap_or_default(),
             content: field().unwrap_or_default(),
         });
-        Some(Self { session, seen_ms, campaign })
+        Some(Self {
+            session,
+            seen_ms,
+            campaign,
+        })
     }
 }
 
 fn fields(campaign: &Campaign) -> [&String; 5] {
-    let Campaign { source, medium, campaign, term, content } = campaign;
+    let Campaign {
+        source,
+        medium,
+        campaign,
+        term,
+        content,
+    } = campaign;
     [source, medium, campaign, term, content]
 }
 
@@ -85,7 +107,9 @@ pub fn unhex(text: &str) -> Option<u128> {
     if text.is_empty() || text.len() > 32 {
         return None;
     }
-    text.chars().try_fold(0, |sum, letter| Some(sum << 4 | u128::from(letter.to_digit(16)?)))
+    text.chars().try_fold(0, |sum, letter| {
+        Some(sum << 4 | u128::from(letter.to_digit(16)?))
+    })
 }
 
 /// Splits `?a=b&c=d` into the campaign and what is allowed to travel, `?a=b` or nothing. Names and
@@ -117,7 +141,10 @@ pub fn read_query(
         field.retain(|letter| !letter.is_control());
         crate::clip(field, upriver_wire::limits::NAME_BYTES_MAX);
     }
-    (Some(campaign).filter(|campaign| *campaign != Campaign::default()), kept)
+    (
+        Some(campaign).filter(|campaign| *campaign != Campaign::default()),
+        kept,
+    )
 }
 
 #[cfg(test)]
@@ -125,13 +152,21 @@ mod tests {
     use super::*;
 
     fn campaign(name: &str) -> Option<Campaign> {
-        Some(Campaign { source: "mail".into(), campaign: name.into(), ..Campaign::default() })
+        Some(Campaign {
+            source: "mail".into(),
+            campaign: name.into(),
+            ..Campaign::default()
+        })
     }
 
     #[test]
     fn a_visit_survives_being_written_down() {
         for campaign in [None, campaign("spring")] {
-            let visit = Visit { session: SessionId(0xab), seen_ms: 1_700_000_000_123.0, campaign };
+            let visit = Visit {
+                session: SessionId(0xab),
+                seen_ms: 1_700_000_000_123.0,
+                campaign,
+            };
             assert_eq!(Visit::from_text(&visit.to_text()), Some(visit));
         }
         assert_eq!(Visit::from_text("nonsense"), None);
@@ -143,7 +178,10 @@ mod tests {
         let mut random = Random(3);
         let first = Visit::of(None, campaign("a"), 1e12, &mut random);
         let soon = Visit::of(Some(first.clone()), None, 1e12 + 1.0, &mut random);
-        assert_eq!((soon.session, soon.campaign), (first.session, campaign("a")));
+        assert_eq!(
+            (soon.session, soon.campaign),
+            (first.session, campaign("a"))
+        );
         let again = Visit::of(Some(first.clone()), campaign("a"), 1e12 + 1.0, &mut random);
         assert_eq!(again.session, first.session);
         let other = Visit::of(Some(first.clone()), campaign("b"), 1e12 + 1.0, &mut random);
@@ -159,7 +197,10 @@ mod tests {
         let allowed = ["colour".to_owned()];
         let read = |query| read_query(query, &allowed, str::to_owned);
         assert_eq!(read(""), (None, String::new()));
-        assert_eq!(read("?token=secret&colour=red&x"), (None, "?colour=red".into()));
+        assert_eq!(
+            read("?token=secret&colour=red&x"),
+            (None, "?colour=red".into())
+        );
         let (landed, kept) = read("?utm_source=mail&utm_campaign=big+sale&email=a");
         assert_eq!((landed, kept.as_str()), (campaign("big sale"), ""));
     }

@@ -78,11 +78,19 @@ struct Network {
 impl Network {
     fn fate(&mut self) -> (Fate, u8) {
         self.used += 1;
-        if self.calm { (Fate::Arrives, 0) } else { self.fates[self.used % self.fates.len()] }
+        if self.calm {
+            (Fate::Arrives, 0)
+        } else {
+            self.fates[self.used % self.fates.len()]
+        }
     }
 
     fn store(&mut self, bytes: &[u8]) -> (Vec<u8>, u64) {
-        assert!(bytes.len() <= FRAME_BYTES_MAX, "{} bytes in one batch", bytes.len());
+        assert!(
+            bytes.len() <= FRAME_BYTES_MAX,
+            "{} bytes in one batch",
+            bytes.len()
+        );
         let (batch, _) = decode(bytes).expect("a batch is readable");
         assert_eq!(batch.stream, self.stream);
         let mut seq = batch.first_seq;
@@ -93,7 +101,12 @@ impl Network {
             }
             seq += 1;
         }
-        let ack = Ack { stream: self.stream, first_seq: batch.first_seq, next_seq: seq, need: vec![] };
+        let ack = Ack {
+            stream: self.stream,
+            first_seq: batch.first_seq,
+            next_seq: seq,
+            need: vec![],
+        };
         (encode_answer(&Answer::Ack(ack)), batch.first_seq)
     }
 
@@ -110,11 +123,16 @@ impl Network {
     fn take(&mut self, now: u64, command: Command) {
         match command {
             Command::Open => {
-                let told = if self.stream_works || self.calm { Told::Opened } else { Told::Closed };
+                let told = if self.stream_works || self.calm {
+                    Told::Opened
+                } else {
+                    Told::Closed
+                };
                 self.coming.push((now + 30, 0, told));
             }
             Command::Close => {
-                self.coming.retain(|(_, _, told)| matches!(told, Told::Posted(..)));
+                self.coming
+                    .retain(|(_, _, told)| matches!(told, Told::Posted(..)));
             }
             Command::Send(bytes) => {
                 let (fate, priority) = self.fate();
@@ -123,12 +141,14 @@ impl Network {
                     Fate::Lost => {}
                     Fate::Later => {
                         let (batch, _) = decode(&bytes).expect("a batch is readable");
-                        self.coming.push((at, priority, Told::Frame(self.later(batch.first_seq))));
+                        self.coming
+                            .push((at, priority, Told::Frame(self.later(batch.first_seq))));
                     }
                     _ => {
                         let (answer, _) = self.store(&bytes);
                         if !matches!(fate, Fate::ArrivesButAnswerIsLost) {
-                            self.coming.push((at, priority, Told::Frame(answer.clone())));
+                            self.coming
+                                .push((at, priority, Told::Frame(answer.clone())));
                         }
                         if matches!(fate, Fate::AnswerComesTwice) {
                             self.coming.push((at + 300, priority, Told::Frame(answer)));
@@ -174,13 +194,25 @@ impl World {
     /// Lets time pass until `end`, timers and answers included.
     fn run(&mut self, end: u64) {
         loop {
-            let due = self.recorder.due_ms().map(|due| (due.ceil() as u64).max(self.now));
+            let due = self
+                .recorder
+                .due_ms()
+                .map(|due| (due.ceil() as u64).max(self.now));
             let heard = self.network.coming.iter().map(|(at, ..)| *at).min();
-            let next = due.into_iter().chain(heard).min().filter(|next| *next <= end);
+            let next = due
+                .into_iter()
+                .chain(heard)
+                .min()
+                .filter(|next| *next <= end);
             let Some(next) = next else { break };
             let stuck = self.now;
             self.now = self.now.max(next);
-            let at = self.network.coming.iter().enumerate().filter(|(_, it)| it.0 <= self.now);
+            let at = self
+                .network
+                .coming
+                .iter()
+                .enumerate()
+                .filter(|(_, it)| it.0 <= self.now);
             if let Some((place, _)) = at.min_by_key(|(_, it)| (it.0, it.1)) {
                 match self.network.coming.remove(place).2 {
                     Told::Opened => self.step(Input::News(News::Opened)),
@@ -197,7 +229,10 @@ impl World {
                 self.step(Input::Tick);
                 let again = self.recorder.due_ms().map(|due| due.ceil() as u64);
                 let spins = self.now == stuck && again.is_some_and(|due| due <= self.now);
-                assert!(!spins || due != again, "a timer that is due does nothing, for ever");
+                assert!(
+                    !spins || due != again,
+                    "a timer that is due does nothing, for ever"
+                );
             }
         }
         self.now = end;

@@ -20,8 +20,17 @@ struct Tab {
 
 impl Tab {
     fn open() -> Self {
-        let names = Names { stream: StreamId(1), seed: 5, ..Names::default() };
-        let mut tab = Self { recorder: Recorder::new(names), now: T0, page: (0, 0), sent: vec![] };
+        let names = Names {
+            stream: StreamId(1),
+            seed: 5,
+            ..Names::default()
+        };
+        let mut tab = Self {
+            recorder: Recorder::new(names),
+            now: T0,
+            page: (0, 0),
+            sent: vec![],
+        };
         tab.recorder.step(T0, Input::View(PageView::default()));
         tab.recorder.step(T0, Input::News(News::Opened));
         tab
@@ -33,17 +42,40 @@ impl Tab {
         self
     }
     fn down(&mut self, ms: f64, pointer: Pointer, id: i32, x: f64, y: f64) -> &mut Self {
-        let target = Target { element: ElementId(9), ..Target::default() };
-        let down = Down { id, pointer, x, y, target, ..Down::default() };
+        let target = Target {
+            element: ElementId(9),
+            ..Target::default()
+        };
+        let down = Down {
+            id,
+            pointer,
+            x,
+            y,
+            target,
+            ..Down::default()
+        };
         let page = self.page;
         self.at(ms, Input::Down(down, page, true))
     }
     /// A click; counts it as the shell does when nothing else told of it.
     fn click(&mut self, ms: f64, detail: i32) -> &mut Self {
         if self.recorder.click(T0 + ms, detail) {
-            let pointer = if detail > 0 { Pointer::Mouse } else { Pointer::Keyboard };
+            let pointer = if detail > 0 {
+                Pointer::Mouse
+            } else {
+                Pointer::Keyboard
+            };
             let page = self.page;
-            self.at(ms, Input::Activated(Down { pointer, ..Down::default() }, page));
+            self.at(
+                ms,
+                Input::Activated(
+                    Down {
+                        pointer,
+                        ..Down::default()
+                    },
+                    page,
+                ),
+            );
         }
         self
     }
@@ -53,27 +85,37 @@ impl Tab {
         let mut commands = std::mem::take(&mut self.sent);
         commands.extend(self.recorder.step(self.now, Input::Flush));
         commands.extend(self.recorder.step(self.now + 1_000.0, Input::Tick));
-        commands.into_iter().filter_map(|command| match command {
-            Command::Send(bytes) => Some(decode(&bytes).expect("readable").0),
-            _ => None,
-        }).collect()
+        commands
+            .into_iter()
+            .filter_map(|command| match command {
+                Command::Send(bytes) => Some(decode(&bytes).expect("readable").0),
+                _ => None,
+            })
+            .collect()
     }
     fn presses(&mut self) -> Vec<Pointer> {
         let events = self.batches().into_iter().flat_map(|batch| batch.events);
-        events.filter_map(|event| match event.body {
-            Body::Press(press) => Some(press.how.pointer),
-            _ => None,
-        }).collect()
+        events
+            .filter_map(|event| match event.body {
+                Body::Press(press) => Some(press.how.pointer),
+                _ => None,
+            })
+            .collect()
     }
 }
 
 #[test]
 fn a_mouse_press_is_counted_once_whatever_follows() {
     let mut tab = Tab::open();
-    tab.down(0.0, Pointer::Mouse, 1, 5.0, 5.0).at(80.0, Input::Up(1, 5.0, 5.0)).click(80.0, 1);
-    tab.down(200.0, Pointer::Mouse, 1, 5.0, 5.0).at(250.0, Input::Up(1, 5.0, 5.0)).click(250.0, 2);
+    tab.down(0.0, Pointer::Mouse, 1, 5.0, 5.0)
+        .at(80.0, Input::Up(1, 5.0, 5.0))
+        .click(80.0, 1);
+    tab.down(200.0, Pointer::Mouse, 1, 5.0, 5.0)
+        .at(250.0, Input::Up(1, 5.0, 5.0))
+        .click(250.0, 2);
     // A drag makes no click.
-    tab.down(400.0, Pointer::Mouse, 1, 5.0, 5.0).at(900.0, Input::Up(1, 90.0, 5.0));
+    tab.down(400.0, Pointer::Mouse, 1, 5.0, 5.0)
+        .at(900.0, Input::Up(1, 90.0, 5.0));
     assert_eq!(tab.presses(), [Pointer::Mouse; 3]);
 }
 
@@ -81,9 +123,14 @@ fn a_mouse_press_is_counted_once_whatever_follows() {
 fn a_label_is_one_press_though_it_makes_two_clicks() {
     for echo in [0, 1] {
         let mut tab = Tab::open();
-        tab.down(0.0, Pointer::Mouse, 1, 5.0, 5.0).at(80.0, Input::Up(1, 5.0, 5.0));
+        tab.down(0.0, Pointer::Mouse, 1, 5.0, 5.0)
+            .at(80.0, Input::Up(1, 5.0, 5.0));
         tab.click(80.0, 1).click(81.0, echo);
-        assert_eq!(tab.presses(), [Pointer::Mouse], "with a second click of detail {echo}");
+        assert_eq!(
+            tab.presses(),
+            [Pointer::Mouse],
+            "with a second click of detail {echo}"
+        );
     }
 }
 
@@ -91,12 +138,17 @@ fn a_label_is_one_press_though_it_makes_two_clicks() {
 fn a_key_is_one_press_however_long_it_is_held() {
     let mut tab = Tab::open();
     tab.at(0.0, Input::Key(false)).click(1.0, 0);
-    tab.at(500.0, Input::Key(true)).click(501.0, 0).at(530.0, Input::Key(true)).click(531.0, 0);
+    tab.at(500.0, Input::Key(true))
+        .click(501.0, 0)
+        .at(530.0, Input::Key(true))
+        .click(531.0, 0);
     tab.at(900.0, Input::Key(false)).click(901.0, 0);
     assert_eq!(tab.presses(), [Pointer::Keyboard; 2]);
     // Right after a pointer's click, a key still counts.
     let mut tab = Tab::open();
-    tab.down(0.0, Pointer::Mouse, 1, 5.0, 5.0).at(80.0, Input::Up(1, 5.0, 5.0)).click(80.0, 1);
+    tab.down(0.0, Pointer::Mouse, 1, 5.0, 5.0)
+        .at(80.0, Input::Up(1, 5.0, 5.0))
+        .click(80.0, 1);
     tab.at(300.0, Input::Key(false)).click(301.0, 0);
     assert_eq!(tab.presses(), [Pointer::Mouse, Pointer::Keyboard]);
 }
@@ -104,12 +156,16 @@ fn a_key_is_one_press_however_long_it_is_held() {
 #[test]
 fn a_tap_counts_when_it_is_lifted_and_a_scroll_does_not() {
     let mut tab = Tab::open();
-    tab.down(0.0, Pointer::Touch, 2, 50.0, 50.0).at(70.0, Input::Up(2, 53.0, 51.0));
+    tab.down(0.0, Pointer::Touch, 2, 50.0, 50.0)
+        .at(70.0, Input::Up(2, 53.0, 51.0));
     tab.at(71.0, Input::TouchEnd(53.0, 51.0)).click(75.0, 1);
     // The browser takes this one over to scroll.
-    tab.down(500.0, Pointer::Touch, 3, 50.0, 400.0).at(520.0, Input::Move(3, 50.0, 385.0));
-    tab.at(525.0, Input::Cancel(3)).at(600.0, Input::TouchMove(50.0, 380.0));
-    tab.at(1_200.0, Input::TouchMove(50.0, 371.0)).at(1_400.0, Input::TouchEnd(50.0, 371.0));
+    tab.down(500.0, Pointer::Touch, 3, 50.0, 400.0)
+        .at(520.0, Input::Move(3, 50.0, 385.0));
+    tab.at(525.0, Input::Cancel(3))
+        .at(600.0, Input::TouchMove(50.0, 380.0));
+    tab.at(1_200.0, Input::TouchMove(50.0, 371.0))
+        .at(1_400.0, Input::TouchEnd(50.0, 371.0));
     assert_eq!(tab.presses(), [Pointer::Touch]);
 }
 
@@ -117,7 +173,8 @@ fn a_tap_counts_when_it_is_lifted_and_a_scroll_does_not() {
 fn a_finger_that_wandered_counts_only_if_the_browser_makes_a_click_of_it() {
     for (clicked, expected) in [(true, 1), (false, 0)] {
         let mut tab = Tab::open();
-        tab.down(0.0, Pointer::Touch, 2, 50.0, 50.0).at(700.0, Input::Up(2, 63.0, 50.0));
+        tab.down(0.0, Pointer::Touch, 2, 50.0, 50.0)
+            .at(700.0, Input::Up(2, 63.0, 50.0));
         if clicked {
             tab.click(702.0, 1);
         }
@@ -135,13 +192,18 @@ fn a_click_without_pointer_counts_once() {
 #[test]
 fn a_press_stands_where_the_page_was_scrolled_to() {
     let mut tab = Tab::open();
-    tab.at(0.0, Input::Wheel).at(16.0, Input::Scrolled(None, (0, 120)));
+    tab.at(0.0, Input::Wheel)
+        .at(16.0, Input::Scrolled(None, (0, 120)));
     tab.at(32.0, Input::Scrolled(None, (0, 250)));
     // The press is heard before the last scroll event, but the position is read with it.
     tab.page = (0, 300);
     tab.down(40.0, Pointer::Mouse, 1, 10.0, 20.0);
     let batches = tab.batches();
-    let bodies: Vec<Body> = batches.iter().flat_map(|batch| &batch.events).map(|it| it.body.clone()).collect();
+    let bodies: Vec<Body> = batches
+        .iter()
+        .flat_map(|batch| &batch.events)
+        .map(|it| it.body.clone())
+        .collect();
     let [Body::PageView(_), Body::Scroll(scroll), Body::Press(press)] = &bodies[..] else {
         panic!("{bodies:?}")
     };
@@ -156,9 +218,19 @@ fn what_scripts_scroll_is_no_gesture_but_moves_the_page() {
     tab.page = (0, 900);
     tab.down(2_000.0, Pointer::Mouse, 1, 10.0, 20.0);
     let batches = tab.batches();
-    let [.., last] = &batches[..] else { panic!("no batch") };
-    assert!(matches!(last.events[..], [upriver_wire::Event { body: Body::Press(_), .. }]));
-    let PageRef::Inline(Page { scroll, .. }) = &last.page else { panic!("{:?}", last.page) };
+    let [.., last] = &batches[..] else {
+        panic!("no batch")
+    };
+    assert!(matches!(
+        last.events[..],
+        [upriver_wire::Event {
+            body: Body::Press(_),
+            ..
+        }]
+    ));
+    let PageRef::Inline(Page { scroll, .. }) = &last.page else {
+        panic!("{:?}", last.page)
+    };
     assert_eq!(*scroll, Point { x: 0, y: 900 });
 }
 
@@ -170,16 +242,32 @@ fn turning_back_is_counted_beyond_ten_pixels() {
     for (place, y) in [40, 100, 95, 130, 60, 80].into_iter().enumerate() {
         tab.at(10.0 * place as f64, Input::Scrolled(inner, (0, y)));
     }
-    let events: Vec<_> = tab.batches().into_iter().flat_map(|batch| batch.events).collect();
-    let [_, event] = &events[..] else { panic!("{events:?}") };
-    let expected = Scroll { container: 1, dx: 0, dy: 80, detour: 150, reversals: 2, duration_ms: 50 };
+    let events: Vec<_> = tab
+        .batches()
+        .into_iter()
+        .flat_map(|batch| batch.events)
+        .collect();
+    let [_, event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let expected = Scroll {
+        container: 1,
+        dx: 0,
+        dy: 80,
+        detour: 150,
+        reversals: 2,
+        duration_ms: 50,
+    };
     assert_eq!(event.body, Body::Scroll(expected));
 }
 
 #[test]
 fn a_descriptor_travels_once_and_again_when_asked_for() {
     let mut tab = Tab::open();
-    let described = Descriptor { selector: "#a".into(), ..Descriptor::default() };
+    let described = Descriptor {
+        selector: "#a".into(),
+        ..Descriptor::default()
+    };
     tab.recorder.describe(ElementId(9), described.clone());
     let mut sent = Vec::new();
     for round in 0..3 {
@@ -189,7 +277,12 @@ fn a_descriptor_travels_once_and_again_when_asked_for() {
             if round == 1 {
                 let (stream, first_seq) = (batch.stream, batch.first_seq);
                 let need = vec![ElementId(9)];
-                let ack = upriver_wire::answer::Ack { stream, first_seq, next_seq: first_seq + 1, need };
+                let ack = upriver_wire::answer::Ack {
+                    stream,
+                    first_seq,
+                    next_seq: first_seq + 1,
+                    need,
+                };
                 let ack = upriver_wire::envelope::encode_answer(&upriver_wire::Answer::Ack(ack));
                 tab.at(1_500.0, Input::News(News::Frame(&ack)));
             }
@@ -200,7 +293,11 @@ fn a_descriptor_travels_once_and_again_when_asked_for() {
 
 #[test]
 fn scrolls_are_shed_first_and_the_page_stays_right() {
-    let names = Names { stream: StreamId(1), seed: 5, ..Names::default() };
+    let names = Names {
+        stream: StreamId(1),
+        seed: 5,
+        ..Names::default()
+    };
     let mut recorder = Recorder::new(names);
     recorder.step(T0, Input::View(PageView::default()));
     let mut now = T0;
@@ -210,7 +307,10 @@ fn scrolls_are_shed_first_and_the_page_stays_right() {
         commands.extend(recorder.step(now, Input::Wheel));
         commands.extend(recorder.step(now, Input::Scrolled(None, (0, (round + 1) * 2))));
         now += 200.0;
-        let custom = Custom { name: "e".into(), props: vec![] };
+        let custom = Custom {
+            name: "e".into(),
+            props: vec![],
+        };
         commands.extend(recorder.step(now, Input::Custom(custom)));
     }
     let counts = recorder.counts();
@@ -230,12 +330,21 @@ fn scrolls_are_shed_first_and_the_page_stays_right() {
             if let PageRef::Inline(page) = &batch.page {
                 at = page.scroll.y as i32;
             }
-            at += batch.events.iter().map(|event| match &event.body {
-                Body::Scroll(scroll) => scroll.dy,
-                _ => 0,
-            }).sum::<i32>();
+            at += batch
+                .events
+                .iter()
+                .map(|event| match &event.body {
+                    Body::Scroll(scroll) => scroll.dy,
+                    _ => 0,
+                })
+                .sum::<i32>();
             let next_seq = batch.first_seq + batch.events.len() as u64;
-            let ack = upriver_wire::answer::Ack { stream: batch.stream, first_seq: batch.first_seq, next_seq, need: vec![] };
+            let ack = upriver_wire::answer::Ack {
+                stream: batch.stream,
+                first_seq: batch.first_seq,
+                next_seq,
+                need: vec![],
+            };
             let ack = upriver_wire::envelope::encode_answer(&upriver_wire::Answer::Ack(ack));
             commands.extend(recorder.step(now, Input::News(News::Frame(&ack))));
         }
@@ -250,7 +359,10 @@ fn scrolls_are_shed_first_and_the_page_stays_right() {
 /// Real flings of a phone, named by their true direction.
 #[test]
 fn recorded_flings_swipe_the_way_their_names_say() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/touch/flings.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/data/touch/flings.json"
+    );
     let Ok(text) = std::fs::read_to_string(path) else {
         eprintln!("SKIPPED, nothing was tested: the recorded flings are not at {path}");
         return;
@@ -259,9 +371,13 @@ fn recorded_flings_swipe_the_way_their_names_say() {
     assert!(!flings.is_empty());
     for fling in &flings {
         let name = fling["name"].as_str().expect("a name");
-        let points: Vec<(f64, f64, f64)> = fling["points"].as_array().expect("points").iter()
+        let points: Vec<(f64, f64, f64)> = fling["points"]
+            .as_array()
+            .expect("points")
+            .iter()
             .map(|point| ["t", "x", "y"].map(|field| point[field].as_f64().expect("a number")))
-            .map(|[t, x, y]| (t, x, y)).collect();
+            .map(|[t, x, y]| (t, x, y))
+            .collect();
         let mut tab = Tab::open();
         let ((_, x, y), (end, end_x, end_y)) = (points[0], points[points.len() - 1]);
         tab.down(0.0, Pointer::Touch, 1, x, y);
@@ -269,13 +385,27 @@ fn recorded_flings_swipe_the_way_their_names_say() {
             tab.at(*t, Input::Move(1, *x, *y));
         }
         tab.at(end, Input::Up(1, end_x, end_y));
-        let events: Vec<_> = tab.batches().into_iter().flat_map(|batch| batch.events).collect();
-        let swipes: Vec<_> = events.iter().filter_map(|event| match &event.body {
-            Body::Swipe(swipe) => Direction::of(swipe.dx, swipe.dy),
-            _ => None,
-        }).collect();
-        let expected = if name.contains("Up") { Direction::Up } else { Direction::Down };
-        assert!(name.contains("Up") || name.contains("Down"), "{name} names no direction");
+        let events: Vec<_> = tab
+            .batches()
+            .into_iter()
+            .flat_map(|batch| batch.events)
+            .collect();
+        let swipes: Vec<_> = events
+            .iter()
+            .filter_map(|event| match &event.body {
+                Body::Swipe(swipe) => Direction::of(swipe.dx, swipe.dy),
+                _ => None,
+            })
+            .collect();
+        let expected = if name.contains("Up") {
+            Direction::Up
+        } else {
+            Direction::Down
+        };
+        assert!(
+            name.contains("Up") || name.contains("Down"),
+            "{name} names no direction"
+        );
         assert_eq!(swipes, [expected], "{name}: {events:?}");
     }
 }

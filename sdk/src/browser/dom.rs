@@ -68,7 +68,10 @@ pub(super) fn pressable_by_hand(element: &Element) -> bool {
 
 /// Whether a place in the window is on an element's scroll bar.
 pub(super) fn on_scrollbar(element: &Element, x: f64, y: f64) -> bool {
-    let (w, h) = (f64::from(element.client_width()), f64::from(element.client_height()));
+    let (w, h) = (
+        f64::from(element.client_width()),
+        f64::from(element.client_height()),
+    );
     if element.local_name() == "html" {
         return x >= w || y >= h;
     }
@@ -79,7 +82,10 @@ pub(super) fn on_scrollbar(element: &Element, x: f64, y: f64) -> bool {
         return false;
     }
     let rect = element.get_bounding_client_rect();
-    let (left, top) = (f64::from(element.client_left()), f64::from(element.client_top()));
+    let (left, top) = (
+        f64::from(element.client_left()),
+        f64::from(element.client_top()),
+    );
     x >= rect.left() + left + w || y >= rect.top() + top + h
 }
 
@@ -94,7 +100,15 @@ pub(super) fn target(shell: &Shell, under: &Element, (x, y): (f64, f64)) -> (Tar
     let x = if x.is_nan() { left + w / 2.0 } else { x };
     let y = if y.is_nan() { top + h / 2.0 } else { y };
     let element = name(shell, pressed, Some(&rect), interactive.is_some());
-    (Target { element, at, layer: layer(shell, pressed) }, x, y)
+    (
+        Target {
+            element,
+            at,
+            layer: layer(shell, pressed),
+        },
+        x,
+        y,
+    )
 }
 
 /// The name of an inner scroller, described if it has not been. Reads no box.
@@ -103,7 +117,11 @@ pub(super) fn scroller(shell: &Shell, element: &Element) -> ElementId {
 }
 
 fn fraction(at: f64, from: f64, length: f64) -> f64 {
-    if at.is_nan() || length <= 0.0 { 0.5 } else { (at - from) / length }
+    if at.is_nan() || length <= 0.0 {
+        0.5
+    } else {
+        (at - from) / length
+    }
 }
 
 fn name(shell: &Shell, element: &Element, rect: Option<&DomRect>, interactive: bool) -> ElementId {
@@ -133,7 +151,10 @@ fn canonical(shell: &Shell, element: &Element, private: bool) -> String {
     let mut steps = Vec::new();
     let mut at = Some(element.clone());
     while let Some(here) = at {
-        if !steps.is_empty() && !private && let Some(own) = own_name(root, &here, false) {
+        if !steps.is_empty()
+            && !private
+            && let Some(own) = own_name(root, &here, false)
+        {
             anchor.push_str(&own);
             break;
         }
@@ -152,7 +173,9 @@ fn canonical(shell: &Shell, element: &Element, private: bool) -> String {
 fn own_name(root: &Node, element: &Element, any: bool) -> Option<String> {
     let unique = |selector: &String| {
         // Documents and shadow roots answer this alike.
-        let found = root.unchecked_ref::<Document>().query_selector_all(selector);
+        let found = root
+            .unchecked_ref::<Document>()
+            .query_selector_all(selector);
         found.is_ok_and(|found| found.length() == 1)
     };
     for (rank, attribute) in NAMING_ATTRIBUTES.iter().enumerate() {
@@ -163,7 +186,11 @@ fn own_name(root: &Node, element: &Element, any: bool) -> Option<String> {
         let value = element.get_attribute(attribute).unwrap_or_default();
         // What a label would hide must not travel in a selector either.
         if !value.is_empty() && value.len() <= NAME_BYTES_MAX && (given || mask(&value) == value) {
-            let tag = if given { String::new() } else { element.local_name() };
+            let tag = if given {
+                String::new()
+            } else {
+                element.local_name()
+            };
             let selector = Some(attribute_selector(&tag, attribute, &value)).filter(unique);
             if selector.is_some() {
                 return selector;
@@ -211,27 +238,46 @@ fn describe(
     }
     let (x, y) = page::position(&shell.window);
     let (size, place) = rect.map_or_else(Default::default, |rect| {
-        let size = Size { w: whole(rect.width()), h: whole(rect.height()) };
-        let place =
-            Point { x: whole(rect.left() + f64::from(x)), y: whole(rect.top() + f64::from(y)) };
+        let size = Size {
+            w: whole(rect.width()),
+            h: whole(rect.height()),
+        };
+        let place = Point {
+            x: whole(rect.left() + f64::from(x)),
+            y: whole(rect.top() + f64::from(y)),
+        };
         (size, place)
     });
     // Styles of a scroller would be read on a scroll; they can wait for its first press.
     let looked = rect.is_some();
     Descriptor {
         selector,
-        label: if labelled { label(element) } else { String::new() },
+        label: if labelled {
+            label(element)
+        } else {
+            String::new()
+        },
         role: role(element),
-        background: if looked { background(shell, element) } else { 0xff_ff_ff },
+        background: if looked {
+            background(shell, element)
+        } else {
+            0xff_ff_ff
+        },
         size,
         place,
-        radius: if looked { length(&style(shell, element, "border-top-left-radius")) as u16 } else { 0 },
+        radius: if looked {
+            length(&style(shell, element, "border-top-left-radius")) as u16
+        } else {
+            0
+        },
     }
 }
 
 fn style(shell: &Shell, element: &Element, property: &str) -> String {
     let style = shell.window.get_computed_style(element).ok().flatten();
-    style.and_then(|style| style.get_property_value(property).ok()).unwrap_or_default()
+    style
+        .and_then(|style| style.get_property_value(property).ok())
+        .unwrap_or_default()
 }
 
 fn background(shell: &Shell, element: &Element) -> u32 {
@@ -324,7 +370,9 @@ fn stuck(shell: &Shell, element: &Element) -> bool {
     };
     let rect = element.get_bounding_client_rect();
     let window: &JsValue = &shell.window;
-    let height = page::property(window, "innerHeight").as_f64().unwrap_or(0.0);
+    let height = page::property(window, "innerHeight")
+        .as_f64()
+        .unwrap_or(0.0);
     let at = |edge: f64, inset: Option<f64>| inset.is_some_and(|inset| (edge - inset).abs() < 1.5);
     (scrolled > 0 && at(rect.top(), inset("top"))) || at(height - rect.bottom(), inset("bottom"))
 }

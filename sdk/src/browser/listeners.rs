@@ -45,7 +45,9 @@ pub(super) fn unlisten(shell: &Shell) {
 }
 
 fn each(shell: &Shell, method: &str) {
-    let Some(listener) = &*shell.listener.borrow() else { return };
+    let Some(listener) = &*shell.listener.borrow() else {
+        return;
+    };
     let options = Object::new();
     for name in ["capture", "passive"] {
         let _ = Reflect::set(&options, &name.into(), &JsValue::TRUE);
@@ -80,7 +82,9 @@ fn heard(shell: &Rc<Shell>, event: &Event) {
             see(Input::Up(pointer.pointer_id(), x, y));
         }
         "pointercancel" => {
-            see(Input::Cancel(event.unchecked_ref::<PointerEvent>().pointer_id()));
+            see(Input::Cancel(
+                event.unchecked_ref::<PointerEvent>().pointer_id(),
+            ));
         }
         "click" => clicked(shell, event.unchecked_ref(), at),
         "keydown" => key(shell, event.unchecked_ref(), at),
@@ -89,7 +93,11 @@ fn heard(shell: &Rc<Shell>, event: &Event) {
             if let Some(touch) = touch.changed_touches().get(0) {
                 let (x, y) = (f64::from(touch.client_x()), f64::from(touch.client_y()));
                 let moves = kind == "touchmove";
-                see(if moves { Input::TouchMove(x, y) } else { Input::TouchEnd(x, y) });
+                see(if moves {
+                    Input::TouchMove(x, y)
+                } else {
+                    Input::TouchEnd(x, y)
+                });
             }
         }
         "wheel" => see(Input::Wheel),
@@ -124,27 +132,46 @@ fn place(pointer: &PointerEvent) -> (f64, f64) {
 }
 
 fn pressed(shell: &Rc<Shell>, event: &PointerEvent, at: f64) {
-    let Some(element) = dom::under(event) else { return };
+    let Some(element) = dom::under(event) else {
+        return;
+    };
     let (x, y) = place(event);
     let pointer = pointer(event);
     if pointer == Pointer::Mouse && dom::on_scrollbar(&element, x, y) {
         return;
     }
-    let down = Down { id: event.pointer_id(), pointer, button: button(event), x, y, ..down(shell, &element, (x, y)) };
+    let down = Down {
+        id: event.pointer_id(),
+        pointer,
+        button: button(event),
+        x,
+        y,
+        ..down(shell, &element, (x, y))
+    };
     let position = page::position(&shell.window);
     shell.record(at, Input::Down(down, position, event.is_primary()));
 }
 
 fn clicked(shell: &Rc<Shell>, event: &PointerEvent, at: f64) {
     let detail = event.detail();
-    let wanted = shell.recorder.borrow_mut().click(shell.origin_ms + at, detail);
+    let wanted = shell
+        .recorder
+        .borrow_mut()
+        .click(shell.origin_ms + at, detail);
     if !wanted {
         return shell.step(Input::Tick);
     }
-    let Some(element) = dom::under(event) else { return };
+    let Some(element) = dom::under(event) else {
+        return;
+    };
     if detail > 0 {
         let (x, y) = place(event);
-        let down = Down { pointer: pointer(event), x, y, ..down(shell, &element, (x, y)) };
+        let down = Down {
+            pointer: pointer(event),
+            x,
+            y,
+            ..down(shell, &element, (x, y))
+        };
         let position = page::position(&shell.window);
         return shell.record(at, Input::Activated(down, position));
     }
@@ -153,7 +180,10 @@ fn clicked(shell: &Rc<Shell>, event: &PointerEvent, at: f64) {
 
 /// A press without a place: it counts for the middle of the box.
 fn by_key(shell: &Rc<Shell>, element: &Element, at: f64) {
-    let down = Down { pointer: Pointer::Keyboard, ..down(shell, element, (f64::NAN, f64::NAN)) };
+    let down = Down {
+        pointer: Pointer::Keyboard,
+        ..down(shell, element, (f64::NAN, f64::NAN))
+    };
     shell.record(at, Input::Activated(down, page::position(&shell.window)));
 }
 
@@ -179,13 +209,21 @@ fn scrolled(shell: &Rc<Shell>, event: &Event, at: f64) {
     };
     let id = dom::scroller(shell, element);
     let whole = |at: f64| at as i32;
-    let position = (whole(f64::from(element.scroll_left())), whole(f64::from(element.scroll_top())));
+    let position = (
+        whole(f64::from(element.scroll_left())),
+        whole(f64::from(element.scroll_top())),
+    );
     shell.step_at(now_ms, Input::Scrolled(Some(id), position));
 }
 
 fn down(shell: &Shell, element: &Element, at: (f64, f64)) -> Down {
     let (target, x, y) = dom::target(shell, element, at);
-    Down { target, x, y, ..Down::default() }
+    Down {
+        target,
+        x,
+        y,
+        ..Down::default()
+    }
 }
 
 fn pointer(event: &PointerEvent) -> Pointer {
@@ -204,4 +242,3 @@ fn button(event: &PointerEvent) -> Button {
         _ => Button::Other,
     }
 }
-

@@ -139,7 +139,13 @@ impl Shell {
     /// Sets the one timer to when something is due next.
     fn arm(&self) {
         let route = self.routed_ms.get().map(|ms| ms + ROUTE_SETTLE_MS);
-        let due = self.recorder.borrow_mut().due_ms().into_iter().chain(route).reduce(f64::min);
+        let due = self
+            .recorder
+            .borrow_mut()
+            .due_ms()
+            .into_iter()
+            .chain(route)
+            .reduce(f64::min);
         let Some(due) = due else { return };
         if let Some((handle, set)) = self.timer_due.get() {
             if set <= due {
@@ -149,7 +155,9 @@ impl Shell {
         }
         let wait = (due - self.now_ms()).clamp(0.0, 600_000.0) as i32;
         if let Some(timer) = &*self.timer.borrow() {
-            let set = self.window.set_timeout_with_callback_and_timeout_and_arguments_0(timer, wait + 1);
+            let set = self
+                .window
+                .set_timeout_with_callback_and_timeout_and_arguments_0(timer, wait + 1);
             self.timer_due.set(set.ok().map(|handle| (handle, due)));
         }
     }
@@ -159,7 +167,10 @@ impl Shell {
         let state = {
             let recorder = self.recorder.borrow();
             let counts = recorder.counts();
-            (counts.acked + counts.dropped + counts.refused, recorder.transport())
+            (
+                counts.acked + counts.dropped + counts.refused,
+                recorder.transport(),
+            )
         };
         if self.told.replace(state) != state {
             let _ = self.options.changed.call0(&JsValue::NULL);

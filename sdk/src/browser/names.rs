@@ -85,4 +85,3 @@ pub(super) fn continued(shell: &Shell, now_ms: f64) -> Option<Visit> {
     keep(&shell.window, VISIT_KEY, &visit.to_text());
     (visit.session != before).then(|| visit.clone())
 }
-

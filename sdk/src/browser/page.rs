@@ -63,7 +63,11 @@ pub(super) fn view(shell: &Shell, navigation: Navigation, path: String) -> PageV
     let document: &JsValue = &shell.document;
     let root = property(document, "documentElement");
     let (x, y) = position(&shell.window);
-    let referrer = if navigation == Navigation::Load { text(document, "referrer") } else { String::new() };
+    let referrer = if navigation == Navigation::Load {
+        text(document, "referrer")
+    } else {
+        String::new()
+    };
     let page = Page {
         host: text(&property(window, "location"), "host"),
         path,
@@ -77,7 +81,10 @@ pub(super) fn view(shell: &Shell, navigation: Navigation, path: String) -> PageV
             w: pixels(number(&root, "scrollWidth")),
             h: pixels(number(&root, "scrollHeight")),
         },
-        scroll: Point { x: x as u32, y: y as u32 },
+        scroll: Point {
+            x: x as u32,
+            y: y as u32,
+        },
         pixel_ratio_percent: (number(window, "devicePixelRatio") * 100.0 + 0.5) as u16,
         ..Page::default()
     };
@@ -95,13 +102,21 @@ fn bare(address: &str) -> String {
     let rest = address.split_once(':').map_or("", |(_, rest)| rest);
     // Only addresses with a host; a text search would bring its whole machinery along.
     let rest = rest.strip_prefix("//").unwrap_or_default();
-    let end = rest.bytes().position(|byte| byte == b'?' || byte == b'#').unwrap_or(rest.len());
+    let end = rest
+        .bytes()
+        .position(|byte| byte == b'?' || byte == b'#')
+        .unwrap_or(rest.len());
     String::from(rest.get(..end).unwrap_or_default())
 }
 
 fn device(shell: &Shell) -> Device {
     let matches = |query| {
-        shell.window.match_media(query).ok().flatten().is_some_and(|list| list.matches())
+        shell
+            .window
+            .match_media(query)
+            .ok()
+            .flatten()
+            .is_some_and(|list| list.matches())
     };
     let screen = property(&shell.window, "screen");
     let short = number(&screen, "width").min(number(&screen, "height"));

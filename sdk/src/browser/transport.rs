@@ -92,13 +92,22 @@ pub(super) fn post(shell: &Rc<Shell>, number: u64, bytes: &[u8], keepalive: bool
     for (name, value) in &parts {
         let _ = Reflect::set(&init, &JsValue::from_str(name), value);
     }
-    let promise = shell.window.fetch_with_str_and_init(&address(shell, "/v1/batch"), &init);
+    let promise = shell
+        .window
+        .fetch_with_str_and_init(&address(shell, "/v1/batch"), &init);
     let shell = Rc::clone(shell);
     then(&promise, move |answer| {
         let ended = |status, retry_after_ms, body: &[u8]| {
-            shell.step(Input::News(News::Posted { number, status, retry_after_ms, body }));
+            shell.step(Input::News(News::Posted {
+                number,
+                status,
+                retry_after_ms,
+                body,
+            }));
         };
-        let Some(response) = answer.dyn_ref::<Response>() else { return ended(0, 0.0, &[]) };
+        let Some(response) = answer.dyn_ref::<Response>() else {
+            return ended(0, 0.0, &[]);
+        };
         let status = response.status();
         if !response.ok() {
             let asked = response.headers().get("retry-after").ok().flatten();
@@ -111,7 +120,12 @@ pub(super) fn post(shell: &Rc<Shell>, number: u64, bytes: &[u8], keepalive: bool
                 // The status has said it; a body that breaks off (an error here, which makes an
                 // empty array) changes nothing.
                 let body = Uint8Array::new(&buffer).to_vec();
-                let news = News::Posted { number, status, retry_after_ms: 0.0, body: &body };
+                let news = News::Posted {
+                    number,
+                    status,
+                    retry_after_ms: 0.0,
+                    body: &body,
+                };
                 shell.step(Input::News(news));
             });
         }

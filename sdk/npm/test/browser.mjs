@@ -1,0 +1,104 @@
+// The browser and the page the tests look at. Owns starting both; knows nothing of what is tested.
+
+import { chromium } from "playwright-core";
+import { startCollector } from "./collector.mjs";
+
+const ARGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+export const launch = () =>
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGS });
+
+/** What the page does before anything else: counts listeners as the SDK adds them. */
+const SPY = `
+  window.listeners = [];
+  const add = EventTarget.prototype.addEventListener;
+  EventTarget.prototype.addEventListener = function (kind, listener, options) {
+    // By who calls: the test driver listens on the page as well.
+    const ours = new Error().stack.includes("/upriver.js");
+    if (ours) window.listeners.push({ kind, capture: !!options?.capture, passive: !!options?.passive,
+      onWindow: this === window || this === window.navigation });
+    return add.call(this, kind, listener, options);
+  };`;
+
+const PAGE = (options, scripts) => `<!doctype html><html lang="en"><head><title>Shop</title>
+<link rel="icon" href="data:,"><script>${SPY}</script>
+<style>
+  body { margin: 0; min-height: 4000px; }
+  #gallery { width: 300px; overflow-x: auto; white-space: nowrap; touch-action: pan-x pan-y; }
+  #gallery div { display: inline-block; width: 280px; height: 120px; background: #cde; }
+  #swipe { width: 300px; height: 120px; background: #edc; touch-action: none; }
+  #stick { position: sticky; top: 0; height: 30px; background: #fff; }
+  #fixed { position: fixed; right: 0; bottom: 0; width: 90px; height: 40px; }
+  button { width: 120px; height: 40px; background: rgb(10, 20, 30); border-radius: 6px; }
+</style></head><body>
+<div id="stick"><button id="stuck">Stuck</button></div>
+<button id="buy"><span>Buy</span> now</button>
+<button class="same" data-upriver="add">One</button><button class="same" data-upriver="add">Two</button>
+<label id="label"><input id="check" type="checkbox" name="check"> Yes</label>
+<label for="card">Card</label><input id="card" name="card" value="canary-before">
+<textarea id="note">canary-note</textarea>
+<form id="form" onsubmit="return false"><input id="field" name="field"><button id="send">Send</button></form>
+<div id="role" role="button" tabindex="0">Role</div>
+<div data-upriver-private><button id="private">Account of canary-private</button></div>
+<x-box id="box"></x-box>
+<div id="swipe"></div>
+<div id="gallery"><div></div><div></div><div></div></div>
+<button id="fixed">Fixed</button>
+<a id="away" href="/away">Away</a>
+<script>
+  customElements.define("x-box", class extends HTMLElement {
+    connectedCallback() { this.attachShadow({ mode: "open" }).innerHTML = "<p><button>Inner</button></p>"; }
+  });
+</script>
+<script type="module">
+  import * as upriver from "/upriver.js";
+  window.upriver = upriver;
+  window.api = upriver.init(${JSON.stringify(options)});
+  ${scripts}
+</script></body></html>`;
+
+/** A collector and a page of the shop in a browser context of its own. */
+export async function open(browser, { context = {}, crossOrigin = false, options = {}, scripts = "", before, path = "/" } = {}) {
+  const collector = await startCollector();
+  // Another origin than the page's, where a preflight would be asked for all but simple requests.
+  const endpoint = crossOrigin ? collector.url.replace("127.0.0.1", "localhost") : collector.url;
+  const all = { endpoint, key: "test-key", ...options };
+  collector.pages.set("/", PAGE(all, scripts));
+  collector.pages.set("/away", "<!doctype html><title>Away</title><p>Away");
+  const made = await browser.newContext(context);
+  const page = await made.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (message.text().startsWith("upriver:")) errors.push(message.text());
+  });
+  await before?.({ page, collector });
+  await page.goto(collector.url + path);
+  const shop = {
+    collector, page, errors, context: made,
+    cdp: () => made.newCDPSession(page),
+    stats: () => page.evaluate(() => window.upriver.stats()),
+    flush: () => page.evaluate(() => window.upriver.flush()),
+    /** Waits for the recorder to be there. */
+    ready: () => page.waitForFunction(() => window.upriver?.stats().recorded > 0),
+    async close() {
+      await made.close();
+      await collector.stop();
+    },
+  };
+  return shop;
+}
+
+/** Waits until something holds; fails with what it was. */
+export async function until(holds, what, ms = 8_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await holds();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`never came to be: ${what}`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
