@@ -274,7 +274,7 @@ impl Subscriber {
 
 fn epoch(engine: &Engine, site: &str, complete: bool) -> (u64, bool) {
     (
-        engine.site(site).map_or(0, |site| site.range.from_ms()),
+        engine.site(site).map_or(0, |site| site.range.start_ms()),
         complete,
     )
 }

@@ -73,7 +73,7 @@ impl Default for Options {
 /// received in it, for the feed and presence. Unix milliseconds.
 pub fn history_from_ms(now_ms: u64) -> u64 {
     range::Range::at(now_ms)
-        .from_ms()
+        .start_ms()
         .min(now_ms.saturating_sub(PRESENCE_MS))
 }
 

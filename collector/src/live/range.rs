@@ -59,7 +59,7 @@ impl Range {
     }
 
     /// Events from this time on are counted, Unix milliseconds.
-    pub(crate) fn from_ms(self) -> u64 {
+    pub(crate) fn start_ms(self) -> u64 {
         self.first_hour * HOUR_MS
     }
 
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn the_range_begins_at_a_whole_hour_and_holds_23_to_24_hours() {
         let mut range = Range::at(100 * HOUR_MS + 1);
-        assert_eq!(range.from_ms(), 77 * HOUR_MS);
+        assert_eq!(range.start_ms(), 77 * HOUR_MS);
         assert!(range.hour_of(77 * HOUR_MS as i64).is_some());
         assert!(range.hour_of(77 * HOUR_MS as i64 - 1).is_none());
         assert!(range.hour_of(103 * HOUR_MS as i64 - 1).is_some());

@@ -129,7 +129,7 @@ impl SiteState {
 
     /// What the numbers of a query mean. `complete` is the caller's to say.
     pub(crate) fn basis(&self, query: &Query, complete: bool) -> Basis {
-        let (site, from_ms) = (self.id.as_str(), self.range.from_ms());
+        let (site, from_ms) = (self.id.as_str(), self.range.start_ms());
         let (definition, sql) = match query {
             Query::Overview => (overview::DEFINITION.into(), overview::query(site, from_ms)),
             Query::HeatMap(filter) => (

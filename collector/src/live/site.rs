@@ -193,7 +193,7 @@ impl SiteState {
 
     /// Offers an event to the feed. Rows of a batch come newest first; `number` must follow.
     pub(crate) fn offer(&mut self, row: &EventRow) {
-        let within = row.received_at >= self.range.from_ms() as i64;
+        let within = row.received_at >= self.range.start_ms() as i64;
         if within && self.feed.offer(row, tie(row)) {
             self.revisions.activity += 1;
         }
@@ -259,11 +259,11 @@ impl SiteState {
         self.heat.forget(gone, &mut self.origins);
         self.pages.forget(gone);
         self.totals.forget(gone, &mut self.currencies);
-        self.feed.forget(self.range.from_ms());
+        self.feed.forget(self.range.start_ms());
     }
 
     fn forget_visitor(&mut self, place: u32, gone: HourSet) {
-        let from_ms = self.range.from_ms();
+        let from_ms = self.range.start_ms();
         let visitor = self.visitors.at(place);
         let was = !visitor.hours.is_empty();
         visitor.hours.remove(gone);

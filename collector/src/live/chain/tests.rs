@@ -60,7 +60,7 @@ fn rows() -> impl Strategy<Value = (Vec<StepRow>, Shape)> {
                 .into_iter()
                 .enumerate()
                 .map(|(at, (ms, tie, mask))| StepRow {
-                    ord: (1_000 + ms) << 20 | tie * 0x7_ffff,
+                    ord: ((1_000 + ms) << 20) | (tie * 0x7_ffff),
                     tie: (at as u32).wrapping_mul(0x9e37_79b9),
                     origin: at as u32,
                     steps: mask & ((1 << steps) - 1),
@@ -124,7 +124,7 @@ fn the_window_is_in_milliseconds_whatever_the_ties() {
         window_ms: 10,
     };
     let row = |ms: u64, tie: u64, steps| StepRow {
-        ord: ms << 20 | tie,
+        ord: (ms << 20) | tie,
         tie: 0,
         origin: 0,
         steps,
