@@ -70,11 +70,11 @@ fn page(name: &str, access: &Access) -> HttpResponse {
 
 /// Nothing but our own code, and frames of the sites' own pages for drawing heat maps over them.
 fn policy(access: &Access) -> String {
-    let sites = access
-        .sites()
-        .iter()
-        .filter_map(|site| site.base_url.as_deref());
-    let frames: Vec<&str> = sites.filter(|url| !url.contains([';', ',', ' '])).collect();
+    let sites = access.sites().iter();
+    let frames: Vec<&str> = sites
+        .filter_map(|site| origin_of(site.base_url.as_deref()?))
+        .filter(|origin| !origin.contains([';', ',', ' ']))
+        .collect();
     let frames = if frames.is_empty() {
         "'none'".to_owned()
     } else {
@@ -85,6 +85,12 @@ fn policy(access: &Access) -> String {
          connect-src 'self'; font-src 'self'; frame-src {frames}; frame-ancestors 'none'; \
          base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'"
     )
+}
+
+/// `https://shop.example` of `https://shop.example/path`.
+fn origin_of(url: &str) -> Option<&str> {
+    let host = url.find("://")? + 3;
+    Some(url[host..].find('/').map_or(url, |end| &url[..host + end]))
 }
 
 /// The query of a login link.
