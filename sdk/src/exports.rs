@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::recorder::Input;
 
-// Measured against dlmalloc and lol_alloc: see `docs/decisions` of the SDK's size.
+// A safe constructor, and about 1.3 KB of code before compression.
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 

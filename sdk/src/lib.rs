@@ -21,6 +21,7 @@ pub mod retry;
 pub mod scroll;
 pub mod uplink;
 pub mod visit;
+mod weight;
 
 #[cfg(target_arch = "wasm32")]
 mod browser;

@@ -9,8 +9,8 @@
 //! and the batch becoming sendable, and an ack is where a persisted copy goes.
 
 use crate::catalogue::Catalogue;
+use crate::weight::{PAGE_BYTES, body_bytes, page_bytes, variant_bytes};
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 use upriver_wire::answer::Ack;
 use upriver_wire::batch::{Campaign, Element, Page, PageRef, Variant};
@@ -28,8 +28,6 @@ pub const BATCH_BYTES_MAX: usize = 24 * 1024;
 const BATCH_HEAD_BYTES: usize = 64;
 /// Upper bound of an event's numbers and tags, with its element's id.
 const EVENT_BYTES: usize = 48;
-/// Upper bound of a page view's numbers and tags.
-const PAGE_BYTES: usize = 96;
 
 /// Where a sealed batch is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -439,54 +437,6 @@ fn name_element(
         Body::Scroll(scroll) => scroll.container = place + 1,
         _ => {}
     }
-}
-
-fn variant_bytes(variant: &Variant) -> usize {
-    4 + variant.experiment.len() + variant.variant.len()
-}
-
-fn page_bytes(page: &Page) -> usize {
-    let campaign = page.campaign.as_ref().map_or(0, |campaign| {
-        let fields = [
-            &campaign.source,
-            &campaign.medium,
-            &campaign.campaign,
-            &campaign.term,
-        ];
-        fields.iter().map(|field| field.len()).sum::<usize>() + campaign.content.len()
-    });
-    page.host.len() + page.path.len() + campaign
-}
-
-fn body_bytes(body: &Body) -> usize {
-    let props = |props: &Vec<upriver_wire::batch::Prop>| -> usize {
-        props.iter().map(prop_bytes).sum()
-    };
-    match body {
-        Body::PageView(view) => {
-            let strings: [&String; 3] = [&view.title, &view.referrer, &view.language];
-            PAGE_BYTES
-                + page_bytes(&view.page)
-                + strings.iter().map(|text| text.len()).sum::<usize>()
-        }
-        Body::Custom(custom) => custom.name.len() + props(&custom.props),
-        Body::Conversion(conversion) => {
-            conversion.name.len()
-                + conversion.currency.len()
-                + conversion.order.len()
-                + props(&conversion.props)
-        }
-        Body::Exposure(variant) => variant_bytes(variant),
-        _ => 0,
-    }
-}
-
-fn prop_bytes(prop: &upriver_wire::batch::Prop) -> usize {
-    let value = match &prop.value {
-        upriver_wire::batch::Value::Text(text) => text.len(),
-        _ => 8,
-    };
-    6 + prop.name.len() + value
 }
 
 // One event beyond a full batch must still fit a frame, with a descriptor that was asked for again.
