@@ -5,7 +5,7 @@
 use crate::process::Task;
 use crate::report::step;
 use crate::{npm, prerequisites, sdk};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
 /// The npm projects whose types are checked and whose tests are run.
@@ -24,16 +24,17 @@ pub(crate) fn web(root: &Path) -> Result<()> {
     step("prerequisites: wasm target, Node, npm", || {
         prerequisites::check(root)
     })?;
-    let package = sdk::build(root)?.tarball;
+    let tarball = sdk::build(root)?.tarball;
+    ensure!(tarball.exists(), "{} was not packed", tarball.display());
     npm::install(root, "dashboard")?;
     npm::run(root, "dashboard", "build")?;
-    shop(root, &package)?;
+    shop(root)?;
     npm::install(root, ENGINE_PROJECT)
 }
 
 /// Builds the shop with the npm package that was packed last.
-fn shop(root: &Path, package: &Path) -> Result<()> {
-    npm::install_with(root, "demo-site", &[package])?;
+fn shop(root: &Path) -> Result<()> {
+    npm::install(root, "demo-site")?;
     npm::run(root, "demo-site", "build").map(drop)
 }
 

@@ -30,7 +30,11 @@ pub(crate) fn run(root: &Path) -> Result<usize> {
         checks.push((name, result));
     };
     check("formatting".into(), &|| {
-        cargo(root, "fmt --all --check", "run `cargo fmt --all`")
+        cargo(
+            root,
+            "fmt --all --check -- --color never",
+            "run `cargo fmt --all`",
+        )
     });
     check("clippy, all targets".into(), &|| {
         cargo(

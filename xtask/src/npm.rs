@@ -4,18 +4,15 @@
 use crate::process::Task;
 use crate::report::step;
 use anyhow::{Context, Result};
-use std::path::Path;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
 
 /// Copy of the lock file and packages that the modules were installed from, kept among them.
 const STAMP: &str = "node_modules/.installed-from";
 
-/// `npm ci`, unless the modules there were installed from the same lock file.
+/// `npm ci`, unless the modules there were installed from the same lock file and the same packed
+/// packages of our own.
 pub(crate) fn install(root: &Path, project: &str) -> Result<()> {
-    install_with(root, project, &[])
-}
-
-/// As [`install`], and again when a package that the lock file names by its file has changed.
-pub(crate) fn install_with(root: &Path, project: &str, packages: &[&Path]) -> Result<()> {
     let folder = root.join(project);
     let lock_path = folder.join("package-lock.json");
     let mut lock = std::fs::read(&lock_path).with_context(|| {
@@ -24,9 +21,14 @@ pub(crate) fn install_with(root: &Path, project: &str, packages: &[&Path]) -> Re
             lock_path.display()
         )
     })?;
-    for package in packages {
-        let missing = || format!("{} is not packed", package.display());
-        lock.extend(std::fs::read(package).with_context(missing)?);
+    for package in packed(&folder)? {
+        let missing = || {
+            format!(
+                "{} is not packed: run `cargo xtask build`",
+                package.display()
+            )
+        };
+        lock.extend(std::fs::read(&package).with_context(missing)?);
     }
     if std::fs::read(folder.join(STAMP)).is_ok_and(|stamp| stamp == lock) {
         return Ok(());
@@ -40,6 +42,15 @@ pub(crate) fn install_with(root: &Path, project: &str, packages: &[&Path]) -> Re
         std::fs::create_dir_all(folder.join("node_modules"))?;
         std::fs::write(folder.join(STAMP), &lock).context("cannot note what was installed")
     })
+}
+
+/// The packages that a project names by their file. The lock file does not tell when they change.
+fn packed(folder: &Path) -> Result<Vec<PathBuf>> {
+    let text = std::fs::read_to_string(folder.join("package.json"))?;
+    let package: Value = serde_json::from_str(&text)?;
+    let named = package["dependencies"].as_object().into_iter().flatten();
+    let files = named.filter_map(|(_, place)| place.as_str()?.strip_prefix("file:"));
+    Ok(files.map(|file| folder.join(file)).collect())
 }
 
 /// `npm run SCRIPT`; returns what it printed.
@@ -59,6 +70,6 @@ pub(crate) fn task(root: &Path, project: &str, script: &str) -> Task {
 /// Whether a project has a script of this name.
 pub(crate) fn has_script(root: &Path, project: &str, script: &str) -> bool {
     let text = std::fs::read_to_string(root.join(project).join("package.json")).unwrap_or_default();
-    let package: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let package: Value = serde_json::from_str(&text).unwrap_or_default();
     package["scripts"][script].is_string()
 }

@@ -77,9 +77,7 @@ impl Task {
         if status.success() {
             return Ok(text);
         }
-        let lines: Vec<&str> = text.lines().collect();
-        let shown = &lines[lines.len().saturating_sub(SHOWN_LINES_MAX)..];
-        let mut message = format!("{}\n{self} ended with {status}", shown.join("\n"));
+        let mut message = format!("{}\n{self} ended with {status}", tail(&text));
         message += &format!(
             "\n  in    {}\n  log   {}",
             self.folder.display(),
@@ -299,8 +297,18 @@ pub(crate) fn attend(parent: u32, command: &[OsString]) -> Result<()> {
     ))
 }
 
+/// The end of a text, without cargo's lines on what it is doing.
 fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
+    let noise = [
+        "   Compiling ",
+        "    Checking ",
+        "    Blocking ",
+        "  Downloaded ",
+    ];
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !noise.iter().any(|start| line.starts_with(start)))
+        .collect();
     lines[lines.len().saturating_sub(SHOWN_LINES_MAX)..].join("\n")
 }
 

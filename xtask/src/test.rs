@@ -45,7 +45,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             if npm::has_script(root, project, script) {
                 outcome.runner(&format!("npm run {script} in {project}"), || {
                     let task = npm::task(root, project, script);
-                    let task = task.env(browser::VARIABLE, &chromium).env("CHROMIUM", &chromium);
+                    let task = task
+                        .env(browser::VARIABLE, &chromium)
+                        .env("CHROMIUM", &chromium);
                     step(&format!("npm run {script} in {project}"), || {
                         task.run_to_log(&format!("npm {script} {project}"))
                     })
