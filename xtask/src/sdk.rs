@@ -24,8 +24,6 @@ pub(crate) struct Built {
     /// The module as compiled and optimised, before it is put into the package.
     #[allow(dead_code, reason = "`size` tells how much of the package is wasm")]
     pub(crate) wasm: PathBuf,
-    /// The folder of the files that are published.
-    pub(crate) dist: PathBuf,
     /// The packed npm package.
     pub(crate) tarball: PathBuf,
 }

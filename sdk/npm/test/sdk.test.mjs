@@ -265,6 +265,8 @@ shop("a lost stream comes back, and what was not acked is sent again, the same",
 });
 
 shop("a key that is not allowed stops everything", {}, async (it) => {
+  await until(async () => (await it.stats()).transport === "stream", "the stream");
+  await it.flush();
   it.collector.close(4401);
   await until(async () => (await it.stats()).transport === "forbidden", "the end");
   const before = it.collector.events.size;
