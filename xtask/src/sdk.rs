@@ -51,11 +51,7 @@ pub(crate) fn build(root: &Path) -> Result<Built> {
     embed(&wasm, &generated)?;
     npm::run(root, PROJECT, "build")?;
     let tarball = pack(&npm_folder)?;
-    Ok(Built {
-        wasm,
-        dist: npm_folder.join("dist"),
-        tarball,
-    })
+    Ok(Built { wasm, tarball })
 }
 
 /// Writes `glue.js` and `core.wasm`, which call each other by names of one or two letters.
