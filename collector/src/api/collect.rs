@@ -72,6 +72,11 @@ fn allow_origin(request: &HttpRequest, response: &mut HttpResponse) {
         response
             .headers_mut()
             .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        // Without this a page cannot see when it should come back.
+        response.headers_mut().insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            header::HeaderValue::from_static("retry-after"),
+        );
     }
     response
         .headers_mut()
