@@ -7,13 +7,25 @@ use super::limits::Bounds;
 use super::names::{NONE, OTHER};
 use super::origin::{Origin, Origins};
 use super::range::{Hour, HourSet};
-use super::resource::HeatFilter;
 use super::sql;
-use crate::row::EventRow;
+use crate::row::{Device, EventRow};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use upriver_wire::ElementId;
 use upriver_wire::live::{HeatElement, HeatMap};
+
+/// Which presses of a heat map count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HeatFilter {
+    /// Path of the page.
+    pub page: String,
+    /// Only from this device.
+    pub device: Option<Device>,
+    /// Only with this `utm_campaign`; `(none)` for visits without.
+    pub campaign: Option<String>,
+    /// Only by visitors shown this `experiment=variant`.
+    pub variant: Option<String>,
+}
 
 /// The element that stands for all past the bound.
 const OTHER_ELEMENT: u64 = 0;

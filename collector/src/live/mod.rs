@@ -30,9 +30,10 @@ mod visitor;
 mod tests;
 
 pub use engine::Engine;
+pub use heatmap::HeatFilter;
 pub use hub::{LiveError, Published};
 pub use range::{HOUR_MS, WHOLE_HOURS};
-pub use resource::{HeatFilter, Query, Resource};
+pub use resource::{Query, Resource};
 
 use crate::config::Site;
 use crate::row::{ElementRow, EventRow};

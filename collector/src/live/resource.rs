@@ -1,8 +1,8 @@
 //! What can be asked for, what the answer is, and what changed between two answers.
 
+use super::heatmap::HeatFilter;
 use super::site::SiteState;
 use super::{activity, campaign, heatmap, overview, page, presence};
-use crate::row::Device;
 use serde::Serialize;
 use upriver_wire::live::{
     Activity, Basis, Campaigns, Extent, Funnel, HeatMap, Overview, Pages, Presence,
@@ -25,19 +25,6 @@ pub enum Query {
     Pages,
     /// What happens.
     Activity,
-}
-
-/// Which presses of a heat map count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct HeatFilter {
-    /// Path of the page.
-    pub page: String,
-    /// Only from this device.
-    pub device: Option<Device>,
-    /// Only with this `utm_campaign`; `(none)` for visits without.
-    pub campaign: Option<String>,
-    /// Only by visitors shown this `experiment=variant`.
-    pub variant: Option<String>,
 }
 
 /// A resource as it is at one moment, without its basis.

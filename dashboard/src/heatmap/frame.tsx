@@ -8,7 +8,7 @@ import { buyTicket } from "../api";
 import { Icon } from "../draw/icons";
 import { count } from "../format";
 import { readState, type OverlaySet, type OverlayShow, type OverlayState } from "../overlay/messages";
-import { overlayAddress } from "./heatmap";
+import { overlayAddress } from "./address";
 
 export type FrameWidth = "phone" | "desktop";
 const CSS_PX: Record<FrameWidth, { width: number; height: number }> = {

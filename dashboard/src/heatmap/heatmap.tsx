@@ -11,6 +11,7 @@ import { createLive, type Live } from "../live";
 import type { Held } from "../merge";
 import { Empty, Panel } from "../panel/panel";
 import { Tabs } from "../panel/tabs";
+import { overlayAddress } from "./address";
 import { ElementTable } from "./elements";
 import { PageFrame, type FrameWidth } from "./frame";
 import "./heatmap.css";
@@ -158,9 +159,3 @@ function NoPage(props: { pages: Live<Held["pages"]> }): JSX.Element {
     </Panel>
   );
 }
-
-/** Address of a page of the site with the overlay switched on. */
-export function overlayAddress(baseUrl: string, page: string, ticket: string): string {
-  return `${baseUrl.replace(/\/+$/, "")}${page.startsWith("/") ? page : `/${page}`}#upriver-overlay=${encodeURIComponent(ticket)}`;
-}
-
