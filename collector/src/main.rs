@@ -3,10 +3,11 @@
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use upriver_collector::api::access;
@@ -120,18 +121,38 @@ struct LoginLink {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
-    match Arguments::parse().command {
+    let done = match Arguments::parse().command {
         Command::Serve(serve) => self::serve(*serve).await,
         Command::Clickhouse(embedded) => clickhouse(embedded).await,
         Command::LoginLink(link) => login_link(&link),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Whoever reads standard error may be gone; the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "error: {}", in_full(&error));
+            ExitCode::FAILURE
+        }
     }
+}
+
+/// An error with its causes, each said once.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(cause.trim()) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 async fn serve(serve: Serve) -> anyhow::Result<()> {
@@ -143,13 +164,17 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
             password: SecretString::from(password(serve.clickhouse_password_file.as_deref())?),
             database: serve.clickhouse_database.clone(),
         }),
-        None => ClickHouse::Child(ChildConfig {
-            data: serve.data.join("clickhouse"),
-            listen: serve.clickhouse_listen,
-            engine: serve.engine.clone(),
-            database: serve.clickhouse_database.clone(),
-            address_file: serve.data.join(CLICKHOUSE_ADDRESS_FILE),
-        }),
+        None => {
+            // Without its engine the child could only fail again and again.
+            embedded_clickhouse::engine_library(serve.engine.as_deref())?;
+            ClickHouse::Child(ChildConfig {
+                data: serve.data.join("clickhouse"),
+                listen: serve.clickhouse_listen,
+                engine: serve.engine.clone(),
+                database: serve.clickhouse_database.clone(),
+                address_file: serve.data.join(CLICKHOUSE_ADDRESS_FILE),
+            })
+        }
     };
     let listener = TcpListener::bind(serve.listen)
         .with_context(|| format!("cannot listen on {}; --listen names another", serve.listen))?;
