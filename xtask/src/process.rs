@@ -95,6 +95,8 @@ impl Task {
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let status = self
             .command()
+            // Its output goes to a file, where colours are noise.
+            .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)

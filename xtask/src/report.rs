@@ -10,11 +10,20 @@ const NAME_WIDTH: usize = 56;
 
 /// Runs one step and says on one line what it was and how long it took.
 pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    step_judged(name, |_| true, work)
+}
+
+/// As [`step`], for work that returns also when it did not go well.
+pub(crate) fn step_judged<T>(
+    name: &str,
+    went_well: impl FnOnce(&T) -> bool,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let shown: String = name.chars().take(NAME_WIDTH).collect();
     eprint!("  {shown:<NAME_WIDTH$} ");
     let begun = Instant::now();
     let result = work();
-    let mark = if result.is_ok() {
+    let mark = if result.as_ref().is_ok_and(went_well) {
         paint("✓", Colour::Green)
     } else {
         paint("✗", Colour::Red)

@@ -2,11 +2,12 @@
 //! a step that ran no test at all has failed.
 
 use crate::process::Task;
-use crate::report::{Table, say, step};
+use crate::report::{Table, say, step_judged};
 use crate::tally::Tally;
 use crate::{browser, build, check, fuzz, npm, size, smoke};
 use anyhow::{Context, Result, anyhow, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Instant;
 
 /// How long each fuzz target runs here.
@@ -38,7 +39,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         let task = task
             .env(browser::VARIABLE, &chromium)
             .env("RUST_BACKTRACE", "0");
-        step("cargo test --workspace", || task.run_to_log("cargo test"))
+        runner_step("cargo test --workspace", || task.run_to_log("cargo test"))
     });
     for project in build::NPM_PROJECTS {
         for script in TEST_SCRIPTS {
@@ -48,7 +49,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
                     let task = task
                         .env(browser::VARIABLE, &chromium)
                         .env("CHROMIUM", &chromium);
-                    step(&format!("npm run {script} in {project}"), || {
+                    runner_step(&format!("npm run {script} in {project}"), || {
                         task.run_to_log(&format!("npm {script} {project}"))
                     })
                 });
@@ -83,6 +84,13 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     outcome.part("size", sized).ok();
     outcome.part("demo --smoke", || smoke::test(root)).ok();
     outcome.finish(begun)
+}
+
+/// What a runner ended with, what it said, and where that is kept.
+type Ran = (ExitStatus, String, PathBuf);
+
+fn runner_step(name: &str, work: impl FnOnce() -> Result<Ran>) -> Result<Ran> {
+    step_judged(name, |ran| ran.0.success(), work)
 }
 
 fn one() -> Tally {
@@ -136,17 +144,11 @@ impl Outcome {
     }
 
     /// A part whose count is in a test runner's output.
-    fn runner<P>(
-        &mut self,
-        name: &str,
-        work: impl FnOnce() -> Result<(std::process::ExitStatus, String, P)>,
-    ) where
-        P: AsRef<Path>,
-    {
+    fn runner(&mut self, name: &str, work: impl FnOnce() -> Result<Ran>) {
         let begun = Instant::now();
         let result = work().and_then(|(status, text, log)| {
             let tally = Tally::read(&text);
-            let log = log.as_ref().display();
+            let log = log.display();
             match () {
                 () if !status.success() => {
                     Err((tally, anyhow!("{}\n  log {log}", failures(&text))))
