@@ -13,6 +13,8 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+          // A deadline, not a promise about speed: the machine may be busy.
+          expect: { poll: { timeout: 15_000 } },
         },
       },
     ],

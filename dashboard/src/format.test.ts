@@ -1,3 +1,5 @@
+// How numbers, money and times are written.
+
 import { describe, expect, it } from "vitest";
 import { campaignName, duration, money, percent, share } from "./format";
 

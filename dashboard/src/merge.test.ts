@@ -1,3 +1,5 @@
+// Snapshots and deltas merged into what a view shows.
+
 import { describe, expect, it } from "vitest";
 import type { CampaignRow, Update, Resources, ResourceName } from "./api";
 import { ACTIVITY_ITEMS_MAX, GRID_SIDE, merge, type Held } from "./merge";

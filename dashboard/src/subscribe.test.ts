@@ -1,3 +1,5 @@
+// Subscriptions against a world made of fakes: back-off, fallback, silence, a lost login.
+
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Refusal } from "./api";
 import {

@@ -192,6 +192,11 @@ impl Gestures {
             .retain(|touch| !touch.taken || touch.down.pointer == Pointer::Touch);
     }
 
+    /// Whether the browser has taken a finger over, which it does to scroll.
+    pub fn is_taken(&self) -> bool {
+        self.touches.iter().any(|touch| touch.taken)
+    }
+
     /// A finger the browser has taken over moves on (touch events; they name no pointer).
     pub fn taken_moved(&mut self, ms: f64, x: f64, y: f64) {
         if let Some(touch) = self.touches.iter_mut().find(|touch| touch.taken) {

@@ -203,12 +203,17 @@ impl Recorder {
                     .for_each(|gesture| self.gesture(gesture));
             }
             Input::Cancel(id) => self.gestures.cancelled(id),
+            // A finger scrolls only once the browser has taken it over; a tap causes no scroll.
             Input::TouchMove(x, y) => {
-                self.scrolls.cause(now_ms);
+                if self.gestures.is_taken() {
+                    self.scrolls.cause(now_ms);
+                }
                 self.gestures.taken_moved(now_ms, x, y);
             }
             Input::TouchEnd(x, y) => {
-                self.scrolls.cause(now_ms);
+                if self.gestures.is_taken() {
+                    self.scrolls.cause(now_ms);
+                }
                 let gesture = self.gestures.taken_up(now_ms, x, y);
                 gesture
                     .into_iter()
@@ -217,6 +222,8 @@ impl Recorder {
             Input::Activated(down, position) => {
                 self.stand_still(now_ms, position);
                 self.gesture(Gesture::Press(now_ms, down));
+                // The key pressed something; what scrolls now is what was pressed.
+                self.scrolls.forget_cause();
             }
             Input::Key(repeat) => {
                 self.scrolls.cause(now_ms);

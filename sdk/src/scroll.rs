@@ -69,6 +69,11 @@ impl Scrolls {
         self.cause_ms = Some(ms);
     }
 
+    /// What somebody did had another effect than scrolling.
+    pub fn forget_cause(&mut self) {
+        self.cause_ms = None;
+    }
+
     /// A container stands at a new position. `held`: a button or finger is down.
     pub fn moved(
         &mut self,

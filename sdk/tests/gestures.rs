@@ -235,6 +235,44 @@ fn what_scripts_scroll_is_no_gesture_but_moves_the_page() {
 }
 
 #[test]
+fn what_a_press_makes_a_script_scroll_is_no_gesture() {
+    let scrolls = |mut tab: Tab| {
+        let events = tab.batches().into_iter().flat_map(|batch| batch.events);
+        events
+            .filter(|event| matches!(event.body, Body::Scroll(_)))
+            .count()
+    };
+    let mut tapped = Tab::open();
+    tapped
+        .down(0.0, Pointer::Touch, 2, 50.0, 50.0)
+        .at(20.0, Input::TouchMove(51.0, 50.0))
+        .at(70.0, Input::Up(2, 51.0, 50.0));
+    tapped.at(71.0, Input::TouchEnd(51.0, 50.0)).click(75.0, 1);
+    tapped.at(110.0, Input::Scrolled(None, (0, 0)));
+    tapped.at(126.0, Input::Scrolled(None, (0, 250)));
+    assert_eq!(scrolls(tapped), 0, "after a tap");
+
+    let mut entered = Tab::open();
+    entered.at(0.0, Input::Key(false)).click(1.0, 0);
+    entered.at(40.0, Input::Scrolled(None, (0, 250)));
+    assert_eq!(scrolls(entered), 0, "after a key");
+
+    let mut flung = Tab::open();
+    flung
+        .down(0.0, Pointer::Touch, 3, 50.0, 400.0)
+        .at(25.0, Input::Cancel(3))
+        .at(40.0, Input::TouchMove(50.0, 300.0));
+    flung
+        .at(60.0, Input::TouchEnd(50.0, 200.0))
+        .at(90.0, Input::Scrolled(None, (0, 250)));
+    assert_eq!(
+        scrolls(flung),
+        1,
+        "a fling goes on after the finger is lifted"
+    );
+}
+
+#[test]
 fn turning_back_is_counted_beyond_ten_pixels() {
     let mut tab = Tab::open();
     let inner = Some(ElementId(4));

@@ -1,3 +1,5 @@
+// The field of heat: every press is kept, edges are held inside the box, the palette follows the peak.
+
 import { describe, expect, it } from "vitest";
 import { Field, FIELD_STEP_PX, level, palette, peak, type Box } from "./heat";
 
