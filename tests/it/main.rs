@@ -3,4 +3,5 @@
 mod crash;
 mod ingest;
 mod live;
+mod schema;
 mod stream;

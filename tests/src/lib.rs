@@ -6,5 +6,17 @@
 mod batches;
 mod collector;
 
+use anyhow::Context;
 pub use batches::Page;
 pub use collector::{Collector, SITE, Sent, WRITE_KEY, eventually};
+
+/// The text of a page of the documentation.
+///
+/// # Errors
+/// There is no such page.
+pub fn document(name: &str) -> anyhow::Result<String> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(name);
+    std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
