@@ -5,10 +5,12 @@
 
 mod batches;
 mod collector;
+mod visit;
 
 use anyhow::Context;
 pub use batches::Page;
 pub use collector::{Collector, SITE, Sent, WRITE_KEY, eventually};
+pub use visit::{Thing, Visit};
 
 /// The text of a page of the documentation.
 ///

@@ -1,0 +1,319 @@
+//! `docs/sql-cookbook.md`: every query in it is run over visits that can be counted by hand, and
+//! must give the answer printed under it.
+
+use anyhow::{Context, Result, bail, ensure};
+use clickhouse::Client;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{SystemTime, UNIX_EPOCH};
+use upriver_tests::{Collector, Thing, Visit, document};
+use upriver_wire::batch::Device;
+
+const HOUR_MS: u64 = 3_600_000;
+/// The document tells of this hour; the visits are sent as of an hour of yesterday or today.
+const TOLD_S: u64 = 1_772_438_400; // 2026-03-02 08:00:00 UTC
+/// How long ago the first visit began: far enough for a second day, near enough to be taken.
+const AGO_HOURS: u64 = 30;
+const HOURS: u64 = 48;
+
+const MENU: Thing = Thing {
+    selector: "#menu",
+    label: "Menu",
+    role: "link",
+    background: 0xff_ffff,
+};
+const BUY: Thing = Thing {
+    selector: "#buy",
+    label: "Buy now",
+    role: "button",
+    background: 0x2e_7d32,
+};
+const COUPON: Thing = Thing {
+    selector: "#coupon",
+    label: "Use coupon",
+    role: "button",
+    background: 0xc6_2828,
+};
+const GALLERY: Thing = Thing {
+    selector: "#gallery",
+    label: "",
+    role: "list",
+    background: 0xf5_f5f5,
+};
+
+/// What the document tells under "Who was there".
+fn visits(start_ms: u64) -> Vec<Visit> {
+    let at = |minutes: u64| start_ms + minutes * 60_000;
+    let spring = |visit: Visit| visit.campaign("news", "email", "spring");
+    let summer = |visit: Visit| visit.campaign("search", "cpc", "summer");
+    let (kettle, lamp) = (("product", "kettle"), ("product", "lamp"));
+    let button = "buy-button";
+    vec![
+        spring(Visit::new(1, 101, at(0), Device::Desktop))
+            .view(0, "/")
+            .press(10, MENU, 0.5)
+            .view(11, "/product/kettle")
+            .exposure(12, button, "green")
+            .press(60, BUY, 0.5)
+            .custom(61, "add_to_cart", kettle)
+            .view(120, "/cart")
+            .order(180, 40, "A-1"),
+        spring(Visit::new(2, 201, at(30), Device::Phone))
+            .view(0, "/")
+            .scroll(5, None, 0, 800)
+            .view(20, "/product/kettle")
+            .exposure(21, button, "red")
+            .swipe(30, GALLERY, (320, 300), -200)
+            .swipe(40, GALLERY, (300, 320), -180)
+            .press(60, BUY, 0.5)
+            .custom(61, "add_to_cart", kettle),
+        Visit::new(3, 301, at(60), Device::Desktop).view(0, "/"),
+        spring(Visit::new(4, 401, at(70), Device::Phone))
+            .view(0, "/product/kettle")
+            .exposure(1, button, "green")
+            .scroll(10, None, 0, 1_200)
+            .scroll(20, None, 0, -400),
+        summer(Visit::new(5, 501, at(120), Device::Desktop))
+            .view(0, "/product/lamp")
+            .press(20, COUPON, 0.1)
+            .press(21, COUPON, 0.1)
+            .press(22, COUPON, 0.2)
+            .custom(30, "add_to_cart", lamp)
+            .view(40, "/cart")
+            .order(300, 60, "A-2"),
+        summer(Visit::new(6, 601, at(140), Device::Tablet))
+            .view(0, "/product/kettle")
+            .exposure(1, button, "red")
+            .swipe(15, GALLERY, (60, 500), 150)
+            .press(30, BUY, 0.25)
+            .custom(31, "add_to_cart", kettle),
+        Visit::new(7, 701, at(180), Device::Desktop)
+            .view(0, "/")
+            .view(10, "/product/lamp")
+            .scroll(15, Some(GALLERY), 300, 0)
+            .press(30, COUPON, 0.9),
+        spring(Visit::new(8, 801, at(210), Device::Phone))
+            .view(0, "/")
+            .scroll(4, None, 0, 300),
+        Visit::new(2, 202, at(24 * 60 + 90), Device::Phone)
+            .campaign("ads", "cpc", "retarget")
+            .shown_before(button, "red")
+            .view(0, "/product/kettle")
+            .press(60, BUY, 0.5)
+            .custom(61, "add_to_cart", kettle)
+            .view(120, "/cart")
+            .order(150, 25, "A-3"),
+        Visit::new(7, 702, at(27 * 60), Device::Desktop).view(0, "/"),
+    ]
+}
+
+/// A query of the document, with the answer printed under it.
+#[derive(Debug)]
+struct Recipe {
+    question: String,
+    sql: String,
+    /// Rows of cells, the names of the columns first.
+    answer: Vec<Vec<String>>,
+}
+
+/// Every query of the document.
+///
+/// # Errors
+/// One has no question above it, no answer under it, or a question stands there twice.
+fn recipes(text: &str) -> Result<Vec<Recipe>> {
+    let mut found: Vec<Recipe> = Vec::new();
+    let mut questions = BTreeSet::new();
+    for section in text.split("\n## ").skip(1) {
+        let question = section.lines().next().unwrap_or_default().to_owned();
+        let sql: Vec<&str> = blocks(section, "sql");
+        let answers = blocks(section, "text");
+        match (&sql[..], &answers[..]) {
+            ([], []) => continue,
+            ([sql], [answer]) => {
+                ensure!(
+                    questions.insert(question.clone()),
+                    "{question:?} is there twice"
+                );
+                let rows = answer.lines().map(|line| cells(line, '|')).collect();
+                found.push(Recipe {
+                    question,
+                    sql: (*sql).to_owned(),
+                    answer: rows,
+                });
+            }
+            _ => bail!(
+                "{question:?} has {} queries and {} answers",
+                sql.len(),
+                answers.len()
+            ),
+        }
+    }
+    Ok(found)
+}
+
+fn blocks<'a>(section: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("\n```{language}\n");
+    let after = section.split(fence.as_str()).skip(1);
+    after
+        .filter_map(|rest| rest.split("\n```").next())
+        .collect()
+}
+
+fn cells(line: &str, between: char) -> Vec<String> {
+    line.split(between)
+        .map(|cell| cell.trim().to_owned())
+        .collect()
+}
+
+/// The hours of the test by the hours of the document: `2026-03-02 08:` and so on.
+async fn hours(client: &Client, start_ms: u64) -> Result<HashMap<String, String>> {
+    let sql = "SELECT formatDateTime(fromUnixTimestamp(toUInt32(? + number * 3600)), '%F %H:', 'UTC'), \
+               formatDateTime(fromUnixTimestamp(toUInt32(? + number * 3600)), '%F %H:', 'UTC') \
+               FROM numbers(?)";
+    let query = client.query(sql).bind(start_ms / 1000).bind(TOLD_S);
+    let pairs: Vec<(String, String)> = query.bind(HOURS + 1).fetch_all().await?;
+    Ok(pairs.into_iter().collect())
+}
+
+/// A cell as the document would tell it.
+fn told(cell: String, hours: &HashMap<String, String>) -> String {
+    let hour = cell.get(..14).and_then(|hour| hours.get(hour));
+    match hour {
+        Some(hour) => format!("{hour}{}", &cell[14..]),
+        None => cell,
+    }
+}
+
+/// Runs a query as an analyst would, with the parameters the document names.
+async fn run(client: &Client, recipe: &Recipe, start_ms: u64) -> Result<String> {
+    let start_s = start_ms / 1000;
+    let query = client
+        .query_raw(&recipe.sql)
+        .param("site", "shop")
+        .param("from", start_s)
+        .param("to", start_s + HOURS * 3_600)
+        .param("release", start_s + 2 * 3_600)
+        .param("visitor", "00000000-0000-0000-0000-000000000005");
+    let bytes = query.fetch_bytes("TabSeparatedWithNames")?.collect().await;
+    let bytes = bytes.with_context(|| recipe.question.clone())?;
+    Ok(String::from_utf8(bytes.to_vec())?)
+}
+
+async fn collector_with(visits: &[Visit]) -> Result<Collector> {
+    let collector = Collector::start().await?;
+    for visit in visits {
+        let sent = collector.send(visit.bytes()).await?;
+        ensure!(sent.status == 200, "{sent:?}");
+        // A page that did not see its answer sends again.
+        ensure!(collector.send(visit.bytes()).await?.status == 200);
+    }
+    for body in ["{\"not\":", "{\"a\": 1"] {
+        ensure!(collector.send(body.into()).await?.status == 400);
+    }
+    let events = visits.iter().map(Visit::events).sum();
+    collector
+        .sql_becomes("SELECT count() FROM events", events)
+        .await?;
+    collector
+        .sql_becomes("SELECT sum(presses) FROM heatmap", 9)
+        .await?;
+    collector
+        .sql_becomes("SELECT count() FROM dead_letters", 2)
+        .await?;
+    Ok(collector)
+}
+
+#[tokio::test]
+async fn every_query_gives_the_answer_printed_under_it() -> Result<()> {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+    let start_ms = (now_ms / HOUR_MS - AGO_HOURS) * HOUR_MS;
+    let collector = collector_with(&visits(start_ms)).await?;
+    let recipes = recipes(&document("sql-cookbook.md")?)?;
+    ensure!(recipes.len() >= 20, "only {} queries", recipes.len());
+
+    let password = collector.data().join("clickhouse").join("analyst-password");
+    let password = std::fs::read_to_string(password)?;
+    let analyst = collector.clickhouse().await?;
+    let analyst = analyst.with_user("analyst").with_password(password.trim());
+    let hours = hours(&analyst, start_ms).await?;
+    let mut wrong = Vec::new();
+    for recipe in &recipes {
+        let output = match run(&analyst, recipe, start_ms).await {
+            Ok(output) => output,
+            Err(error) => {
+                wrong.push(format!("{error:#}"));
+                continue;
+            }
+        };
+        let found: Vec<Vec<String>> = output
+            .lines()
+            .map(|line| {
+                cells(line, '\t')
+                    .into_iter()
+                    .map(|cell| told(cell, &hours))
+                    .collect()
+            })
+            .collect();
+        if found != recipe.answer {
+            let found: Vec<String> = found.iter().map(|row| row.join(" | ")).collect();
+            wrong.push(format!("{}\n{}", recipe.question, found.join("\n")));
+        }
+    }
+    ensure!(
+        wrong.is_empty(),
+        "the answers differ:\n\n{}",
+        wrong.join("\n\n")
+    );
+    the_main_questions_use_the_index(&analyst, &recipes, start_ms).await
+}
+
+/// The questions asked most read by the sorting key, not all of the site.
+async fn the_main_questions_use_the_index(
+    client: &Client,
+    recipes: &[Recipe],
+    start_ms: u64,
+) -> Result<()> {
+    let wanted: [(&str, &[&str]); 4] = [
+        ("9. ", &["site", "time"]),
+        ("18. ", &["site", "kind", "time"]),
+        ("19. ", &["site", "path", "hour"]),
+        ("27. ", &["site", "kind", "time"]),
+    ];
+    for (number, keys) in wanted {
+        let recipe = recipes
+            .iter()
+            .find(|recipe| recipe.question.starts_with(number));
+        let recipe = recipe.with_context(|| format!("no question {number}"))?;
+        let explain = Recipe {
+            question: format!("explain {}", recipe.question),
+            sql: format!("EXPLAIN indexes = 1 {}", recipe.sql),
+            answer: Vec::new(),
+        };
+        let plan = run(client, &explain, start_ms).await?;
+        let drawn = |c: char| !c.is_alphanumeric();
+        let lines: Vec<&str> = plan.lines().map(|line| line.trim_matches(drawn)).collect();
+        let used = lines
+            .split(|line| *line == "PrimaryKey")
+            .skip(1)
+            .any(|index| {
+                keys.iter()
+                    .all(|key| index.iter().take(5).any(|line| line == key))
+            });
+        ensure!(
+            used,
+            "{} does not read by {keys:?}:\n{plan}",
+            recipe.question
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_query_without_an_answer_is_refused() {
+    let both = "# x\n\n## 1. How?\n\n```sql\nSELECT 1 AS a\n```\n\n```text\na\n1\n```\n";
+    let found = recipes(both).unwrap();
+    assert_eq!(found[0].sql, "SELECT 1 AS a");
+    assert_eq!(found[0].answer, [["a"], ["1"]]);
+    let without = both.split("\n```text").next().unwrap();
+    assert!(recipes(without).is_err());
+    assert!(recipes(&format!("{both}\n{both}")).is_err());
+}
