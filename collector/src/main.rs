@@ -1,5 +1,7 @@
 //! `upriver`: the command line and the signals; everything else is the library's.
 
+mod ask;
+
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
@@ -8,6 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use upriver_collector::api::access;
@@ -19,6 +22,9 @@ use upriver_collector::{ClickHouse, Options};
 
 /// File in the data folder that says where the collector listens.
 const ADDRESS_FILE: &str = "address";
+
+/// How `upriver audit` ends when it found a difference.
+const UNHEALTHY: u8 = 2;
 
 /// File in the data folder that says where the embedded ClickHouse listens.
 const CLICKHOUSE_ADDRESS_FILE: &str = "clickhouse-address";
@@ -39,6 +45,9 @@ enum Command {
     Clickhouse(Embedded),
     /// Prints a new link that logs in to the dashboard once.
     LoginLink(LoginLink),
+    /// Asks the running collector whether the tables hold what was acknowledged, once each. Ends
+    /// with 2 when they do not, with 1 when it could not be asked.
+    Audit(Audit),
 }
 
 #[derive(Args)]
@@ -86,6 +95,9 @@ struct Serve {
     /// Streams that one address may have open.
     #[arg(long, env = "UPRIVER_STREAMS_PER_ADDRESS", default_value_t = 20)]
     streams_per_address: usize,
+    /// Seconds between two audits: is in the tables what was acknowledged, once each.
+    #[arg(long, env = "UPRIVER_AUDIT_SECONDS", default_value = "60")]
+    audit_seconds: NonZeroU32,
 }
 
 #[derive(Args)]
@@ -120,6 +132,16 @@ struct LoginLink {
     url: Option<String>,
 }
 
+#[derive(Args)]
+struct Audit {
+    /// The collector's data folder.
+    #[arg(long, env = "UPRIVER_DATA")]
+    data: PathBuf,
+    /// Print the whole report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env()
@@ -133,6 +155,11 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => self::serve(*serve).await,
         Command::Clickhouse(embedded) => clickhouse(embedded).await,
         Command::LoginLink(link) => login_link(&link),
+        Command::Audit(asked) => match audit(&asked) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(UNHEALTHY),
+            Err(error) => Err(error),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,6 +169,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints an audit. False when it found a difference.
+fn audit(asked: &Audit) -> anyhow::Result<bool> {
+    let (text, healthy) = ask::audit(&asked.data, ADDRESS_FILE, asked.json)?;
+    say(&text)?;
+    Ok(healthy)
 }
 
 /// An error with its causes, each said once.
@@ -196,6 +230,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
             batches_burst: serve.batches_burst,
             streams: serve.streams_per_address,
         },
+        audit_every: Duration::from_secs(u64::from(serve.audit_seconds.get())),
     };
     upriver_collector::run(options, listener, stopped(false)?).await
 }

@@ -13,7 +13,9 @@ use crate::live::{self, Live};
 use crate::log::storage::{Disk, Storage};
 use crate::log::{Position, Reader};
 use crate::row::{ElementRow, EventRow};
+use crate::store::audit::Auditor;
 use crate::store::child::{self, ChildConfig};
+use crate::store::ledger::Ledger;
 use crate::store::state::State;
 use crate::store::writer::{Resume, Watermarks, Writer};
 use crate::store::{self, StoreError, history, migrate};
@@ -63,6 +65,8 @@ pub struct Options {
     pub log_bytes_max: u64,
     /// What one address may do.
     pub limits: LimitsConfig,
+    /// How often the tables are compared with what was acknowledged.
+    pub audit_every: Duration,
 }
 
 /// Serves on the listener until `shutdown` resolves, then drains. Returns when everything that was
@@ -96,6 +100,7 @@ pub async fn run(
     let plan = Plan {
         reader: recovered.reader.clone(),
         state: Arc::new(state),
+        ledger: Arc::default(),
         live: live.clone(),
         seals: recovered.seals.clone(),
         checkpoint: recovered.checkpoint,
@@ -109,6 +114,15 @@ pub async fn run(
         ClickHouse::Server(access) => access.database.clone(),
     };
     let (drain, draining) = watch::channel(false);
+    // From here on it can be asked; the writer only begins when ClickHouse is there.
+    plan.ledger.begin(plan.checkpoint);
+    let auditor = Auditor {
+        client: client_watch.clone(),
+        ingest: ingest.clone(),
+        reader: plan.reader.clone(),
+        ledger: plan.ledger.clone(),
+    };
+    let (audit, audits) = auditor.start(options.audit_every, draining.clone());
     let writer =
         tokio::spawn(plan.carry_out(ingest.clone(), client_watch.clone(), database, draining));
 
@@ -120,9 +134,10 @@ pub async fn run(
         web::Data::new(Stopping(closed)),
         web::Data::new(ClickHouseUp(client_watch)),
         web::Data::new(metrics),
+        web::Data::new(audit),
     );
     let server = HttpServer::new(move || {
-        let (ingest, live, stopping, up, metrics) = shared.clone();
+        let (ingest, live, stopping, up, metrics, audit) = shared.clone();
         App::new()
             .app_data(access.clone())
             .app_data(limits.clone())
@@ -131,6 +146,7 @@ pub async fn run(
             .app_data(stopping)
             .app_data(up)
             .app_data(metrics)
+            .app_data(audit)
             .configure(api::configure)
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))
@@ -159,6 +175,7 @@ pub async fn run(
             tracing::warn!("clickhouse did not take everything in time; the rest is in the log")
         }
     }
+    audits.abort();
     stop.send_replace(true);
     clickhouse.await?;
     drop(ingest);
@@ -227,6 +244,7 @@ async fn clickhouse(
 struct Plan<S: Storage> {
     reader: Reader<S>,
     state: Arc<State>,
+    ledger: Arc<Ledger>,
     live: Live,
     seals: Vec<ingest::record::Seal>,
     checkpoint: ingest::record::Seal,
@@ -257,6 +275,7 @@ impl<S: Storage> Plan<S> {
             ingest.clone(),
             self.reader.clone(),
             self.state.clone(),
+            self.ledger.clone(),
             draining.clone(),
         );
         let resume = Resume {

@@ -207,6 +207,12 @@ impl Collector {
         Ok(update["data"].clone())
     }
 
+    /// The collector's binary, for another of its commands. Only once one was started.
+    pub fn command() -> Command {
+        // One that could not be found fails when it is run.
+        Command::new(binary().unwrap_or_default())
+    }
+
     /// The read token's header.
     pub fn bearer() -> String {
         format!("Bearer {READ_TOKEN}")

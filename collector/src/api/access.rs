@@ -19,6 +19,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub const LOGIN_LINK_AGE: Duration = Duration::from_secs(15 * 60);
 /// How long a login lasts.
 const SESSION_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a command's login lasts.
+const COMMAND_AGE: Duration = Duration::from_secs(60);
 /// How long a ticket works.
 pub const TICKET_AGE: Duration = Duration::from_secs(60);
 /// Login links remembered as used; they expire long before so many could be made by a person.
@@ -53,6 +55,21 @@ pub fn login_link(signer: &Signer, base_url: &str) -> io::Result<String> {
     Ok(format!("{base_url}/login?code={code}"))
 }
 
+/// A `Cookie` header of somebody logged in, for a command that runs beside the collector and may
+/// read its secret.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn session_cookie(signer: &Signer) -> io::Result<String> {
+    let expires_ms = now_ms() + COMMAND_AGE.as_millis() as u64;
+    let session = signer.issue(Scope::Session, ALL_SITES, expires_ms, nonce()?);
+    Ok(format!("{}={session}", cookie_name(signer)))
+}
+
+fn cookie_name(signer: &Signer) -> String {
+    format!("upriver_{}", signer.label())
+}
+
 fn nonce() -> io::Result<[u8; 16]> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
@@ -78,7 +95,7 @@ impl Access {
                 .map(|s| (s.write_key.clone(), s.clone()))
                 .collect(),
             sites,
-            cookie_name: format!("upriver_{}", signer.label()),
+            cookie_name: cookie_name(&signer),
             signer,
             used_links: Mutex::default(),
         }

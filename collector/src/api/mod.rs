@@ -1,6 +1,7 @@
 //! Every URL on one screen. Translates HTTP, nothing else.
 
 pub mod access;
+mod audit;
 pub mod collect;
 pub mod decode;
 pub mod error;
@@ -53,6 +54,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/healthz", web::get().to(health::healthz))
         .route("/readyz", web::get().to(health::readyz))
         .route("/metrics", web::get().to(health::metrics))
+        .route("/v1/audit", web::get().to(audit::audit))
         .default_service(web::to(not_found));
 }
 

@@ -16,8 +16,8 @@ use crate::log::storage::Storage;
 use record::{DeadLetter, Seal};
 use sequencer::{BatchJob, Job, Sequencer};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use upriver_wire::answer::Ack;
 use upriver_wire::batch::Batch;
@@ -87,12 +87,33 @@ pub struct Accepted {
 #[derive(Debug, Default)]
 pub struct Status {
     log_failed: AtomicBool,
+    taken: Mutex<Taken>,
+}
+
+/// How many events were taken, up to a position of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The position: everything before it is durable.
+    pub position: Position,
+    /// Events between the checkpoint that the process started from and the position.
+    pub events: u64,
 }
 
 impl Status {
     /// Whether the log failed, so that nothing is taken any more.
     pub fn log_failed(&self) -> bool {
         self.log_failed.load(Ordering::SeqCst)
+    }
+
+    /// How many events were taken so far.
+    pub fn taken(&self) -> Taken {
+        *self.taken.lock().unwrap_or_else(|error| error.into_inner())
+    }
+
+    fn take(&self, position: Position, events: u64) {
+        let mut taken = self.taken.lock().unwrap_or_else(|error| error.into_inner());
+        taken.position = position;
+        taken.events += events;
     }
 }
 
@@ -122,6 +143,7 @@ pub fn start<S: Storage>(
     let (committed, feed) = mpsc::channel(COMMITTED_GROUPS_MAX);
     let (durable, durable_watch) = watch::channel(recovered.log.position());
     let status = Arc::new(Status::default());
+    status.take(recovered.log.position(), recovered.unstored_events);
     let sequencer = Sequencer {
         log: recovered.log,
         dedup: recovered.dedup,

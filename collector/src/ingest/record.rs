@@ -39,6 +39,16 @@ pub struct BatchRecord {
     pub batch: Batch,
 }
 
+impl BatchRecord {
+    /// How many of its events were new: the rows it stands for.
+    pub fn events(&self) -> u64 {
+        self.accepted
+            .iter()
+            .map(|&(start, end)| u64::from(end - start))
+            .sum()
+    }
+}
+
 /// Input that was refused, for somebody to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {

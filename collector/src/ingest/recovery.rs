@@ -27,6 +27,8 @@ pub struct Recovered<S: Storage> {
     pub checkpoint: Seal,
     /// Batches sealed after it, in order.
     pub seals: Vec<Seal>,
+    /// Events in the log after the checkpoint.
+    pub unstored_events: u64,
     /// Time of receipt of the newest record.
     pub received_ms: u64,
     /// Stretches of the log that could not be read.
@@ -51,6 +53,7 @@ pub fn recover<S: Storage>(
         dedup: Dedup::default(),
         checkpoint: remembered.seal,
         seals: Vec::new(),
+        unstored_events: 0,
         received_ms: 0,
         damage,
         unknown_records: 0,
@@ -66,6 +69,9 @@ pub fn recover<S: Storage>(
             match Record::decode(bytes) {
                 Ok(Record::Batch(record)) => {
                     recovered.received_ms = recovered.received_ms.max(record.received_ms);
+                    if group.position >= recovered.checkpoint.to {
+                        recovered.unstored_events += record.events();
+                    }
                     take(&mut recovered.dedup, &record);
                 }
                 Ok(Record::Seal(seal)) if seal.batch > recovered.checkpoint.batch => {

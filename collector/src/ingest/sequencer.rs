@@ -289,6 +289,9 @@ impl<S: Storage> Sequencer<S> {
         if !waiting.records.is_empty() {
             histogram!("upriver_log_commit_seconds").record(begun.elapsed().as_secs_f64());
             gauge!("upriver_log_bytes").set(self.log.bytes() as f64);
+            // Before the position is told, so that whoever reads up to it finds it counted.
+            let events = waiting.committed.iter().map(|record| record.events()).sum();
+            self.status.take(position, events);
             self.durable.send_replace(position);
         }
         // Counting first, answering second: whoever was acknowledged finds it counted, as soon as

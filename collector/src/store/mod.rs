@@ -2,9 +2,11 @@
 //!
 //! Owns everything that names a table. Knows neither HTTP handlers nor the live engine.
 
+pub mod audit;
 pub mod batch;
 pub mod child;
 pub mod history;
+pub mod ledger;
 pub mod migrate;
 pub mod rollup;
 pub mod state;

@@ -10,6 +10,7 @@
 //!   not to be running any more, before the batch is sent a second time.
 
 use super::batch::{self, BATCH_ROWS_MAX, Batch};
+use super::ledger::{Entry, Ledger};
 use super::state::State;
 use super::{LANE, StoreError};
 use crate::ingest::Ingest;
@@ -96,6 +97,7 @@ pub struct Writer<S: Storage> {
     ingest: Ingest,
     reader: Reader<S>,
     state: Arc<State>,
+    ledger: Arc<Ledger>,
     watermarks: Watermarks,
     newest: Seal,
     checkpointed: Seal,
@@ -109,6 +111,7 @@ impl<S: Storage> Writer<S> {
         ingest: Ingest,
         reader: Reader<S>,
         state: Arc<State>,
+        ledger: Arc<Ledger>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self {
@@ -116,6 +119,7 @@ impl<S: Storage> Writer<S> {
             ingest,
             reader,
             state,
+            ledger,
             watermarks: Watermarks::default(),
             newest: Seal::default(),
             checkpointed: Seal::default(),
@@ -188,6 +192,7 @@ impl<S: Storage> Writer<S> {
         if rows == 0 {
             // Only seals lie in between.
             self.newest.to = to;
+            self.ledger.passed(to);
             return Ok(true);
         }
         let seal = Seal {
@@ -203,12 +208,14 @@ impl<S: Storage> Writer<S> {
     /// Inserts a sealed batch into every table that does not have it.
     async fn insert(&mut self, seal: Seal) -> Result<(), StoreError> {
         let begun = Instant::now();
+        let batch = batch::read(&mut self.reader, seal)?;
+        let entry = Entry::of(seal.batch, &batch);
         let Batch {
             events,
             elements,
             heatmap,
             dead_letters,
-        } = batch::read(&mut self.reader, seal)?;
+        } = batch;
         self.put("events", seal, &events, |marks| &mut marks.events)
             .await?;
         self.put("elements", seal, &elements, |marks| &mut marks.elements)
@@ -220,6 +227,7 @@ impl<S: Storage> Writer<S> {
         })
         .await?;
         self.newest = seal;
+        self.ledger.stored(seal, entry);
         counter!("upriver_writer_rows_total").increment(events.len() as u64);
         histogram!("upriver_writer_batch_seconds").record(begun.elapsed().as_secs_f64());
         gauge!("upriver_writer_batch").set(seal.batch as f64);

@@ -1,0 +1,379 @@
+//! What follows from what the audit was told. Pure: no clock, no ClickHouse, no log.
+
+use crate::store::ledger::Entry;
+use serde::Serialize;
+
+/// Differences told one by one in a check; the rest are only counted.
+const TOLD_MAX: usize = 5;
+
+/// The outcome of one check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// Not as it should be.
+    Wrong,
+    /// It could not be made this time; the detail says why.
+    NotChecked,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name: `duplicates`, `places`, `batches`, `roll_up`, `accounts`.
+    pub name: &'static str,
+    /// The outcome.
+    pub verdict: Verdict,
+    /// Rows or presses that are too many or too few, all added up; 0 when all is well.
+    pub difference: u64,
+    /// What was compared, or what is wrong.
+    pub detail: String,
+}
+
+/// The rows of one batch in one table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The batch.
+    pub batch: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Distinct `idx` among them.
+    pub places: u64,
+    /// Highest `idx`.
+    pub last: u32,
+}
+
+/// Presses received on one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Day {
+    /// Days since 1970.
+    pub day: u32,
+    /// Rows of presses in `events`.
+    pub rows: u64,
+    /// Presses in `heatmap`.
+    pub rolled_up: u64,
+}
+
+/// Where every event is that was taken since the checkpoint that the process started from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Taken by the sequencer, up to a position of the log.
+    pub taken: u64,
+    /// Handed to ClickHouse by the writer.
+    pub written: u64,
+    /// In the log between what was written and that position.
+    pub in_log: u64,
+}
+
+/// What the audit was told.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The newest batch that all tables have.
+    pub batch: u64,
+    /// What the writer says of the newest batches.
+    pub ledger: Vec<Entry>,
+    /// The newest batches in `events`.
+    pub events: Vec<Places>,
+    /// The newest batches in `dead_letters`.
+    pub dead_letters: Vec<Places>,
+    /// Rows in those of `events` whose (site, stream, seq) is there already.
+    pub doubled: u64,
+    /// Presses by day of receipt.
+    pub days: Vec<Day>,
+    /// Where everything is, or why that could not be found out.
+    pub accounts: Result<Accounts, String>,
+}
+
+/// Every check.
+pub fn check(facts: &Facts) -> Vec<Check> {
+    vec![
+        duplicates(facts),
+        places(facts),
+        batches(facts),
+        roll_up(facts),
+        accounts(facts),
+    ]
+}
+
+/// Every check, none of them made.
+pub fn none(reason: &str) -> Vec<Check> {
+    let names = ["duplicates", "places", "batches", "roll_up", "accounts"];
+    names.map(|name| not_checked(name, reason)).into()
+}
+
+fn duplicates(facts: &Facts) -> Check {
+    let rows: u64 = facts.events.iter().map(|batch| batch.rows).sum();
+    let batches = facts.events.len();
+    if facts.doubled == 0 {
+        let detail = format!("{rows} rows of {batches} batches, each (site, stream, seq) once");
+        return verdict("duplicates", 0, detail);
+    }
+    let detail = format!(
+        "{} of {rows} rows of the newest {batches} batches of events repeat a (site, stream, seq)",
+        facts.doubled
+    );
+    verdict("duplicates", facts.doubled, detail)
+}
+
+/// Within each batch `idx` counts from 0 without a gap and without a repetition.
+fn places(facts: &Facts) -> Check {
+    let mut wrong = Told::default();
+    for (table, batches) in tables(facts) {
+        for found in batches {
+            let missing = (u64::from(found.last) + 1).saturating_sub(found.places);
+            let repeated = found.rows.saturating_sub(found.places);
+            if missing + repeated > 0 {
+                wrong.tell(missing + repeated, || {
+                    format!(
+                        "{table} batch {}: {missing} places empty, {repeated} taken twice",
+                        found.batch
+                    )
+                });
+            }
+        }
+    }
+    wrong.into_check("places", || {
+        let batches = facts.events.len() + facts.dead_letters.len();
+        format!("idx has no gap and no repetition in {batches} batches")
+    })
+}
+
+/// Each batch has as many rows as the writer put into it, and no batch is missing.
+fn batches(facts: &Facts) -> Check {
+    let mut wrong = Told::default();
+    for entry in &facts.ledger {
+        for (table, batches) in tables(facts) {
+            let wanted = if table == "events" {
+                entry.events
+            } else {
+                entry.dead_letters
+            };
+            let found = batches.iter().find(|found| found.batch == entry.batch);
+            let found = found.map_or(0, |found| found.rows);
+            if found != wanted {
+                wrong.tell(found.abs_diff(wanted), || {
+                    format!(
+                        "{table} batch {}: {found} rows, {wanted} were written",
+                        entry.batch
+                    )
+                });
+            }
+        }
+    }
+    for pair in facts.ledger.windows(2) {
+        if pair[1].batch != pair[0].batch + 1 {
+            wrong.tell(1, || {
+                format!("after batch {} came {}", pair[0].batch, pair[1].batch)
+            });
+        }
+    }
+    wrong.into_check("batches", || {
+        format!(
+            "{} batches, each as large as it was written",
+            facts.ledger.len()
+        )
+    })
+}
+
+fn roll_up(facts: &Facts) -> Check {
+    let mut wrong = Told::default();
+    for day in facts.days.iter().filter(|day| day.rows != day.rolled_up) {
+        wrong.tell(day.rows.abs_diff(day.rolled_up), || {
+            format!(
+                "day {} since 1970: {} presses in events, {} in heatmap",
+                day.day, day.rows, day.rolled_up
+            )
+        });
+    }
+    wrong.into_check("roll_up", || {
+        let presses: u64 = facts.days.iter().map(|day| day.rows).sum();
+        format!("{presses} presses in events and in heatmap")
+    })
+}
+
+/// Taken = stored + in the log. Stored is what the writer wrote, corrected by what the tables have
+/// of its newest batches.
+fn accounts(facts: &Facts) -> Check {
+    let accounts = match &facts.accounts {
+        Ok(accounts) => accounts,
+        Err(reason) => return not_checked("accounts", reason),
+    };
+    let written: u64 = facts.ledger.iter().map(|entry| entry.events).sum();
+    let first = facts.ledger.first().map_or(u64::MAX, |entry| entry.batch);
+    let recent = facts.events.iter().filter(|found| found.batch >= first);
+    let there: u64 = recent.map(|found| found.rows).sum();
+    let stored = (accounts.written + there).saturating_sub(written);
+    let difference = (stored + accounts.in_log).abs_diff(accounts.taken);
+    let sign = if difference == 0 { "=" } else { "≠" };
+    let detail = format!(
+        "{} taken {sign} {stored} stored + {} in the log",
+        accounts.taken, accounts.in_log
+    );
+    verdict("accounts", difference, detail)
+}
+
+fn tables(facts: &Facts) -> [(&'static str, &[Places]); 2] {
+    [
+        ("events", &facts.events),
+        ("dead_letters", &facts.dead_letters),
+    ]
+}
+
+fn verdict(name: &'static str, difference: u64, detail: String) -> Check {
+    let verdict = match difference {
+        0 => Verdict::Ok,
+        _ => Verdict::Wrong,
+    };
+    Check {
+        name,
+        verdict,
+        difference,
+        detail,
+    }
+}
+
+fn not_checked(name: &'static str, reason: &str) -> Check {
+    Check {
+        name,
+        verdict: Verdict::NotChecked,
+        difference: 0,
+        detail: reason.to_owned(),
+    }
+}
+
+/// Differences, the first few in words.
+#[derive(Default)]
+struct Told {
+    difference: u64,
+    count: usize,
+    words: Vec<String>,
+}
+
+impl Told {
+    fn tell(&mut self, difference: u64, words: impl FnOnce() -> String) {
+        self.difference += difference;
+        self.count += 1;
+        if self.words.len() < TOLD_MAX {
+            self.words.push(words());
+        }
+    }
+
+    fn into_check(self, name: &'static str, well: impl FnOnce() -> String) -> Check {
+        if self.count == 0 {
+            return verdict(name, 0, well());
+        }
+        let mut detail = self.words.join("; ");
+        if self.count > TOLD_MAX {
+            detail.push_str(&format!("; and {} more", self.count - TOLD_MAX));
+        }
+        verdict(name, self.difference, detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn healthy() -> Facts {
+        let entry = |batch, events, dead_letters| Entry {
+            batch,
+            events,
+            dead_letters,
+            received_ms: 1,
+        };
+        let full = |batch, rows| Places {
+            batch,
+            rows,
+            places: rows,
+            last: rows as u32 - 1,
+        };
+        Facts {
+            batch: 9,
+            ledger: vec![entry(7, 3, 0), entry(8, 0, 2), entry(9, 4, 0)],
+            // Batch 6 is older than the process: it is there, and the ledger says nothing of it.
+            events: vec![full(6, 5), full(7, 3), full(9, 4)],
+            dead_letters: vec![full(8, 2)],
+            doubled: 0,
+            days: vec![Day {
+                day: 20_000,
+                rows: 6,
+                rolled_up: 6,
+            }],
+            accounts: Ok(Accounts {
+                taken: 12,
+                written: 7,
+                in_log: 5,
+            }),
+        }
+    }
+
+    /// The checks that are wrong, with their differences.
+    fn wrong(facts: &Facts) -> Vec<(&'static str, u64)> {
+        let checks = check(facts).into_iter();
+        checks
+            .filter(|check| check.verdict == Verdict::Wrong)
+            .map(|check| (check.name, check.difference))
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_wrong_when_all_is_well() {
+        assert_eq!(wrong(&healthy()), []);
+        assert!(check(&healthy()).iter().all(|c| c.verdict == Verdict::Ok));
+    }
+
+    #[test]
+    fn a_row_inserted_twice_is_found_thrice() {
+        let mut facts = healthy();
+        facts.doubled = 1;
+        facts.events[2].rows += 1;
+        let all = [
+            ("duplicates", 1),
+            ("places", 1),
+            ("batches", 1),
+            ("accounts", 1),
+        ];
+        assert_eq!(wrong(&facts), all);
+    }
+
+    #[test]
+    fn a_lost_row_is_found_in_the_middle_and_at_the_end() {
+        let mut facts = healthy();
+        (facts.events[1].rows, facts.events[1].places) = (2, 2);
+        let middle = [("places", 1), ("batches", 1), ("accounts", 1)];
+        assert_eq!(wrong(&facts), middle);
+        facts.events[1].last = 1;
+        assert_eq!(wrong(&facts), [("batches", 1), ("accounts", 1)]);
+    }
+
+    #[test]
+    fn a_lost_batch_is_found_and_so_is_a_hole_in_an_older_one() {
+        let mut facts = healthy();
+        facts.dead_letters.clear();
+        assert_eq!(wrong(&facts), [("batches", 2)]);
+        let mut facts = healthy();
+        facts.ledger.remove(1);
+        assert_eq!(wrong(&facts), [("batches", 1)]);
+        let mut facts = healthy();
+        (facts.events[0].rows, facts.events[0].places) = (4, 4);
+        assert_eq!(wrong(&facts), [("places", 1)]);
+    }
+
+    #[test]
+    fn a_roll_up_that_differs_and_an_event_that_is_nowhere_are_found() {
+        let mut facts = healthy();
+        facts.days[0].rolled_up = 8;
+        assert_eq!(wrong(&facts), [("roll_up", 2)]);
+        let mut facts = healthy();
+        facts.accounts = Ok(Accounts {
+            taken: 13,
+            written: 7,
+            in_log: 5,
+        });
+        assert_eq!(wrong(&facts), [("accounts", 1)]);
+        facts.accounts = Err("the log moved on".into());
+        assert_eq!(wrong(&facts), []);
+        assert_eq!(check(&facts)[4].verdict, Verdict::NotChecked);
+    }
+}

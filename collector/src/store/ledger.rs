@@ -1,0 +1,135 @@
+//! What the writer says it has stored: the newest batches one by one, and the sum of all since the
+//! process started. The audit holds this against the tables.
+//!
+//! Knows no ClickHouse: it is told what went in and repeats it.
+
+use super::batch::Batch;
+use crate::ingest::record::Seal;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard};
+
+/// Batches remembered one by one.
+pub const BATCHES_MAX: usize = 1_000;
+
+/// One batch that is in every table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number.
+    pub batch: u64,
+    /// When its first row was received, Unix ms.
+    pub received_ms: i64,
+    /// Rows in `events`.
+    pub events: u64,
+    /// Rows in `dead_letters`.
+    pub dead_letters: u64,
+}
+
+/// What is known at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The newest batch that all tables have, and where in the log it ends.
+    pub newest: Seal,
+    /// Rows in `events` of all batches since the process started.
+    pub events: u64,
+    /// The newest batches, oldest first.
+    pub recent: Vec<Entry>,
+}
+
+/// The ledger. One writes, anybody reads.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    newest: Seal,
+    events: u64,
+    recent: VecDeque<Entry>,
+}
+
+impl Ledger {
+    /// Begins after a batch that all tables have.
+    pub fn begin(&self, checkpoint: Seal) {
+        self.lock().newest = checkpoint;
+    }
+
+    /// A batch is in all tables.
+    pub fn stored(&self, seal: Seal, entry: Entry) {
+        let mut inner = self.lock();
+        inner.newest = seal;
+        inner.events += entry.events;
+        if inner.recent.len() == BATCHES_MAX {
+            inner.recent.pop_front();
+        }
+        inner.recent.push_back(entry);
+    }
+
+    /// A stretch of the log up to a position holds no rows.
+    pub fn passed(&self, to: u64) {
+        self.lock().newest.to = to;
+    }
+
+    /// What it says now.
+    pub fn page(&self) -> Page {
+        let inner = self.lock();
+        Page {
+            newest: inner.newest,
+            events: inner.events,
+            recent: inner.recent.iter().copied().collect(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|error| error.into_inner())
+    }
+}
+
+impl Entry {
+    /// The entry of a batch that is about to go in.
+    pub fn of(number: u64, batch: &Batch) -> Self {
+        let event = batch.events.first().map(|row| row.received_at);
+        let letter = batch.dead_letters.first().map(|row| row.received_at);
+        let element = batch.elements.first().map(|row| row.received_at);
+        Self {
+            batch: number,
+            received_ms: [event, letter, element]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(0),
+            events: batch.events.len() as u64,
+            dead_letters: batch.dead_letters.len() as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_batches_leave_the_list_and_stay_in_the_sum() {
+        let ledger = Ledger::default();
+        for batch in 1..=BATCHES_MAX as u64 + 5 {
+            let seal = Seal {
+                batch,
+                from: batch * 10,
+                to: batch * 10 + 10,
+            };
+            let entry = Entry {
+                batch,
+                events: 2,
+                ..Entry::default()
+            };
+            ledger.stored(seal, entry);
+        }
+        let page = ledger.page();
+        assert_eq!(page.recent.len(), BATCHES_MAX);
+        assert_eq!(page.recent[0].batch, 6);
+        assert_eq!(page.events, 2 * (BATCHES_MAX as u64 + 5));
+        assert_eq!(page.newest.batch, BATCHES_MAX as u64 + 5);
+        ledger.passed(99_999);
+        assert_eq!(ledger.page().newest.to, 99_999);
+    }
+}
