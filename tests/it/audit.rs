@@ -12,7 +12,7 @@ use upriver_tests::{Collector, Page, eventually};
 async fn complaints(collector: &Collector) -> Result<BTreeMap<String, String>> {
     let report = report(collector).await?;
     let checks = report["checks"].as_array().context("no checks")?;
-    assert_eq!(checks.len(), 5, "{report}");
+    assert_eq!(checks.len(), 6, "{report}");
     let mut found = BTreeMap::new();
     for check in checks {
         if check["verdict"] != "ok" {
@@ -54,7 +54,12 @@ async fn stored(collector: &Collector, events: u64, letters: u64) -> Result<()> 
     let sql = "SELECT sum(presses) FROM heatmap";
     collector.sql_becomes(sql, events / 4 * 3).await?;
     let sql = "SELECT count() FROM dead_letters";
-    collector.sql_becomes(sql, letters).await
+    collector.sql_becomes(sql, letters).await?;
+    eventually("live history is complete", async || {
+        let overview = collector.live("overview").await?;
+        Ok((overview["basis"]["complete"] == true).then_some(()))
+    })
+    .await
 }
 
 async fn execute(collector: &Collector, sql: &str) -> Result<()> {
@@ -142,7 +147,15 @@ async fn a_row_inserted_by_hand_is_found() -> Result<()> {
     let collector = healthy().await?;
     let copy = "INSERT INTO events SELECT * FROM events WHERE kind = 'press' LIMIT 1";
     execute(&collector, copy).await?;
-    let all = ["accounts", "batches", "duplicates", "places", "roll_up"].map(|name| (name, 1));
+    let all = [
+        "accounts",
+        "batches",
+        "duplicates",
+        "live",
+        "places",
+        "roll_up",
+    ];
+    let all = all.map(|name| (name, 1));
     assert_eq!(complaints(&collector).await?, wrong(&all));
 
     let (status, text) = command(&collector)?;
@@ -167,7 +180,7 @@ async fn a_removed_row_and_a_removed_batch_are_found() -> Result<()> {
                   SETTINGS mutations_sync = 2";
     execute(&collector, remove).await?;
     let found = complaints(&collector).await?;
-    let expected = wrong(&[("accounts", 1), ("batches", 1)]);
+    let expected = wrong(&[("accounts", 1), ("batches", 1), ("live", 1)]);
     for (name, difference) in &expected {
         assert_eq!(found.get(name), Some(difference), "{found:?}");
     }

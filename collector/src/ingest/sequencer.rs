@@ -79,7 +79,13 @@ pub(super) struct BatchJob {
 }
 
 /// Records in log order, durable, for whoever counts them.
-pub type Committed = Vec<Arc<BatchRecord>>;
+#[derive(Debug)]
+pub struct Committed {
+    /// Where the log ends after them.
+    pub position: Position,
+    /// The records.
+    pub records: Vec<Arc<BatchRecord>>,
+}
 
 pub(super) struct Sequencer<S: Storage> {
     pub(super) log: Appender<S>,
@@ -100,7 +106,7 @@ struct Waiting {
     bytes: usize,
     batches: Vec<(Reply<Accepted>, Accepted)>,
     plain: Vec<Reply<()>>,
-    committed: Committed,
+    committed: Vec<Arc<BatchRecord>>,
 }
 
 impl<S: Storage> Sequencer<S> {
@@ -296,9 +302,14 @@ impl<S: Storage> Sequencer<S> {
         }
         // Counting first, answering second: whoever was acknowledged finds it counted, as soon as
         // the engine has worked through what stands before it.
-        if !waiting.committed.is_empty() && self.committed.blocking_send(waiting.committed).is_err()
-        {
-            tracing::debug!("the live engine has stopped; the log goes on");
+        if !waiting.committed.is_empty() {
+            let committed = Committed {
+                position,
+                records: waiting.committed,
+            };
+            if self.committed.blocking_send(committed).is_err() {
+                tracing::debug!("the live engine has stopped; the log goes on");
+            }
         }
         for (reply, accepted) in waiting.batches {
             // A client that is gone sends again; its events are then duplicates.

@@ -190,6 +190,11 @@ impl Live {
         answered.await.map_err(|_| LiveError::Stopped)?
     }
 
+    /// The ids of the sites.
+    pub fn sites(&self) -> impl Iterator<Item = &str> {
+        self.sites.iter().map(|index| index.site.as_str())
+    }
+
     /// What of a site can be asked for by name; none for an unknown site.
     pub fn index(&self, site: &str) -> Option<&SiteIndex> {
         self.sites.iter().find(|index| index.site == site)

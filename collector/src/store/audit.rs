@@ -8,12 +8,13 @@
 
 pub mod check;
 mod facts;
+mod live;
 
 use super::ledger::Ledger;
 use crate::ingest::Ingest;
 use crate::log::Reader;
 use crate::log::storage::Storage;
-use check::{Check, Verdict};
+use check::{Check, Counts, Verdict};
 use clickhouse::Client;
 use metrics::{counter, gauge};
 use serde::Serialize;
@@ -39,6 +40,29 @@ pub struct Report {
     pub batch: u64,
     /// The checks, always the same ones in the same order.
     pub checks: Vec<Check>,
+}
+
+/// The live numbers of every site between two groups of the log: all that stands before the
+/// position is counted in them, and nothing that stands after it.
+#[derive(Clone, Debug, Default)]
+pub struct Cut {
+    /// The position.
+    pub position: crate::log::Position,
+    /// The sites.
+    pub sites: Vec<LiveCounts>,
+}
+
+/// One site, as it is counted live.
+#[derive(Clone, Debug, Default)]
+pub struct LiveCounts {
+    /// The site.
+    pub site: String,
+    /// Events from this time on are counted, Unix ms.
+    pub from_ms: u64,
+    /// False while history is missing, or when something was left out.
+    pub complete: bool,
+    /// The numbers.
+    pub counts: Counts,
 }
 
 /// Why there is no report.
@@ -75,6 +99,8 @@ impl Audit {
 
 /// What the audit looks at.
 pub struct Auditor<S: Storage> {
+    /// Asks for the live numbers at one place in the log.
+    pub cuts: mpsc::Sender<oneshot::Sender<Cut>>,
     /// The tables; empty while ClickHouse is away.
     pub client: watch::Receiver<Option<Client>>,
     /// What was taken.

@@ -7,6 +7,7 @@ use super::batch::Batch;
 use crate::ingest::record::Seal;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
+use tokio::sync::watch;
 
 /// Batches remembered one by one.
 pub const BATCHES_MAX: usize = 1_000;
@@ -14,8 +15,8 @@ pub const BATCHES_MAX: usize = 1_000;
 /// One batch that is in every table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number.
-    pub batch: u64,
+    /// Its number and its stretch of the log.
+    pub seal: Seal,
     /// When its first row was received, Unix ms.
     pub received_ms: i64,
     /// Rows in `events`.
@@ -39,6 +40,7 @@ pub struct Page {
 #[derive(Debug, Default)]
 pub struct Ledger {
     inner: Mutex<Inner>,
+    to: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -52,22 +54,32 @@ impl Ledger {
     /// Begins after a batch that all tables have.
     pub fn begin(&self, checkpoint: Seal) {
         self.lock().newest = checkpoint;
+        self.to.send_replace(checkpoint.to);
     }
 
     /// A batch is in all tables.
-    pub fn stored(&self, seal: Seal, entry: Entry) {
+    pub fn stored(&self, entry: Entry) {
         let mut inner = self.lock();
-        inner.newest = seal;
+        inner.newest = entry.seal;
         inner.events += entry.events;
         if inner.recent.len() == BATCHES_MAX {
             inner.recent.pop_front();
         }
         inner.recent.push_back(entry);
+        drop(inner);
+        self.to.send_replace(entry.seal.to);
     }
 
     /// A stretch of the log up to a position holds no rows.
     pub fn passed(&self, to: u64) {
         self.lock().newest.to = to;
+        self.to.send_replace(to);
+    }
+
+    /// Waits until everything before a position of the log is in all tables.
+    pub async fn reaches(&self, position: u64) {
+        // It cannot be closed: the sender is here.
+        let _ = self.to.subscribe().wait_for(|to| *to >= position).await;
     }
 
     /// What it says now.
@@ -87,12 +99,12 @@ impl Ledger {
 
 impl Entry {
     /// The entry of a batch that is about to go in.
-    pub fn of(number: u64, batch: &Batch) -> Self {
+    pub fn of(seal: Seal, batch: &Batch) -> Self {
         let event = batch.events.first().map(|row| row.received_at);
         let letter = batch.dead_letters.first().map(|row| row.received_at);
         let element = batch.elements.first().map(|row| row.received_at);
         Self {
-            batch: number,
+            seal,
             received_ms: [event, letter, element]
                 .into_iter()
                 .flatten()
@@ -118,15 +130,15 @@ mod tests {
                 to: batch * 10 + 10,
             };
             let entry = Entry {
-                batch,
+                seal,
                 events: 2,
                 ..Entry::default()
             };
-            ledger.stored(seal, entry);
+            ledger.stored(entry);
         }
         let page = ledger.page();
         assert_eq!(page.recent.len(), BATCHES_MAX);
-        assert_eq!(page.recent[0].batch, 6);
+        assert_eq!(page.recent[0].seal.batch, 6);
         assert_eq!(page.events, 2 * (BATCHES_MAX as u64 + 5));
         assert_eq!(page.newest.batch, BATCHES_MAX as u64 + 5);
         ledger.passed(99_999);

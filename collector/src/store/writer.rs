@@ -209,7 +209,7 @@ impl<S: Storage> Writer<S> {
     async fn insert(&mut self, seal: Seal) -> Result<(), StoreError> {
         let begun = Instant::now();
         let batch = batch::read(&mut self.reader, seal)?;
-        let entry = Entry::of(seal.batch, &batch);
+        let entry = Entry::of(seal, &batch);
         let Batch {
             events,
             elements,
@@ -227,7 +227,7 @@ impl<S: Storage> Writer<S> {
         })
         .await?;
         self.newest = seal;
-        self.ledger.stored(seal, entry);
+        self.ledger.stored(entry);
         counter!("upriver_writer_rows_total").increment(events.len() as u64);
         histogram!("upriver_writer_batch_seconds").record(begun.elapsed().as_secs_f64());
         gauge!("upriver_writer_batch").set(seal.batch as f64);

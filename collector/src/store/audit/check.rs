@@ -21,11 +21,11 @@ pub enum Verdict {
 /// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its name: `duplicates`, `places`, `batches`, `roll_up`, `accounts`.
+    /// Its name: `duplicates`, `places`, `batches`, `roll_up`, `accounts`, `live`.
     pub name: &'static str,
     /// The outcome.
     pub verdict: Verdict,
-    /// Rows or presses that are too many or too few, all added up; 0 when all is well.
+    /// Rows, presses or counts that are too many or too few, all added up; 0 when all is well.
     pub difference: u64,
     /// What was compared, or what is wrong.
     pub detail: String,
@@ -66,6 +66,37 @@ pub struct Accounts {
     pub in_log: u64,
 }
 
+/// The whole of a site in a few numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Distinct visitors.
+    pub visitors: u64,
+    /// Events by kind, in the order of [`COUNTED`].
+    pub kinds: [u64; COUNTED.len()],
+}
+
+/// The kinds in [`Counts::kinds`].
+pub const COUNTED: [&str; 7] = [
+    "page_view",
+    "press",
+    "scroll",
+    "swipe",
+    "custom",
+    "conversion",
+    "exposure",
+];
+
+/// A site as the live engine counts it and as SQL does, both up to the same event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// The site.
+    pub site: String,
+    /// Live.
+    pub live: Counts,
+    /// In the tables.
+    pub sql: Counts,
+}
+
 /// What the audit was told.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -83,6 +114,8 @@ pub struct Facts {
     pub days: Vec<Day>,
     /// Where everything is, or why that could not be found out.
     pub accounts: Result<Accounts, String>,
+    /// Each site live and in SQL, or why they could not be compared.
+    pub live: Result<Vec<Compared>, String>,
 }
 
 /// Every check.
@@ -93,12 +126,20 @@ pub fn check(facts: &Facts) -> Vec<Check> {
         batches(facts),
         roll_up(facts),
         accounts(facts),
+        live(facts),
     ]
 }
 
 /// Every check, none of them made.
 pub fn none(reason: &str) -> Vec<Check> {
-    let names = ["duplicates", "places", "batches", "roll_up", "accounts"];
+    let names = [
+        "duplicates",
+        "places",
+        "batches",
+        "roll_up",
+        "accounts",
+        "live",
+    ];
     names.map(|name| not_checked(name, reason)).into()
 }
 
@@ -149,22 +190,25 @@ fn batches(facts: &Facts) -> Check {
             } else {
                 entry.dead_letters
             };
-            let found = batches.iter().find(|found| found.batch == entry.batch);
+            let found = batches.iter().find(|found| found.batch == entry.seal.batch);
             let found = found.map_or(0, |found| found.rows);
             if found != wanted {
                 wrong.tell(found.abs_diff(wanted), || {
                     format!(
                         "{table} batch {}: {found} rows, {wanted} were written",
-                        entry.batch
+                        entry.seal.batch
                     )
                 });
             }
         }
     }
     for pair in facts.ledger.windows(2) {
-        if pair[1].batch != pair[0].batch + 1 {
+        if pair[1].seal.batch != pair[0].seal.batch + 1 {
             wrong.tell(1, || {
-                format!("after batch {} came {}", pair[0].batch, pair[1].batch)
+                format!(
+                    "after batch {} came {}",
+                    pair[0].seal.batch, pair[1].seal.batch
+                )
             });
         }
     }
@@ -200,7 +244,10 @@ fn accounts(facts: &Facts) -> Check {
         Err(reason) => return not_checked("accounts", reason),
     };
     let written: u64 = facts.ledger.iter().map(|entry| entry.events).sum();
-    let first = facts.ledger.first().map_or(u64::MAX, |entry| entry.batch);
+    let first = facts
+        .ledger
+        .first()
+        .map_or(u64::MAX, |entry| entry.seal.batch);
     let recent = facts.events.iter().filter(|found| found.batch >= first);
     let there: u64 = recent.map(|found| found.rows).sum();
     let stored = (accounts.written + there).saturating_sub(written);
@@ -211,6 +258,31 @@ fn accounts(facts: &Facts) -> Check {
         accounts.taken, accounts.in_log
     );
     verdict("accounts", difference, detail)
+}
+
+/// The live number equals the SQL number.
+fn live(facts: &Facts) -> Check {
+    let sites = match &facts.live {
+        Ok(sites) => sites,
+        Err(reason) => return not_checked("live", reason),
+    };
+    let mut wrong = Told::default();
+    for Compared { site, live, sql } in sites {
+        let visitors = ("visitors", live.visitors, sql.visitors);
+        let kinds = COUNTED.iter().zip(live.kinds.iter().zip(sql.kinds));
+        let kinds = kinds.map(|(kind, (live, sql))| (*kind, *live, sql));
+        for (what, live, sql) in std::iter::once(visitors).chain(kinds) {
+            if live != sql {
+                wrong.tell(live.abs_diff(sql), || {
+                    format!("site {site}, {what}: {live} live, {sql} in sql")
+                });
+            }
+        }
+    }
+    wrong.into_check("live", || {
+        let events: u64 = sites.iter().flat_map(|site| site.sql.kinds).sum();
+        format!("{} sites, {events} events: live and sql agree", sites.len())
+    })
 }
 
 fn tables(facts: &Facts) -> [(&'static str, &[Places]); 2] {
@@ -274,10 +346,14 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::record::Seal;
 
     fn healthy() -> Facts {
         let entry = |batch, events, dead_letters| Entry {
-            batch,
+            seal: Seal {
+                batch,
+                ..Seal::default()
+            },
             events,
             dead_letters,
             received_ms: 1,
@@ -305,6 +381,7 @@ mod tests {
                 written: 7,
                 in_log: 5,
             }),
+            live: Ok(vec![Compared::default()]),
         }
     }
 
@@ -375,5 +452,14 @@ mod tests {
         facts.accounts = Err("the log moved on".into());
         assert_eq!(wrong(&facts), []);
         assert_eq!(check(&facts)[4].verdict, Verdict::NotChecked);
+    }
+
+    #[test]
+    fn a_live_number_that_drifts_is_found() {
+        let mut facts = healthy();
+        let mut drifted = Compared::default();
+        (drifted.live.visitors, drifted.sql.kinds[1]) = (2, 3);
+        facts.live = Ok(vec![drifted]);
+        assert_eq!(wrong(&facts), [("live", 5)]);
     }
 }

@@ -40,6 +40,7 @@ pub(super) async fn gather<S: Storage>(
         .clone()
         .with_setting("max_execution_time", QUERY_SECONDS_MAX);
     let accounts = accounts(auditor, &page).await;
+    let live = super::live::compare(auditor, &client).await;
     let asked = async {
         Ok::<_, clickhouse::error::Error>(Facts {
             batch: page.newest.batch,
@@ -49,6 +50,7 @@ pub(super) async fn gather<S: Storage>(
             days: days(&client, scope).await?,
             ledger: page.recent,
             accounts,
+            live,
         })
     };
     asked.await.map_err(|error| format!("clickhouse: {error}"))
@@ -165,7 +167,7 @@ async fn accounts<S: Storage>(auditor: &mut Auditor<S>, page: &Page) -> Result<A
 }
 
 /// Events in the log from one position to another.
-fn events_between<S: Storage>(
+pub(super) fn events_between<S: Storage>(
     reader: &mut Reader<S>,
     from: Position,
     to: Position,
