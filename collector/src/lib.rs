@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod config;
+mod feed;
 pub mod ingest;
 pub mod live;
 pub mod log;

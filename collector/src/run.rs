@@ -7,14 +7,14 @@ use crate::api::access::{self, Access};
 use crate::api::limits::{Limits, LimitsConfig};
 use crate::api::{self, ClickHouseUp, Stopping};
 use crate::config::Site;
+use crate::feed::{apply, feed_live};
 use crate::ingest::recovery::{self, Recovered};
-use crate::ingest::{self, Committed, Ingest, rows};
+use crate::ingest::{self, Ingest};
 use crate::live::{self, Live};
 use crate::log::storage::{Disk, Storage};
 use crate::log::{Position, Reader};
 use crate::row::{ElementRow, EventRow};
-use crate::store::audit::check::Counts;
-use crate::store::audit::{Auditor, Cut, LiveCounts};
+use crate::store::audit::Auditor;
 use crate::store::child::{self, ChildConfig};
 use crate::store::ledger::Ledger;
 use crate::store::state::State;
@@ -28,8 +28,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
-use upriver_wire::live::Overview;
+use tokio::sync::{mpsc, watch};
 
 /// How long open requests may take when the process stops.
 const HTTP_STOP_SECONDS: u64 = 5;
@@ -207,72 +206,6 @@ fn report<S: Storage>(recovered: &Recovered<S>) {
             records = recovered.unknown_records,
             "the log has records of a newer version; they are passed over"
         );
-    }
-}
-
-/// Hands what is durable to the live engine, in log order, from `position` on. Between two groups
-/// it says how the numbers stand, when it is asked.
-async fn feed_live(
-    mut feed: mpsc::Receiver<Committed>,
-    mut cuts: mpsc::Receiver<oneshot::Sender<Cut>>,
-    mut position: Position,
-    live: Live,
-) {
-    loop {
-        let committed = tokio::select! {
-            committed = feed.recv() => committed,
-            Some(ask) = cuts.recv() => {
-                if let Some(sites) = overviews(&live).await {
-                    // Whoever asked may have given up.
-                    let _ = ask.send(Cut { position, sites });
-                }
-                continue;
-            }
-        };
-        let Some(committed) = committed else { return };
-        let (mut events, mut elements) = (Vec::new(), Vec::new());
-        for record in &committed.records {
-            events.extend(rows::event_rows(record));
-            elements.extend(rows::element_rows(record));
-        }
-        apply(&live, events, elements).await;
-        position = committed.position;
-    }
-}
-
-/// The overview of every site, after everything applied so far. None when the engine has stopped.
-async fn overviews(live: &Live) -> Option<Vec<LiveCounts>> {
-    let mut sites = Vec::new();
-    for site in live.sites() {
-        let published = live.snapshot(site.into(), live::Query::Overview).await;
-        let update: serde_json::Value = serde_json::from_str(&published.ok()?.json).ok()?;
-        let overview: Overview = serde_json::from_value(update.get("data")?.clone()).ok()?;
-        let basis = overview.basis?;
-        sites.push(LiveCounts {
-            site: site.to_owned(),
-            from_ms: basis.from_ms,
-            complete: basis.complete,
-            counts: Counts {
-                visitors: overview.visitors,
-                kinds: [
-                    overview.page_views,
-                    overview.presses,
-                    overview.scrolls,
-                    overview.swipes,
-                    overview.customs,
-                    overview.conversions,
-                    overview.exposures,
-                ],
-            },
-        });
-    }
-    Some(sites)
-}
-
-/// The live engine refuses only when it has stopped, and then nobody reads its numbers.
-async fn apply(live: &Live, events: Vec<EventRow>, elements: Vec<ElementRow>) {
-    if let Err(error) = live.apply(Arc::new(events), Arc::new(elements)).await {
-        tracing::debug!(%error, "not counted live");
     }
 }
 

@@ -1,0 +1,80 @@
+//! From the log to the live engine: what is durable is counted, in log order.
+//!
+//! The one place that knows both the order of the log and the live numbers, so it is also the one
+//! that can say what the numbers were at a position. Knows no ClickHouse and no HTTP.
+
+use crate::ingest::{Committed, rows};
+use crate::live::{self, Live};
+use crate::log::Position;
+use crate::row::{ElementRow, EventRow};
+use crate::store::audit::check::Counts;
+use crate::store::audit::{Cut, LiveCounts};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use upriver_wire::live::Overview;
+
+/// Hands what is durable to the live engine, in log order, from `position` on. Between two groups
+/// it says how the numbers stand, when it is asked.
+pub(crate) async fn feed_live(
+    mut feed: mpsc::Receiver<Committed>,
+    mut cuts: mpsc::Receiver<oneshot::Sender<Cut>>,
+    mut position: Position,
+    live: Live,
+) {
+    loop {
+        let committed = tokio::select! {
+            committed = feed.recv() => committed,
+            Some(ask) = cuts.recv() => {
+                if let Some(sites) = overviews(&live).await {
+                    // Whoever asked may have given up.
+                    let _ = ask.send(Cut { position, sites });
+                }
+                continue;
+            }
+        };
+        let Some(committed) = committed else { return };
+        let (mut events, mut elements) = (Vec::new(), Vec::new());
+        for record in &committed.records {
+            events.extend(rows::event_rows(record));
+            elements.extend(rows::element_rows(record));
+        }
+        apply(&live, events, elements).await;
+        position = committed.position;
+    }
+}
+
+/// The overview of every site, after everything applied so far. None when the engine has stopped.
+async fn overviews(live: &Live) -> Option<Vec<LiveCounts>> {
+    let mut sites = Vec::new();
+    for site in live.sites() {
+        let published = live.snapshot(site.into(), live::Query::Overview).await;
+        let update: serde_json::Value = serde_json::from_str(&published.ok()?.json).ok()?;
+        let overview: Overview = serde_json::from_value(update.get("data")?.clone()).ok()?;
+        let basis = overview.basis?;
+        sites.push(LiveCounts {
+            site: site.to_owned(),
+            from_ms: basis.from_ms,
+            complete: basis.complete,
+            counts: Counts {
+                visitors: overview.visitors,
+                kinds: [
+                    overview.page_views,
+                    overview.presses,
+                    overview.scrolls,
+                    overview.swipes,
+                    overview.customs,
+                    overview.conversions,
+                    overview.exposures,
+                ],
+            },
+        });
+    }
+    Some(sites)
+}
+
+/// The live engine refuses only when it has stopped, and then nobody reads its numbers.
+pub(crate) async fn apply(live: &Live, events: Vec<EventRow>, elements: Vec<ElementRow>) {
+    if let Err(error) = live.apply(Arc::new(events), Arc::new(elements)).await {
+        tracing::debug!(%error, "not counted live");
+    }
+}
