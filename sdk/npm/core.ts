@@ -62,9 +62,9 @@ export async function start(options: Options, at: number, entry: Entry): Promise
   }
   // Unix time of the page's clock 0. Taken once: the clock must not jump with the system's.
   const origin = Math.max(Date.now() - performance.now(), 0);
-  const recorder = await wasm.load();
-  const give = (bytes: ArrayLike<number>) => wasm.give(recorder, bytes);
-  const { stat } = recorder;
+  const loaded = await wasm.load();
+  const { recorder } = loaded;
+  const give = (bytes: ArrayLike<number>) => wasm.give(loaded, bytes);
   const { campaign, path: landed } = address(queryParams);
   const visiting = visitor(campaign, origin + at);
   const way = transport(endpoint, key, (kind, bytes, ...numbers) => {
@@ -80,17 +80,17 @@ export async function start(options: Options, at: number, entry: Entry): Promise
   let ways: Calls;
 
   function step(kind: number, when: number, ...numbers: number[]): void {
-    recorder.step(kind, origin + when, ...numbers);
+    recorder(kind, origin + when, ...numbers);
   }
 
   function settle(): void {
     settleRoute(false);
     step(wasm.TICK, performance.now());
-    for (let command; (command = recorder.next()); ) {
+    for (let command; (command = recorder(wasm.NEXT)); ) {
       if (command === 1) way.open();
       else if (command === 2) way.close();
-      else if (command === 3) way.send(wasm.taken(recorder));
-      else way.post(stat(9), wasm.taken(recorder), command === 5);
+      else if (command === 3) way.send(wasm.taken(loaded));
+      else way.post(recorder(wasm.NUMBER), wasm.taken(loaded), command === 5);
     }
     arm();
     const { recorded, ...rest } = stats();
@@ -102,7 +102,7 @@ export async function start(options: Options, at: number, entry: Entry): Promise
 
   // Sets the one timer to when something is due next.
   function arm(): void {
-    const due = Math.min(stat(5) - origin, (routed ?? Infinity) + ROUTE_SETTLE);
+    const due = Math.min(recorder(wasm.DUE) - origin, (routed ?? Infinity) + ROUTE_SETTLE);
     if (due === timerDue) return;
     clearTimeout(timer);
     timerDue = due;
@@ -141,16 +141,16 @@ export async function start(options: Options, at: number, entry: Entry): Promise
 
   function stats(): Stats {
     return {
-      recorded: stat(0),
-      acked: stat(1),
-      dropped: stat(2),
-      refused: stat(3),
-      transport: STATES[stat(4)]!,
+      recorded: recorder(wasm.RECORDED),
+      acked: recorder(wasm.RECORDED + 1),
+      dropped: recorder(wasm.RECORDED + 2),
+      refused: recorder(wasm.RECORDED + 3),
+      transport: STATES[recorder(wasm.TRANSPORT)]!,
     };
   }
 
   give([...idBytes(randomName(16)), ...idBytes(visiting.name), ...idBytes(visiting.visit().session), ...idBytes(randomName(8))]);
-  recorder.begin();
+  recorder(wasm.TICK);
   const endRoutes = onRoute(() => {
     if (routed !== undefined || pathNow() === path) return;
     routed = performance.now();
@@ -163,7 +163,7 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     give,
     entry,
     alive,
-    click: (when, detail) => !!recorder.click(origin + when, detail),
+    click: (when, detail) => !!recorder(wasm.CLICK, origin + when, detail),
     view(when, navigation) {
       routed = undefined;
       alive(when);

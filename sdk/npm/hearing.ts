@@ -22,9 +22,9 @@ export function hearing({ recorder, step, settle, alive, give, view, click }: Sh
   function name(element: Element, box?: DOMRect, interactive?: boolean): void {
     const selector = canonical(element);
     give(encoder.encode(VERSION + selector));
-    if (recorder.name()) return;
+    if (recorder(wasm.NAME)) return;
     give(describe(element, selector, box, interactive).all);
-    recorder.describe();
+    recorder(wasm.DESCRIBE);
   }
 
   // A press at a place in the window; without one it counts for the middle of the box.
@@ -51,7 +51,7 @@ export function hearing({ recorder, step, settle, alive, give, view, click }: Sh
     switch (event.type) {
       case "pointermove":
         // Nothing is read of the movements of a mouse.
-        if (kind === 0 || !recorder.stat(6)) return;
+        if (kind === 0 || !recorder(wasm.TOUCHING)) return;
         moves(wasm.MOVE);
         break;
       case "pointerdown": {

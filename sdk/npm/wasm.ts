@@ -7,20 +7,16 @@
 // @ts-ignore written by `cargo xtask build`
 import packed from "./generated/wasm.js";
 
-/** The module's exports; times are Unix ms. */
-export interface Recorder {
+/** The one function: does what `kind` says at a time (Unix ms), which is one of the numbers below. */
+export type Recorder = (kind: number, now?: number, ...numbers: number[]) => number;
+
+/** The recorder and its memory. */
+export interface Loaded {
+  recorder: Recorder;
   memory: WebAssembly.Memory;
-  room(bytes: number): number;
-  begin(): void;
-  name(): number;
-  describe(): void;
-  click(now: number, detail: number): number;
-  step(kind: number, now: number, ...numbers: number[]): void;
-  next(): number;
-  stat(which: number): number;
 }
 
-// Inputs, in the order of `step` in sdk/src/exports.rs.
+// In the order of sdk/src/exports.rs. Inputs:
 export const VIEW = 0;
 export const DOWN = 1;
 export const MOVE = 2;
@@ -48,21 +44,37 @@ export const CLOSED = 23;
 export const POSTED = 24;
 export const TICK = 25;
 
+// Anything but ROOM begins, the first time.
+export const ROOM = 26;
+export const NAME = 27;
+export const DESCRIBE = 28;
+export const CLICK = 29;
+export const NEXT = 30;
+// Figures: recorded, acked, dropped, refused, then these.
+export const RECORDED = 31;
+export const TRANSPORT = 35;
+export const DUE = 36;
+export const TOUCHING = 37;
+const OUTPUT = 38;
+const OUTPUT_BYTES = 39;
+export const NUMBER = 40;
+
 /** Instantiates the embedded module. */
-export async function load(): Promise<Recorder> {
+export async function load(): Promise<Loaded> {
   const deflated = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
   const inflated = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
   const { instance } = await WebAssembly.instantiate(await new Response(inflated).arrayBuffer());
-  return instance.exports as unknown as Recorder;
+  const { step, memory } = instance.exports;
+  return { recorder: step as Recorder, memory: memory as WebAssembly.Memory };
 }
 
 /** Hands bytes over for the next call. */
-export function give(recorder: Recorder, bytes: ArrayLike<number>): void {
-  const at = recorder.room(bytes.length);
-  new Uint8Array(recorder.memory.buffer, at, bytes.length).set(bytes);
+export function give({ recorder, memory }: Loaded, bytes: ArrayLike<number>): void {
+  // First the room: it may move the memory.
+  const at = recorder(ROOM, 0, bytes.length);
+  new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
 }
 
 /** The bytes of the command taken last. */
-export function taken({ memory, stat }: Recorder): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(memory.buffer as ArrayBuffer, stat(7), stat(8)).slice();
-}
+export const taken = ({ recorder, memory }: Loaded): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(memory.buffer as ArrayBuffer, recorder(OUTPUT), recorder(OUTPUT_BYTES)).slice();

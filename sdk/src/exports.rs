@@ -2,25 +2,30 @@
 //! The only file with `#[wasm_bindgen]`, and it needs none of its glue: the module imports nothing.
 //!
 //! Owns the one recorder of the page and the numbers by which inputs, commands and figures are
-//! called (`npm/core.ts` has the same). Times are Unix milliseconds.
+//! called (`npm/wasm.ts` has the same). Times are Unix milliseconds.
 
 use crate::gesture::{Down, Target};
 use crate::recorder::{Input, Names, Recorder, View};
 use crate::uplink::{Command, News};
 use alloc::vec::Vec;
+use lol_alloc::{FreeListAllocator, LockedAllocator};
 use spin::Mutex;
 use upriver_wire::batch::{BoxPoint, Button, Layer, Pointer};
 use upriver_wire::{ElementId, SessionId, StreamId, VisitorId};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-// A safe constructor, and about 1.3 KB of code before compression.
+// A safe constructor, and 0.4 KB of code before compression.
 #[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+static ALLOCATOR: LockedAllocator<FreeListAllocator> =
+    LockedAllocator::new(FreeListAllocator::new());
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
+
+/// The kind that makes room.
+const ROOM: u8 = 26;
 
 struct Core {
     recorder: Option<Recorder>,
@@ -45,69 +50,45 @@ static CORE: Mutex<Core> = Mutex::new(Core {
     number: 0,
 });
 
-/// Makes room for so many bytes of input; returns where.
-#[wasm_bindgen]
-pub fn room(bytes: usize) -> usize {
-    let input = &mut CORE.lock().input;
-    input.clear();
-    input.resize(bytes, 0);
-    input.as_mut_ptr() as usize
-}
-
-/// Begins. Input: stream (16 bytes), visitor (16), session (8), a random seed (8).
-#[wasm_bindgen]
-pub fn begin() {
-    let core = &mut *CORE.lock();
-    let mut rest = &core.input[..];
-    let stream = StreamId(wide(&mut rest));
-    let visitor = VisitorId(wide(&mut rest));
-    core.recorder = Some(Recorder::new(Names {
-        stream,
-        visitor,
-        session: SessionId(long(&mut rest)),
-        seed: long(&mut rest),
-    }));
-}
-
-/// Names an element for the inputs that follow. Input: version and selector. Returns whether it has
-/// been described.
-#[wasm_bindgen]
-pub fn name() -> bool {
-    let core = &mut *CORE.lock();
-    core.element = ElementId::of_bytes(&core.input);
-    let element = core.element;
-    core.recorder.as_ref().is_some_and(|it| it.knows(element))
-}
-
-/// Describes the element named last. Input: its descriptor.
-#[wasm_bindgen]
-pub fn describe() {
-    let core = &mut *CORE.lock();
-    if let Some(recorder) = &mut core.recorder {
-        recorder.describe(core.element, &core.input);
-    }
-}
-
-/// A click: whether it is a press that wants input 5.
-#[wasm_bindgen]
-pub fn click(now_ms: f64, detail: i32) -> bool {
-    let core = &mut *CORE.lock();
-    core.recorder
-        .as_mut()
-        .is_some_and(|it| it.click(now_ms, detail))
-}
-
-/// Takes an input, at its own time up to 15 and now from there on. What `a` to `h` are, the match
-/// below says.
+/// Does one thing; the numbers of `kind` are those of the matches below, what `a` to `h` are as well.
+/// 0 to 25 are inputs, with their own time up to 15 and now from there on. One export for everything:
+/// each costs a hundred bytes more than its own code.
 #[wasm_bindgen]
 #[allow(
     clippy::too_many_arguments,
     reason = "numbers are the cheapest way across, and there is one caller"
 )]
-pub fn step(kind: u8, now: f64, a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64) {
+pub fn step(
+    kind: u8,
+    now: f64,
+    a: f64,
+    b: f64,
+    c: f64,
+    d: f64,
+    e: f64,
+    f: f64,
+    g: f64,
+    h: f64,
+) -> f64 {
     let core = &mut *CORE.lock();
+    // Makes room for so many bytes of input; returns where.
+    if kind == ROOM {
+        core.input.clear();
+        core.input.resize(a as usize, 0);
+        return core.input.as_mut_ptr() as usize as f64;
+    }
+    // Begins. Input: stream (16 bytes), visitor (16), session (8), a random seed (8).
     let Some(recorder) = &mut core.recorder else {
-        return;
+        let mut rest = &core.input[..];
+        let stream = StreamId(wide(&mut rest));
+        let visitor = VisitorId(wide(&mut rest));
+        core.recorder = Some(Recorder::new(Names {
+            stream,
+            visitor,
+            session: SessionId(long(&mut rest)),
+            seed: long(&mut rest),
+        }));
+        return 0.0;
     };
     let bytes = &core.input[..];
     let down = || {
@@ -184,60 +165,77 @@ pub fn step(kind: u8, now: f64, a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, 
             retry_after_ms: c,
             body: bytes,
         }),
-        _ => Input::Tick,
+        25 => Input::Tick,
+        _ => return core.tell(kind, now, a),
     };
     if kind <= 15 {
-        return recorder.record(now, input);
+        recorder.record(now, input);
+    } else {
+        let commands = recorder.step(now, input);
+        core.commands.extend(commands);
     }
-    let commands = recorder.step(now, input);
-    core.commands.extend(commands);
+    0.0
 }
 
-/// Takes the next command: 0 none, 1 open, 2 close, 3 send, 4 post, 5 post that outlives the page.
-#[wasm_bindgen]
-pub fn next() -> u8 {
-    let core = &mut *CORE.lock();
-    if core.commands.is_empty() {
-        return 0;
+impl Core {
+    fn tell(&mut self, kind: u8, now: f64, a: f64) -> f64 {
+        let Some(recorder) = &mut self.recorder else {
+            return 0.0;
+        };
+        let counts = recorder.counts();
+        let whole = match kind {
+            // Names an element for the inputs that follow. Input: version and selector. Returns
+            // whether it has been described.
+            27 => {
+                self.element = ElementId::of_bytes(&self.input);
+                u64::from(recorder.knows(self.element))
+            }
+            // Describes the element named last. Input: its descriptor.
+            28 => {
+                recorder.describe(self.element, &self.input);
+                0
+            }
+            // A click: whether it is a press that wants input 5.
+            29 => u64::from(recorder.click(now, a as i32)),
+            // Takes the next command.
+            30 => u64::from(self.next()),
+            // Events: recorded, acked, dropped, refused.
+            31 => counts.recorded,
+            32 => counts.acked,
+            33 => counts.dropped,
+            34 => counts.refused,
+            35 => recorder.transport() as u64,
+            // When input 25 is due, ms; infinite when never.
+            36 => return recorder.due_ms(),
+            // Whether a finger or pen is down.
+            37 => u64::from(recorder.touching()),
+            // Of the command taken last: where its bytes are, how many, its number.
+            38 => self.output.as_ptr() as u64,
+            39 => self.output.len() as u64,
+            _ => self.number,
+        };
+        whole as f64
     }
-    match core.commands.remove(0) {
-        Command::Open => 1,
-        Command::Close => 2,
-        Command::Send(bytes) => {
-            core.output = bytes;
-            3
-        }
-        Command::Post(number, bytes, keepalive) => {
-            core.number = number;
-            core.output = bytes;
-            4 + u8::from(keepalive)
-        }
-    }
-}
 
-/// A figure: 0 recorded, 1 acked, 2 dropped, 3 refused (events), 4 the transport, 5 when input 25 is
-/// due (ms; infinite when never), 6 whether a finger or pen is down; of the command taken last:
-/// 7 where its bytes are, 8 how many, 9 its number.
-#[wasm_bindgen]
-pub fn stat(which: u8) -> f64 {
-    let core = &mut *CORE.lock();
-    let Some(recorder) = &mut core.recorder else {
-        return 0.0;
-    };
-    let counts = recorder.counts();
-    let whole = match which {
-        0 => counts.recorded,
-        1 => counts.acked,
-        2 => counts.dropped,
-        3 => counts.refused,
-        4 => recorder.transport() as u64,
-        5 => return recorder.due_ms().unwrap_or(f64::INFINITY),
-        6 => u64::from(recorder.touching()),
-        7 => core.output.as_ptr() as u64,
-        8 => core.output.len() as u64,
-        _ => core.number,
-    };
-    whole as f64
+    /// 0 none, 1 open, 2 close, 3 send, 4 post, 5 post that outlives the page.
+    fn next(&mut self) -> u8 {
+        if self.commands.is_empty() {
+            return 0;
+        }
+        match self.commands.remove(0) {
+            Command::Open => 1,
+            Command::Close => 2,
+            Command::Send(bytes) => {
+                self.output = bytes;
+                3
+            }
+            Command::Post(number, bytes, keepalive) => {
+                self.number = number;
+                self.output = bytes;
+                4 + u8::from(keepalive)
+            }
+        }
+    }
 }
 
 fn part(bytes: &[u8], from: f64, to: f64) -> &[u8] {

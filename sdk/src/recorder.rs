@@ -157,14 +157,10 @@ impl Recorder {
         out
     }
 
-    /// When [`Input::Tick`] is due, ms.
-    pub fn due_ms(&mut self) -> Option<f64> {
+    /// When [`Input::Tick`] is due, ms; infinite when never.
+    pub fn due_ms(&mut self) -> f64 {
         let uplink = self.uplink.due_ms(&mut self.queue);
-        self.scrolls
-            .due_ms()
-            .into_iter()
-            .chain(uplink)
-            .reduce(f64::min)
+        self.scrolls.due_ms().min(uplink)
     }
 
     /// A click. `true`: it is a press that nothing else told of, and wants [`Input::Activated`].

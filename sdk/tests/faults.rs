@@ -193,13 +193,15 @@ impl World {
         }
     }
 
+    fn due(&mut self) -> Option<u64> {
+        let due = self.recorder.due_ms();
+        due.is_finite().then_some(due.ceil() as u64)
+    }
+
     /// Lets time pass until `end`, timers and answers included.
     fn run(&mut self, end: u64) {
         loop {
-            let due = self
-                .recorder
-                .due_ms()
-                .map(|due| (due.ceil() as u64).max(self.now));
+            let due = self.due().map(|due| due.max(self.now));
             let heard = self.network.coming.iter().map(|(at, ..)| *at).min();
             let next = due
                 .into_iter()
@@ -229,7 +231,7 @@ impl World {
                 }
             } else {
                 self.step(Input::Tick);
-                let again = self.recorder.due_ms().map(|due| due.ceil() as u64);
+                let again = self.due();
                 let spins = self.now == stuck && again.is_some_and(|due| due <= self.now);
                 assert!(
                     !spins || due != again,
