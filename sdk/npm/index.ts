@@ -1,11 +1,10 @@
-// What a site calls.
+// What a site calls, and all that its page loads at once.
 //
-// Owns the gate (nothing is loaded, stored or sent where it must not be), the checking of
-// arguments, and the queue of calls made before the core is there. Never throws into the page.
+// Owns the gate (nothing is loaded, stored or sent where it must not be), the page's listeners, and
+// the queue of calls and gestures from before the core is there. Knows neither what a gesture is nor
+// whether an argument is right: `core.ts` does, which is loaded apart. Never throws into the page.
 
-import { type Core, type FlatProps, load } from "./engine.js";
-import { showOverlay, takeTicket } from "./overlay.js";
-import { onRoute } from "./routes.js";
+import type { Core } from "./core.js";
 
 /** Properties of an event: at most 32, names up to 128 bytes, texts up to 1 KiB. */
 export type Props = Record<string, string | number | boolean | undefined>;
@@ -69,222 +68,169 @@ export interface Upriver {
   stats: typeof stats;
 }
 
-// In the order of `Transport` in sdk/src/uplink.rs.
-const STATES: State[] = ["starting", "stream", "http", "offline", "stopped", "forbidden"];
-/** Calls kept until the core is there. */
-const EARLY_CALLS_MAX = 500;
-const MICROS = 1_000_000;
+/** What is true of an event only while it is told: kept for those the core hears of later. */
+export interface Facts {
+  /** From the innermost target to the window. */
+  path: EventTarget[];
+  /** Boxes of the targets, of presses only. */
+  boxes: (DOMRect | undefined)[];
+  /** Where the target and the page stand. */
+  at: (number | undefined)[];
+  hidden: boolean;
+}
 
-let core: Core | undefined;
-let early: ((core: Core) => void)[] | undefined;
-let begun = false;
-let off = false;
-let shown: State = "starting";
-let endRoutes = () => {};
-let settled: { seen: number; done: () => void }[] = [];
-const listeners = new Set<(state: State) => void>();
-const complained = new Set<string>();
+/** What the core is handed of the page's own part. */
+export interface Entry {
+  listeners: Set<(state: State) => void>;
+  /** Ends listening. */
+  quiet: () => void;
+}
+
+/** Calls and gestures kept until the core is there. */
+const EARLY_MAX = 500;
+// With the one for routes (`routes.ts`) there are 14.
+const KINDS =
+  "pointerdown pointermove pointerup pointercancel click keydown touchmove touchend wheel scroll visibilitychange pagehide pageshow";
+
+const listeners: Entry["listeners"] = new Set();
 const api: Upriver = { track, convert, expose, page, flush, stop, on, stats };
+let core: Core | undefined;
+let early: ((core: Pick<Core, "hear" | "call">) => void)[] = [];
+let begun = false;
+let off = typeof document === "undefined";
 
 /** Starts recording. Calling it again changes nothing. */
 export function init(options: Options): Upriver {
-  if (typeof window === "undefined" || typeof document === "undefined" || begun) return api;
-  const address = check(options);
-  if (!address) return api;
+  if (off || begun) return api;
   begun = true;
-  const ticket = takeTicket();
-  if (ticket) {
-    turnOff();
-    showOverlay(address, ticket).catch((error) => complain(`the overlay did not load: ${error}`));
-    return api;
-  }
-  const { globalPrivacyControl, doNotTrack } = navigator as Navigator & {
+  const { globalPrivacyControl: gpc, doNotTrack } = navigator as {
     globalPrivacyControl?: boolean;
     doNotTrack?: string | null;
   };
-  if (options.respectSignals !== false && (globalPrivacyControl || doNotTrack === "1")) {
+  const refused = options?.respectSignals !== false && (gpc || doNotTrack === "1");
+  // Whoever looks at the heat map records nothing.
+  if (refused && !location.hash.includes("upriver-overlay=")) {
     turnOff();
-    return api;
-  }
-  early ??= [];
-  // A page that is rendered in advance may never be seen.
-  if ((document as { prerendering?: boolean }).prerendering) {
-    document.addEventListener("prerenderingchange", () => begin(address, options), { once: true });
+  } else if ((document as { prerendering?: boolean }).prerendering) {
+    // A page that is rendered in advance may never be seen.
+    document.addEventListener("prerenderingchange", () => begin(options), { once: true });
   } else {
-    begin(address, options);
+    begin(options);
   }
   return api;
 }
 
 /** Records an event of your own. */
 export function track(name: string, props?: Props): void {
-  if (!named("track", name)) return;
-  const flat = flatten(props);
-  call((core, at) => core.track(at, name, flat));
+  call("track", name, { ...props });
 }
 
 /** Records a conversion: an order, a sign-up. */
-export function convert(name: string, worth: Worth = {}): void {
-  if (!named("convert", name)) return;
-  const { value = 0, currency = "", order = "", props } = worth;
-  if (typeof value !== "number" || !Number.isFinite(value)) {
-    return complain(`convert("${name}"): value must be a finite number`);
-  }
-  const flat = flatten(props);
-  const micros = Math.round(value * MICROS);
-  call((core, at) => core.convert(at, name, micros, String(currency), String(order), flat));
+export function convert(name: string, worth?: Worth): void {
+  call("convert", name, { ...worth, props: { ...worth?.props } });
 }
 
 /** Records that this visitor is shown a variant of an experiment. */
 export function expose(experiment: string, variant: string): void {
-  if (!named("expose", experiment) || !named("expose", variant)) return;
-  call((core, at) => core.expose(at, experiment, variant));
+  call("expose", experiment, variant);
 }
 
 /** Records a page view, where the address does not tell. */
 export function page(): void {
-  call((core, at) => core.view(at, false));
+  call("page");
 }
 
 /** Sends what is waiting; done when all recorded so far is on the collector's disk or given up. */
 export function flush(): Promise<void> {
-  if (off || typeof window === "undefined") return Promise.resolve();
-  return new Promise((done) => {
-    call((core) => {
-      core.flush();
-      settled.push({ seen: core.stat(0), done });
-      changed();
-    });
-  });
+  return new Promise((done) => (off ? done() : call("flush", done)));
 }
 
 /** Records nothing more; what there is is sent. Until the next load of the page. */
 export function stop(): void {
-  endRoutes();
-  call((core) => core.stop());
-  if (!core) turnOff();
+  if (core) call("stop");
+  else turnOff();
 }
 
 /** Calls back with the state now, and whenever it changes. Returns how to end that. */
 export function on(event: "state", listener: (state: State) => void): () => void {
-  if (event !== "state" || typeof listener !== "function") {
-    complain('on: the event must be "state" and the listener a function');
-    return () => {};
-  }
   const own = (state: State) => listener(state);
-  listeners.add(own);
-  queueMicrotask(() => listeners.has(own) && tell(own, stats().transport));
+  if (event === "state" && typeof listener === "function") {
+    listeners.add(own);
+    queueMicrotask(() => listeners.has(own) && own(stats().transport));
+  } else call("on");
   return () => listeners.delete(own);
 }
 
 /** The numbers so far. */
 export function stats(): Stats {
-  const stat = (which: number) => core?.stat(which) ?? 0;
-  return {
-    recorded: stat(0),
-    acked: stat(1),
-    dropped: stat(2),
-    refused: stat(3),
-    transport: off ? "off" : (STATES[stat(4)] ?? "starting"),
-  };
+  if (core) return core.stats();
+  return { recorded: 0, acked: 0, dropped: 0, refused: 0, transport: off ? "off" : "starting" };
 }
 
-async function begin(endpoint: string, { key, queryParams = [] }: Options): Promise<void> {
+async function begin(options: Options): Promise<void> {
   const at = performance.now();
+  listen("add");
   try {
-    const loaded = await load(at, endpoint, key, queryParams.join(), () => queueMicrotask(changed));
-    if (off) return loaded.stop();
-    core = loaded;
-    endRoutes = onRoute(() => loaded.view(performance.now(), true));
+    const { start } = await import("./core.js");
+    if (off) return;
+    const started = await start(options, at, { listeners, quiet: () => listen("remove") });
+    if (off) started?.call("stop", at, []);
+    else if (started === null) {
+      // Said on the console. The site may try again.
+      begun = false;
+      listen("remove");
+    } else if (started) {
+      core = started;
+      for (const run of early) run(core);
+      early = [];
+    } else turnOff();
   } catch (error) {
     turnOff();
-    return complain(`recording did not start: ${error}`);
+    console.error(`upriver: recording did not start: ${error}`);
   }
-  const waiting = early ?? [];
-  early = undefined;
-  for (const waited of waiting) waited(core);
-  changed();
 }
 
-// Runs with the core, now or as soon as it is there; with the time of the call.
-function call(run: (core: Core, at: number) => void): void {
-  if (off || typeof window === "undefined") return;
-  const at = performance.now();
-  const guarded = (core: Core) => {
-    try {
-      run(core, at);
-    } catch (error) {
-      complain(`a call failed: ${error}`);
-    }
+function listen(what: "add" | "remove"): void {
+  for (const kind of KINDS.split(" ")) {
+    window[`${what}EventListener`](kind, heard, { capture: true, passive: true });
+  }
+}
+
+function heard(event: Event): void {
+  // Only what the browser itself says happened.
+  if (!event.isTrusted) return;
+  if (core) return core.hear(event);
+  const path = event.composedPath();
+  const target = path[0] as Element;
+  const pressed = /down|click/.test(event.type);
+  const facts = {
+    path,
+    boxes: pressed ? path.map((it) => (it as Element).getBoundingClientRect?.()) : [],
+    at: [target.scrollLeft, target.scrollTop, scrollX, scrollY],
+    hidden: document.hidden,
   };
-  if (core) return guarded(core);
-  early ??= [];
-  if (early.length < EARLY_CALLS_MAX) early.push(guarded);
+  soon((core) => core.hear(event, facts));
 }
 
-function changed(): void {
-  const { recorded, acked, dropped, refused, transport } = stats();
-  const ended = transport === "stopped" || transport === "forbidden" || off;
-  settled = settled.filter(({ seen, done }) => {
-    const over = ended || acked + dropped + refused >= Math.min(seen, recorded);
-    if (over) done();
-    return !over;
-  });
-  if (transport === shown) return;
-  shown = transport;
-  for (const listener of listeners) tell(listener, transport);
+function call(name: string, ...args: unknown[]): void {
+  if (off) return;
+  const at = performance.now();
+  soon((core) => core.call(name, at, args));
 }
 
-function tell(listener: (state: State) => void, state: State): void {
-  try {
-    listener(state);
-  } catch (error) {
-    // The site's own error, reported as if nobody had caught it.
-    setTimeout(() => {
-      throw error;
-    });
-  }
+function soon(run: (typeof early)[number]): void {
+  if (core) run(core);
+  else if (early.length < EARLY_MAX) early.push(run);
 }
 
 function turnOff(): void {
   off = true;
-  early = undefined;
-  changed();
-}
-
-function check(options: Options): string | undefined {
-  const { endpoint, key, queryParams = [] } = options ?? {};
-  if (typeof key !== "string" || !/^[\w.~-]+$/.test(key)) {
-    complain("init: `key` must be the site's write key");
-  } else if (!Array.isArray(queryParams)) {
-    complain("init: `queryParams` must be an array of names");
-  } else {
-    try {
-      const url = new URL(endpoint, location.href);
-      if (/^https?:$/.test(url.protocol)) return (url.origin + url.pathname).replace(/\/+$/, "");
-    } catch {}
-    complain("init: `endpoint` must be the http(s) address of your collector");
-  }
-  return undefined;
-}
-
-function named(where: string, name: string): boolean {
-  const good = typeof name === "string" && name !== "";
-  if (!good) complain(`${where}: a name must be a text that is not empty`);
-  return good;
-}
-
-function flatten(props?: Props): FlatProps {
-  const flat: FlatProps = [];
-  for (const [name, value] of Object.entries(props ?? {})) {
-    if (/^(string|number|boolean)$/.test(typeof value)) flat.push(name, value!);
-    else if (value !== undefined) complain(`"${name}" must be a text, a number, true or false`);
-  }
-  return flat;
-}
-
-function complain(what: string): void {
-  if (complained.has(what)) return;
-  complained.add(what);
-  console.error(`upriver: ${what}`);
+  listen("remove");
+  const none: Pick<Core, "hear" | "call"> = {
+    hear() {},
+    call: (_name, _at, [done]) => typeof done === "function" && done(),
+  };
+  for (const run of early) run(none);
+  early = [];
+  for (const listener of listeners) queueMicrotask(() => listener("off"));
 }

@@ -14,10 +14,14 @@ export function takeTicket(): string | undefined {
   return found[1];
 }
 
-/** Loads the overlay from the collector and starts it. */
-export async function showOverlay(endpoint: string, ticket: string): Promise<void> {
+/** Loads the overlay from the collector and starts it; `path`: what the SDK reports as the page's. */
+export async function showOverlay(
+  endpoint: string,
+  ticket: string,
+  path: () => string,
+): Promise<void> {
   const url = `${endpoint}/overlay.js`;
   // A bundler must leave this import alone.
   const overlay = await import(/* webpackIgnore: true */ /* @vite-ignore */ url);
-  overlay.start({ endpoint, ticket });
+  overlay.start({ endpoint, ticket, path });
 }

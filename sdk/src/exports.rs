@@ -1,141 +1,255 @@
-//! What the hand-written TypeScript in `npm/` calls. The only file with `#[wasm_bindgen]`.
+//! What the shell in `npm/` calls: numbers in, numbers out, and two stretches of memory for bytes.
+//! The only file with `#[wasm_bindgen]`, and it needs none of its glue: the module imports nothing.
 //!
-//! Times are milliseconds of `performance.now()`: calls made before the module was there are handed
-//! over with the time they were made.
+//! Owns the one recorder of the page and the numbers by which inputs, commands and figures are
+//! called (`npm/wasm.ts` has the same). Times are Unix milliseconds.
 
-use crate::browser::{Options, Shell};
-use alloc::rc::Rc;
-use alloc::string::String;
+use crate::gesture::{Down, Target};
+use crate::recorder::{Input, Names, Recorder, View};
+use crate::uplink::{Command, News};
 use alloc::vec::Vec;
-use js_sys::{Array, Function};
-use upriver_wire::batch::{Conversion, Custom, Prop, Value, Variant};
+use lol_alloc::{FreeListAllocator, LockedAllocator};
+use spin::Mutex;
+use upriver_wire::batch::{BoxPoint, Button, Layer, Pointer};
+use upriver_wire::{ElementId, SessionId, StreamId, VisitorId};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::recorder::Input;
-
-// A safe constructor, and about 1.3 KB of code before compression.
+// A safe constructor, and 0.4 KB of code before compression.
 #[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+static ALLOCATOR: LockedAllocator<FreeListAllocator> =
+    LockedAllocator::new(FreeListAllocator::new());
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// The recorder of this page, listening.
-#[wasm_bindgen]
-pub struct Page(Rc<Shell>);
+/// The kind that makes room.
+const ROOM: u8 = 26;
 
+struct Core {
+    recorder: Option<Recorder>,
+    /// What the shell hands over.
+    input: Vec<u8>,
+    /// The element named last.
+    element: ElementId,
+    /// What the shell has yet to do, the next first.
+    commands: Vec<Command>,
+    /// The bytes and the number of the command taken last.
+    output: Vec<u8>,
+    number: u64,
+}
+
+// A page has one thread, and nothing here calls back into it: the lock is never waited for.
+static CORE: Mutex<Core> = Mutex::new(Core {
+    recorder: None,
+    input: Vec::new(),
+    element: ElementId(0),
+    commands: Vec::new(),
+    output: Vec::new(),
+    number: 0,
+});
+
+/// Does one thing; the numbers of `kind` are those of the matches below, what `a` to `h` are as well.
+/// 0 to 25 are inputs, with their own time up to 15 and now from there on. One export for everything:
+/// each costs a hundred bytes more than its own code.
 #[wasm_bindgen]
-impl Page {
-    /// Starts recording. `endpoint`: address of the collector without `/` at its end; `allowed`:
-    /// names of query parameters that may travel, with commas between; `changed`: called whenever
-    /// [`Self::stat`] answers otherwise than before.
-    #[wasm_bindgen(constructor)]
-    pub fn new(
-        window: web_sys::Window,
-        at: f64,
-        endpoint: String,
-        key: String,
-        allowed: String,
-        changed: Function,
-    ) -> Self {
-        let allowed = allowed
-            .split(',')
-            .filter(|name| !name.is_empty())
-            .map(String::from)
-            .collect();
-        Self(Shell::start(
-            window,
-            at,
-            Options {
-                endpoint,
-                key,
-                allowed,
-                changed,
+#[allow(
+    clippy::too_many_arguments,
+    reason = "numbers are the cheapest way across, and there is one caller"
+)]
+pub fn step(
+    kind: u8,
+    now: f64,
+    a: f64,
+    b: f64,
+    c: f64,
+    d: f64,
+    e: f64,
+    f: f64,
+    g: f64,
+    h: f64,
+) -> f64 {
+    let core = &mut *CORE.lock();
+    // Makes room for so many bytes of input; returns where.
+    if kind == ROOM {
+        core.input.clear();
+        core.input.resize(a as usize, 0);
+        return core.input.as_mut_ptr() as usize as f64;
+    }
+    // Begins. Input: stream (16 bytes), visitor (16), session (8), a random seed (8).
+    let Some(recorder) = &mut core.recorder else {
+        let mut rest = &core.input[..];
+        let stream = StreamId(wide(&mut rest));
+        let visitor = VisitorId(wide(&mut rest));
+        core.recorder = Some(Recorder::new(Names {
+            stream,
+            visitor,
+            session: SessionId(long(&mut rest)),
+            seed: long(&mut rest),
+        }));
+        return 0.0;
+    };
+    let bytes = &core.input[..];
+    let down = || {
+        let packed = c as u32;
+        let target = Target {
+            element: core.element,
+            at: BoxPoint::new(f, g),
+            layer: match packed >> 2 & 3 {
+                0 => Layer::Flow,
+                1 => Layer::Fixed,
+                2 => Layer::Stuck,
+                _ => Layer::Top,
             },
-        ))
-    }
-
-    /// Records the site's own event. `props`: name, value, name, value…
-    pub fn track(&self, at: f64, name: String, props: &Array) {
-        self.0.record(
-            at,
-            Input::Custom(Custom {
-                name,
-                props: read(props),
-            }),
-        );
-    }
-
-    /// Records a conversion.
-    pub fn convert(
-        &self,
-        at: f64,
-        name: String,
-        value_micros: f64,
-        currency: String,
-        order: String,
-        props: &Array,
-    ) {
-        let value_micros = value_micros as i64;
-        let props = read(props);
-        let conversion = Conversion {
-            name,
-            value_micros,
-            currency,
-            order,
-            props,
         };
-        self.0.record(at, Input::Conversion(conversion));
+        Down {
+            id: h as i32,
+            pointer: match packed & 3 {
+                0 => Pointer::Mouse,
+                1 => Pointer::Touch,
+                2 => Pointer::Pen,
+                _ => Pointer::Keyboard,
+            },
+            button: match packed >> 4 & 3 {
+                0 => Button::Primary,
+                1 => Button::Middle,
+                2 => Button::Secondary,
+                _ => Button::Other,
+            },
+            x: d,
+            y: e,
+            target,
+        }
+    };
+    let position = (a as i32, b as i32);
+    let input = match kind {
+        0 => Input::View(View {
+            place: part(bytes, 0.0, d),
+            campaign: part(bytes, d, e),
+            sizes: part(bytes, e, f),
+            scroll: position,
+            ratio: c as u32,
+            rest: part(bytes, f, bytes.len() as f64),
+        }),
+        1 => Input::Down(down(), position, c as u32 >> 6 != 0),
+        2 => Input::Move(h as i32, d, e),
+        3 => Input::Up(h as i32, d, e),
+        4 => Input::Cancel(h as i32),
+        5 => Input::Activated(down(), position),
+        6 => Input::TouchMove(d, e),
+        7 => Input::TouchEnd(d, e),
+        8 => Input::Key(a != 0.0),
+        9 => Input::Wheel,
+        10 => Input::Scrolled(None, position),
+        11 => Input::Scrolled(Some(core.element), position),
+        12 => Input::Custom(bytes),
+        13 => Input::Conversion(bytes),
+        14 => Input::Exposure(bytes),
+        15 => {
+            let mut rest = bytes;
+            let session = SessionId(long(&mut rest));
+            Input::Session(session, rest)
+        }
+        16 => Input::Flush,
+        17 => Input::Leave,
+        18 => Input::Pause,
+        19 => Input::Resume,
+        20 => Input::Stop,
+        21 => Input::News(News::Opened),
+        22 => Input::News(News::Frame(bytes)),
+        23 => Input::News(News::Closed(a as u16)),
+        24 => Input::News(News::Posted {
+            number: a as u64,
+            status: b as u16,
+            retry_after_ms: c,
+            body: bytes,
+        }),
+        25 => Input::Tick,
+        _ => return core.tell(kind, now, a),
+    };
+    if kind <= 15 {
+        recorder.record(now, input);
+    } else {
+        let commands = recorder.step(now, input);
+        core.commands.extend(commands);
+    }
+    0.0
+}
+
+impl Core {
+    fn tell(&mut self, kind: u8, now: f64, a: f64) -> f64 {
+        let Some(recorder) = &mut self.recorder else {
+            return 0.0;
+        };
+        let counts = recorder.counts();
+        let whole = match kind {
+            // Names an element for the inputs that follow. Input: version and selector. Returns
+            // whether it has been described.
+            27 => {
+                self.element = ElementId::of_bytes(&self.input);
+                u64::from(recorder.knows(self.element))
+            }
+            // Describes the element named last. Input: its descriptor.
+            28 => {
+                recorder.describe(self.element, &self.input);
+                0
+            }
+            // A click: whether it is a press that wants input 5.
+            29 => u64::from(recorder.click(now, a as i32)),
+            // Takes the next command.
+            30 => u64::from(self.next()),
+            // Events: recorded, acked, dropped, refused.
+            31 => counts.recorded,
+            32 => counts.acked,
+            33 => counts.dropped,
+            34 => counts.refused,
+            35 => recorder.transport() as u64,
+            // When input 25 is due, ms; infinite when never.
+            36 => return recorder.due_ms(),
+            // Whether a finger or pen is down.
+            37 => u64::from(recorder.touching()),
+            // Of the command taken last: where its bytes are, how many, its number.
+            38 => self.output.as_ptr() as u64,
+            39 => self.output.len() as u64,
+            _ => self.number,
+        };
+        whole as f64
     }
 
-    /// Records that a variant is shown.
-    pub fn expose(&self, at: f64, experiment: String, variant: String) {
-        self.0.record(
-            at,
-            Input::Exposure(Variant {
-                experiment,
-                variant,
-            }),
-        );
-    }
-
-    /// Records a page view. `route`: only if the address has changed.
-    pub fn view(&self, at: f64, route: bool) {
-        self.0.routed(at, route);
-    }
-
-    /// Sends without waiting.
-    pub fn flush(&self) {
-        self.0.step(Input::Flush);
-    }
-
-    /// Records nothing more, sends what there is, listens no longer.
-    pub fn stop(&self) {
-        self.0.stop();
-    }
-
-    /// 0 recorded, 1 acked, 2 dropped, 3 refused: numbers of events; 4: number of the transport.
-    pub fn stat(&self, which: u8) -> f64 {
-        self.0.stat(which)
+    /// 0 none, 1 open, 2 close, 3 send, 4 post, 5 post that outlives the page.
+    fn next(&mut self) -> u8 {
+        if self.commands.is_empty() {
+            return 0;
+        }
+        match self.commands.remove(0) {
+            Command::Open => 1,
+            Command::Close => 2,
+            Command::Send(bytes) => {
+                self.output = bytes;
+                3
+            }
+            Command::Post(number, bytes, keepalive) => {
+                self.number = number;
+                self.output = bytes;
+                4 + u8::from(keepalive)
+            }
+        }
     }
 }
 
-fn read(props: &Array) -> Vec<Prop> {
-    let mut read = Vec::new();
-    let mut place = 0;
-    while place + 1 < props.length() {
-        let value = props.get(place + 1);
-        let value = match (value.as_string(), value.as_f64()) {
-            (Some(text), _) => Value::Text(text),
-            (_, Some(number)) => Value::Number(number),
-            _ => Value::Flag(value.is_truthy()),
-        };
-        if let Some(name) = props.get(place).as_string() {
-            read.push(Prop { name, value });
-        }
-        place += 2;
+fn part(bytes: &[u8], from: f64, to: f64) -> &[u8] {
+    bytes.get(from as usize..to as usize).unwrap_or_default()
+}
+
+fn long(rest: &mut &[u8]) -> u64 {
+    let mut value = [0; 8];
+    if let Some(bytes) = rest.split_off(..8) {
+        value.copy_from_slice(bytes);
     }
-    read
+    u64::from_le_bytes(value)
+}
+
+fn wide(rest: &mut &[u8]) -> u128 {
+    u128::from(long(rest)) | u128::from(long(rest)) << 64
 }

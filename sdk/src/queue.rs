@@ -9,13 +9,13 @@
 //! and the batch becoming sendable, and an ack is where a persisted copy goes.
 
 use crate::catalogue::Catalogue;
-use crate::weight::{PAGE_BYTES, body_bytes, page_bytes, variant_bytes};
+use crate::encode::number;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use upriver_wire::answer::Ack;
-use upriver_wire::batch::{Campaign, Element, Page, PageRef, Variant};
+use upriver_wire::envelope::{HEADER_BYTES, VERSION};
 use upriver_wire::limits::{ELEMENTS_MAX, EVENTS_MAX, NAME_BYTES_MAX, PROPS_MAX, VARIANTS_MAX};
-use upriver_wire::{Batch, Body, ElementId, Event, SessionId, StreamId, VisitorId, encode};
+use upriver_wire::{ElementId, SessionId, StreamId, VisitorId, set_sent_at};
 
 /// Events waiting to be cut into batches; beyond it scrolls are shed first, then what is new.
 pub const BACKLOG_EVENTS_MAX: usize = 2_000;
@@ -24,10 +24,37 @@ pub const UNACKED_BATCHES_MAX: usize = 32;
 /// Estimated bytes at which a batch is full. The estimate is an upper bound, and one event more
 /// than this still fits the wire's frame.
 pub const BATCH_BYTES_MAX: usize = 24 * 1024;
-/// Upper bound of what a batch takes before its events: ids, page, variants.
-const BATCH_HEAD_BYTES: usize = 64;
+/// Upper bound of what a batch takes before its events: ids and counts.
+const BATCH_HEAD_BYTES: usize = 96;
+/// Upper bound of a page's numbers.
+const PAGE_BYTES: usize = 32;
 /// Upper bound of an event's numbers and tags, with its element's id.
-const EVENT_BYTES: usize = 48;
+const EVENT_BYTES: usize = 32;
+
+/// What an item is: below [`MOVED`] the wire's number for what happened, from there on marks, which
+/// say how things stand for the events that follow.
+pub mod kind {
+    /// A page was shown.
+    pub const VIEW: u8 = 0;
+    /// A press.
+    pub const PRESS: u8 = 1;
+    /// A scroll gesture.
+    pub const SCROLL: u8 = 2;
+    /// A swipe.
+    pub const SWIPE: u8 = 3;
+    /// The site's own event.
+    pub const CUSTOM: u8 = 4;
+    /// A conversion.
+    pub const CONVERSION: u8 = 5;
+    /// An exposure.
+    pub const EXPOSURE: u8 = 6;
+    /// The page stands elsewhere, and no event says so.
+    pub const MOVED: u8 = 7;
+    /// Another visit begins here: `ms` is its number, `bytes` the campaign.
+    pub const SESSION: u8 = 8;
+    /// A page view was shed: what follows is on this page.
+    pub const PAGE: u8 = 9;
+}
 
 /// Where a sealed batch is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,19 +93,38 @@ pub struct Counts {
     pub refused: u64,
 }
 
-#[derive(Debug)]
-enum Item {
-    Event {
-        ms: u64,
-        element: Option<ElementId>,
-        body: Body,
-    },
-    /// The page stands elsewhere, and no event says so.
-    Moved(i32, i32),
-    /// Another visit begins here.
-    Session(SessionId, Option<Campaign>),
-    /// A page view was shed: what follows is on this page.
-    Page(Box<Page>),
+/// A page, in the parts the wire has between the numbers that change here.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Number of the view.
+    pub view: u64,
+    /// Host and path.
+    pub place: Vec<u8>,
+    /// The campaign, or that there is none.
+    pub campaign: Vec<u8>,
+    /// Device, viewport, document.
+    pub sizes: Vec<u8>,
+    /// Scroll position.
+    pub scroll: (u32, u32),
+    /// Device pixels per CSS pixel, percent.
+    pub ratio: u32,
+}
+
+/// Something recorded.
+#[derive(Debug, Default)]
+pub struct Item {
+    /// One of [`kind`].
+    pub kind: u8,
+    /// When, Unix ms.
+    pub ms: u64,
+    /// The element it names.
+    pub element: Option<ElementId>,
+    /// How far the page moves by it.
+    pub by: (i32, i32),
+    /// What the wire has for it after its kind, element and page.
+    pub bytes: Vec<u8>,
+    /// The page it brings.
+    pub page: Option<Box<Page>>,
 }
 
 /// Events in order, from being recorded to being acked.
@@ -95,8 +141,8 @@ pub struct Queue {
     events: usize,
     /// As it is before the first item.
     session: SessionId,
-    page: Option<Page>,
-    variants: Vec<Variant>,
+    page: Option<Box<Page>>,
+    variants: Vec<Vec<u8>>,
     sealed_ms: u64,
     unacked: Vec<Sealed>,
 }
@@ -120,49 +166,54 @@ impl Queue {
         }
     }
 
-    /// Takes an event. It is put in its place by time, but never before a page view. `element`: the
-    /// one its body names (the body's own position is filled in when the batch is cut).
-    pub fn push(&mut self, ms: f64, element: Option<ElementId>, body: Body) {
+    /// Takes an event. It is put in its place by time, but never before a page view or a mark.
+    pub fn push(&mut self, item: Item) {
         self.counts.recorded += 1;
         if self.events >= BACKLOG_EVENTS_MAX && !self.shed() {
             self.counts.dropped += 1;
-            match body {
-                Body::PageView(view) => self.mark(Item::Page(Box::new(view.page))),
-                Body::Scroll(scroll) if element.is_none() => self.moved(scroll.dx, scroll.dy),
-                _ => {}
-            }
-            return;
+            let kind = match item.kind {
+                kind::VIEW => kind::PAGE,
+                _ if item.by != (0, 0) => kind::MOVED,
+                _ => return,
+            };
+            return self.mark(Item { kind, ..item });
         }
-        let ms = ms as u64;
-        let later = |item: &Item| {
-            matches!(item, Item::Event { ms: other, body, .. }
-                if *other > ms && !matches!(body, Body::PageView(_)))
-        };
-        let place = self
-            .items
-            .iter()
-            .rposition(|item| !later(item))
-            .map_or(0, |before| before + 1);
-        self.items.insert(place, Item::Event { ms, element, body });
+        let mut place = self.items.len();
+        while let Some(before) = place.checked_sub(1).and_then(|at| self.items.get(at))
+            && before.kind > kind::VIEW
+            && before.is_event()
+            && before.ms > item.ms
+        {
+            place -= 1;
+        }
+        self.items.insert(place.min(self.items.len()), item);
         self.events += 1;
     }
 
-    /// The page stands elsewhere by so much, and no event will say so.
-    pub fn moved(&mut self, dx: i32, dy: i32) {
-        self.mark(Item::Moved(dx, dy));
-    }
-
-    /// Another visit begins, brought by this campaign.
-    pub fn session(&mut self, session: SessionId, campaign: Option<Campaign>) {
-        self.mark(Item::Session(session, campaign));
+    /// Takes a mark. Marks of a kind merge, so that shedding for hours takes no memory.
+    pub fn mark(&mut self, mark: Item) {
+        if let Some(last) = self.items.last_mut() {
+            match (last.kind, mark.kind) {
+                (kind::MOVED, kind::MOVED) => {
+                    last.by.0 = last.by.0.wrapping_add(mark.by.0);
+                    last.by.1 = last.by.1.wrapping_add(mark.by.1);
+                    return;
+                }
+                (kind::PAGE, kind::MOVED) => return scroll(&mut last.page, mark.by),
+                (kind::PAGE, kind::PAGE) | (kind::SESSION, kind::SESSION) => {
+                    *last = mark;
+                    return;
+                }
+                _ => {}
+            }
+        }
+        self.items.push(mark);
     }
 
     /// Time of the oldest event that is not in a batch yet, ms.
     pub fn waiting_ms(&self) -> Option<f64> {
-        self.items.iter().find_map(|item| match item {
-            Item::Event { ms, .. } => Some(*ms as f64),
-            _ => None,
-        })
+        let first = self.items.iter().find(|item| item.is_event());
+        first.map(|item| item.ms as f64)
     }
 
     /// Cuts the next batch; `false` when nothing waits or too much is under way.
@@ -170,76 +221,54 @@ impl Queue {
         if self.unacked.len() >= UNACKED_BATCHES_MAX {
             return false;
         }
-        let marks = self
-            .items
-            .iter()
-            .position(|item| matches!(item, Item::Event { .. }));
-        for mark in self
-            .items
-            .drain(..marks.unwrap_or(self.items.len()))
-            .collect::<Vec<_>>()
+        while let Some(mark) = self.items.first()
+            && !mark.is_event()
         {
+            let mark = self.items.remove(0);
             self.pass(mark);
         }
         let count = self.fitting();
-        if count == 0 {
+        let Some(first) = self.items.first() else {
             return false;
-        }
-        let mut batch = Batch {
-            stream: self.stream,
-            visitor: self.visitor,
-            session: self.session,
-            first_seq: self.next_seq,
-            variants: self.variants.clone(),
-            page: match (self.items.first(), &self.page) {
-                (
-                    Some(Item::Event {
-                        body: Body::PageView(_),
-                        ..
-                    }),
-                    _,
-                )
-                | (_, None) => PageRef::None,
-                (_, Some(page)) => PageRef::Inline(page.clone()),
-            },
-            ..Batch::default()
         };
-        for item in self.items.drain(..count).collect::<Vec<_>>() {
-            let Item::Event {
-                ms,
-                element,
-                mut body,
-            } = item
-            else {
-                continue;
-            };
-            // An event whose time is before one already sent has come too late to be put in its
-            // place; the order of numbers must be that of time.
-            let ms = ms.max(self.sealed_ms);
-            let delta_ms = ms
-                - if batch.events.is_empty() {
-                    ms
-                } else {
-                    self.sealed_ms
-                };
-            if batch.events.is_empty() {
-                batch.first_ms = ms;
+        let first_ms = first.ms.max(self.sealed_ms);
+        let mut bytes = Vec::with_capacity(512);
+        bytes.extend_from_slice(&[VERSION, 0, 0, 0, 0, 0, 0]);
+        bytes.extend_from_slice(&self.stream.0.to_le_bytes());
+        bytes.extend_from_slice(&self.visitor.0.to_le_bytes());
+        bytes.extend_from_slice(&self.session.0.to_le_bytes());
+        number(&mut bytes, self.next_seq);
+        number(&mut bytes, first_ms);
+        match &self.page {
+            Some(page) if first.kind != kind::VIEW => {
+                bytes.push(1);
+                page.write(&mut bytes);
             }
-            self.sealed_ms = ms;
-            name_element(&mut batch.elements, &mut self.catalogue, element, &mut body);
-            self.follow(&body);
-            batch.events.push(Event {
-                delta_ms: u32::try_from(delta_ms).unwrap_or(u32::MAX),
-                body,
-            });
+            _ => bytes.push(0),
         }
-        self.catalogue.asked_again(&mut batch.elements);
+        number(&mut bytes, self.variants.len() as u64);
+        for variant in &self.variants {
+            bytes.extend_from_slice(variant);
+        }
+        self.sealed_ms = first_ms;
+        let (mut ids, mut elements, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..count {
+            let item = self.items.remove(0);
+            self.tell(item, &mut ids, &mut elements, &mut events);
+        }
+        let asked = self.catalogue.asked_again(&mut elements);
+        number(&mut bytes, (ids.len() + asked) as u64);
+        bytes.extend_from_slice(&elements);
+        number(&mut bytes, count as u64);
+        bytes.extend_from_slice(&events);
+        set_sent_at(&mut bytes, now_ms as u64);
+        let first_seq = self.next_seq;
         self.events -= count;
         self.next_seq += count as u64;
         self.unacked.push(Sealed {
-            first_seq: batch.first_seq,
+            first_seq,
             next_seq: self.next_seq,
-            bytes: encode(&batch, now_ms as u64),
+            bytes,
             at: Whereabouts::Here,
         });
         true
@@ -257,111 +286,79 @@ impl Queue {
 
     /// The collector has these events on disk.
     pub fn acked(&mut self, ack: &Ack) {
-        if ack.stream != self.stream {
-            return;
+        if ack.stream == self.stream {
+            self.counts.acked += self.end(ack.first_seq, ack.next_seq);
+            self.catalogue.need(&ack.need);
         }
-        let acked = &mut self.counts.acked;
-        self.unacked.retain(|sealed| {
-            let durable = ack.first_seq <= sealed.first_seq && sealed.next_seq <= ack.next_seq;
-            if durable {
-                *acked += sealed.next_seq - sealed.first_seq;
-            }
-            !durable
-        });
-        self.catalogue.need(&ack.need);
     }
 
     /// The batch that begins with this event is on disk (an answer without readable body).
     pub fn acked_batch(&mut self, first_seq: u64) {
-        let known = self
-            .unacked
-            .iter()
-            .find(|sealed| sealed.first_seq == first_seq);
-        if let Some(next_seq) = known.map(|sealed| sealed.next_seq) {
-            self.acked(&Ack {
-                stream: self.stream,
-                first_seq,
-                next_seq,
-                need: Vec::new(),
-            });
-        }
+        self.counts.acked += self.end_batch(first_seq);
     }
 
     /// The collector will never take the batch that begins with this event.
     pub fn refused(&mut self, first_seq: u64) {
-        let refused = &mut self.counts.refused;
-        self.unacked.retain(|sealed| {
-            if sealed.first_seq == first_seq {
-                *refused += sealed.next_seq - sealed.first_seq;
-            }
-            sealed.first_seq != first_seq
-        });
+        self.counts.refused += self.end_batch(first_seq);
     }
 
     /// Gives everything up: the collector does not want this page's events, or the site stopped us.
     pub fn give_up(&mut self) {
-        let sealed: u64 = self
-            .unacked
-            .iter()
-            .map(|sealed| sealed.next_seq - sealed.first_seq)
-            .sum();
-        self.counts.dropped += sealed + self.events as u64;
-        self.unacked.clear();
+        self.counts.dropped += self.end(0, u64::MAX) + self.events as u64;
         self.items.clear();
         self.events = 0;
     }
 
-    fn mark(&mut self, mark: Item) {
-        // Marks of a kind merge, so that shedding for hours takes no memory.
-        match (self.items.last_mut(), mark) {
-            (Some(Item::Moved(x, y)), Item::Moved(dx, dy)) => {
-                *x = x.wrapping_add(dx);
-                *y = y.wrapping_add(dy);
-            }
-            (Some(Item::Page(page)), Item::Page(new)) => *page = new,
-            (Some(Item::Page(page)), Item::Moved(dx, dy)) => scroll(page, dx, dy),
-            (Some(last @ Item::Session(..)), new @ Item::Session(..)) => *last = new,
-            (_, mark) => self.items.push(mark),
+    fn end_batch(&mut self, first_seq: u64) -> u64 {
+        let mut unacked = self.unacked.iter();
+        match unacked.find(|sealed| sealed.first_seq == first_seq) {
+            Some(sealed) => self.end(first_seq, sealed.next_seq),
+            None => 0,
         }
+    }
+
+    /// Forgets the batches that lie between these numbers; returns how many events they had.
+    fn end(&mut self, first_seq: u64, next_seq: u64) -> u64 {
+        let mut events = 0;
+        self.unacked.retain(|sealed| {
+            let ends = first_seq <= sealed.first_seq && sealed.next_seq <= next_seq;
+            if ends {
+                events += sealed.next_seq - sealed.first_seq;
+            }
+            !ends
+        });
+        events
     }
 
     /// Sheds the oldest scroll; `false` when there is none.
     fn shed(&mut self) -> bool {
-        for item in &mut self.items {
-            if let Item::Event {
-                element,
-                body: Body::Scroll(scroll),
-                ..
-            } = item
-            {
-                let (dx, dy) = if element.is_none() {
-                    (scroll.dx, scroll.dy)
-                } else {
-                    (0, 0)
-                };
-                // The place stays: what follows it needs to know where the page stands.
-                *item = Item::Moved(dx, dy);
-                self.events -= 1;
-                self.counts.dropped += 1;
-                return true;
-            }
+        let scroll = self.items.iter_mut().find(|it| it.kind == kind::SCROLL);
+        if let Some(item) = scroll {
+            // The place stays: what follows it needs to know where the page stands.
+            item.kind = kind::MOVED;
+            item.bytes = Vec::new();
+            self.events -= 1;
+            self.counts.dropped += 1;
+            return true;
         }
         false
     }
 
     /// How many items from the first go into the next batch.
     fn fitting(&self) -> usize {
-        let mut bytes = BATCH_HEAD_BYTES + PAGE_BYTES;
-        bytes += self.page.as_ref().map_or(0, page_bytes);
-        bytes += self.variants.iter().map(variant_bytes).sum::<usize>();
+        let mut bytes = BATCH_HEAD_BYTES + self.page.as_ref().map_or(0, |page| page.bytes());
+        for variant in &self.variants {
+            bytes += variant.len();
+        }
         let mut count = 0;
         for item in &self.items {
-            let Item::Event { element, body, .. } = item else {
-                break;
-            };
-            bytes += EVENT_BYTES + body_bytes(body);
-            bytes += element.map_or(0, |id| self.catalogue.bytes(id));
-            if count == EVENTS_MAX.min(ELEMENTS_MAX / 2) || (count > 0 && bytes > BATCH_BYTES_MAX) {
+            bytes += EVENT_BYTES + item.bytes.len();
+            bytes += item.page.as_ref().map_or(0, |page| page.bytes());
+            bytes += item.element.map_or(0, |id| self.catalogue.bytes(id));
+            if !item.is_event()
+                || count == EVENTS_MAX.min(ELEMENTS_MAX / 2)
+                || (count > 0 && bytes > BATCH_BYTES_MAX)
+            {
                 break;
             }
             count += 1;
@@ -369,76 +366,108 @@ impl Queue {
         count
     }
 
-    fn pass(&mut self, mark: Item) {
-        match mark {
-            Item::Session(session, campaign) => {
-                self.session = session;
+    /// Appends an event to a batch, and what it names to the batch's elements.
+    fn tell(
+        &mut self,
+        item: Item,
+        ids: &mut Vec<ElementId>,
+        elements: &mut Vec<u8>,
+        events: &mut Vec<u8>,
+    ) {
+        // An event whose time is before one already sent has come too late to be put in its place;
+        // the order of numbers must be that of time.
+        let ms = item.ms.max(self.sealed_ms);
+        number(events, (ms - self.sealed_ms).min(u64::from(u32::MAX)));
+        self.sealed_ms = ms;
+        events.push(item.kind);
+        let mut rest = &item.bytes[..];
+        if let Some(id) = item.element {
+            let known = ids.iter().position(|known| *known == id);
+            let mut place = known.unwrap_or(ids.len());
+            if known.is_none() {
+                ids.push(id);
+                self.catalogue.write(id, elements);
+            }
+            if item.kind == kind::SCROLL {
+                // Of a scroll, the first bit says that its container follows, and 0 is the page.
+                events.push(rest.split_off_first().map_or(0, |fields| fields | 1));
+                place += 1;
+            }
+            number(events, place as u64);
+        }
+        if let Some(page) = &item.page {
+            page.write(events);
+        }
+        events.extend_from_slice(rest);
+        self.pass(item);
+    }
+
+    /// Carries page, scroll position and variants past an event, as every reader of it will, and
+    /// the visit past a mark.
+    fn pass(&mut self, item: Item) {
+        match item.kind {
+            kind::VIEW | kind::PAGE => self.page = item.page,
+            kind::SESSION => {
+                self.session = SessionId(item.ms);
                 if let Some(page) = &mut self.page {
                     // A campaign belongs to the visit it brought.
-                    page.campaign = campaign;
+                    page.campaign = item.bytes;
                 }
             }
-            Item::Moved(dx, dy) => {
-                if let Some(page) = &mut self.page {
-                    scroll(page, dx, dy);
-                }
-            }
-            Item::Page(page) => self.page = Some(*page),
-            Item::Event { .. } => {}
-        }
-    }
-
-    /// Carries page, scroll position and variants past an event, as every reader of it will.
-    fn follow(&mut self, body: &Body) {
-        match body {
-            Body::PageView(view) => self.page = Some(view.page.clone()),
-            Body::Scroll(gesture) if gesture.container == 0 => {
-                if let Some(page) = &mut self.page {
-                    scroll(page, gesture.dx, gesture.dy);
-                }
-            }
-            Body::Exposure(shown) => {
+            kind::EXPOSURE => {
+                let shown = item.bytes;
+                // The experiment: its length, in one byte or two, and its name.
+                let length = match *shown {
+                    [low, high, ..] if low >= 0x80 => 2 + usize::from(low & 127 | high << 7),
+                    [low, ..] => 1 + usize::from(low),
+                    [] => 0,
+                };
+                let experiment = shown.get(..length).unwrap_or_default();
                 self.variants
-                    .retain(|variant| variant.experiment != shown.experiment);
+                    .retain(|variant| !variant.starts_with(experiment));
                 if self.variants.len() < VARIANTS_MAX {
-                    self.variants.push(shown.clone());
+                    self.variants.push(shown);
                 }
             }
-            _ => {}
+            _ => scroll(&mut self.page, item.by),
         }
     }
 }
 
-fn scroll(page: &mut Page, dx: i32, dy: i32) {
-    page.scroll.x = page.scroll.x.saturating_add_signed(dx);
-    page.scroll.y = page.scroll.y.saturating_add_signed(dy);
-}
-
-/// Enters an element into a batch's list and its position into the event.
-fn name_element(
-    elements: &mut Vec<Element>,
-    catalogue: &mut Catalogue,
-    element: Option<ElementId>,
-    body: &mut Body,
-) {
-    let Some(id) = element else { return };
-    let known = elements.iter().position(|element| element.id == id);
-    let place = known.unwrap_or_else(|| {
-        elements.push(Element {
-            id,
-            descriptor: catalogue.descriptor(id),
-        });
-        elements.len() - 1
-    });
-    let place = place as u16;
-    match body {
-        Body::Press(press) => press.element = place,
-        Body::Swipe(swipe) => swipe.element = place,
-        Body::Scroll(scroll) => scroll.container = place + 1,
-        _ => {}
+impl Item {
+    fn is_event(&self) -> bool {
+        self.kind < kind::MOVED
     }
 }
 
+impl Page {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.view.to_le_bytes());
+        out.extend_from_slice(&self.place);
+        out.extend_from_slice(&self.campaign);
+        out.extend_from_slice(&self.sizes);
+        number(out, u64::from(self.scroll.0));
+        number(out, u64::from(self.scroll.1));
+        number(out, u64::from(self.ratio));
+    }
+
+    /// Upper bound.
+    fn bytes(&self) -> usize {
+        PAGE_BYTES + self.place.len() + self.campaign.len() + self.sizes.len()
+    }
+}
+
+fn scroll(page: &mut Option<Box<Page>>, (dx, dy): (i32, i32)) {
+    if let Some(page) = page {
+        page.scroll.0 = page.scroll.0.saturating_add_signed(dx);
+        page.scroll.1 = page.scroll.1.saturating_add_signed(dy);
+    }
+}
+
+// The header below is that many bytes.
+const _: () = assert!(HEADER_BYTES == 7);
+// The length of an experiment's name is told in two bytes at most.
+const _: () = assert!(NAME_BYTES_MAX < 1 << 14);
 // One event beyond a full batch must still fit a frame, with a descriptor that was asked for again.
 const _: () = assert!(
     BATCH_BYTES_MAX + PROPS_MAX * (NAME_BYTES_MAX + 1_024 + 6) + 4 * NAME_BYTES_MAX

@@ -3,18 +3,17 @@
 //! Owns what an input means for pages, gestures, scrolling and the queue, and the order they are
 //! told in. Refuses to know clocks, sockets and documents: [`Recorder::step`] is handed everything.
 
+use crate::encode::{self, number, signed};
 use crate::gesture::{Click, Down, Gesture, Gestures, Target};
-use crate::queue::{Counts, Queue};
+use crate::queue::{Counts, Item, Page, Queue, kind};
+use crate::retry::Random;
 use crate::scroll::{Moved, Position, Scrolls};
 use crate::uplink::{Command, News, Transport, Uplink};
-use crate::{clip, retry::Random};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use upriver_wire::batch::{
-    Button, Campaign, Conversion, Custom, Descriptor, How, PageView, Point, Pointer, Press, Prop,
-    Swipe, Value, Variant,
-};
-use upriver_wire::limits::{NAME_BYTES_MAX, PIXELS_MAX, PROPS_MAX, STRING_BYTES_MAX};
-use upriver_wire::{Body, ElementId, SessionId, StreamId, ViewId, VisitorId};
+use upriver_wire::batch::{Button, How, Pointer};
+use upriver_wire::limits::PIXELS_MAX;
+use upriver_wire::{ElementId, SessionId, StreamId, VisitorId};
 
 /// Who this recorder is. All random, or read from what was.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,11 +28,28 @@ pub struct Names {
     pub seed: u64,
 }
 
-/// Something that happened.
+/// A page, in the parts of bytes the wire has for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct View<'a> {
+    /// Host and path.
+    pub place: &'a [u8],
+    /// The campaign, or that there is none.
+    pub campaign: &'a [u8],
+    /// Device, viewport, document.
+    pub sizes: &'a [u8],
+    /// Scroll position.
+    pub scroll: Position,
+    /// Device pixels per CSS pixel, percent.
+    pub ratio: u32,
+    /// Navigation, title, referrer, language.
+    pub rest: &'a [u8],
+}
+
+/// Something that happened. Bytes are those the wire has for it, within the wire's limits.
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
     /// A page is shown. Its view is named here.
-    View(PageView),
+    View(View<'a>),
     /// A pointer goes down while the page stands at this position; `true`: first of its kind.
     Down(Down, Position, bool),
     /// A pointer moves: its number and place in the window.
@@ -55,13 +71,13 @@ pub enum Input<'a> {
     /// A container (none: the page) stands at a new position.
     Scrolled(Option<ElementId>, Position),
     /// The site's own event.
-    Custom(Custom),
+    Custom(&'a [u8]),
     /// Something the site lives from.
-    Conversion(Conversion),
+    Conversion(&'a [u8]),
     /// A variant is shown.
-    Exposure(Variant),
-    /// Another visit begins, brought by this campaign.
-    Session(SessionId, Option<Campaign>),
+    Exposure(&'a [u8]),
+    /// Another visit begins, brought by this campaign (or that there is none).
+    Session(SessionId, &'a [u8]),
     /// Send without waiting.
     Flush,
     /// The page is hidden or going.
@@ -103,7 +119,16 @@ impl Recorder {
         }
     }
 
-    /// Takes an input at a time (Unix ms, never backwards) and says what to do.
+    /// Takes something seen or said at a time (Unix ms, never backwards); it goes on its way with the
+    /// next [`Self::step`]. What was seen before this recorder was there is told with its own time.
+    pub fn record(&mut self, ms: f64, input: Input<'_>) {
+        if !self.stopped && !self.uplink.is_off() {
+            self.see(ms, input);
+        }
+        self.rest(ms, false);
+    }
+
+    /// Takes an input that happens now and says what to do.
     pub fn step(&mut self, now_ms: f64, input: Input<'_>) -> Vec<Command> {
         let mut out = Vec::new();
         match input {
@@ -125,22 +150,17 @@ impl Recorder {
                 self.uplink.stop(Transport::Stopped, &mut out);
             }
             Input::Tick => {}
-            seen if !self.stopped && !self.uplink.is_off() => self.see(now_ms, seen),
-            _ => {}
+            seen => self.record(now_ms, seen),
         }
         self.rest(now_ms, false);
         self.uplink.pump(now_ms, &mut self.queue, &mut out);
         out
     }
 
-    /// When [`Input::Tick`] is due, ms.
-    pub fn due_ms(&mut self) -> Option<f64> {
+    /// When [`Input::Tick`] is due, ms; infinite when never.
+    pub fn due_ms(&mut self) -> f64 {
         let uplink = self.uplink.due_ms(&mut self.queue);
-        self.scrolls
-            .due_ms()
-            .into_iter()
-            .chain(uplink)
-            .reduce(f64::min)
+        self.scrolls.due_ms().min(uplink)
     }
 
     /// A click. `true`: it is a press that nothing else told of, and wants [`Input::Activated`].
@@ -165,8 +185,8 @@ impl Recorder {
         self.queue.catalogue.knows(id)
     }
 
-    /// Describes an element, once.
-    pub fn describe(&mut self, id: ElementId, descriptor: Descriptor) {
+    /// Describes an element, once; with the bytes the wire has for its descriptor.
+    pub fn describe(&mut self, id: ElementId, descriptor: &[u8]) {
         self.queue.catalogue.describe(id, descriptor);
     }
 
@@ -231,61 +251,50 @@ impl Recorder {
             }
             Input::Wheel => self.scrolls.cause(now_ms),
             Input::Scrolled(container, to) => self.scrolled(now_ms, container, to),
-            Input::Custom(mut custom) => {
-                clip(&mut custom.name, NAME_BYTES_MAX);
-                clip_props(&mut custom.props);
-                self.queue.push(now_ms, None, Body::Custom(custom));
-            }
-            Input::Conversion(mut conversion) => {
-                for text in [
-                    &mut conversion.name,
-                    &mut conversion.currency,
-                    &mut conversion.order,
-                ] {
-                    clip(text, NAME_BYTES_MAX);
-                }
-                clip_props(&mut conversion.props);
-                self.queue.push(now_ms, None, Body::Conversion(conversion));
+            Input::Custom(bytes) => self.said(now_ms, kind::CUSTOM, bytes),
+            Input::Conversion(bytes) => {
+                self.said(now_ms, kind::CONVERSION, bytes);
                 self.uplink.hurry = true;
             }
-            Input::Exposure(mut variant) => {
-                clip(&mut variant.experiment, NAME_BYTES_MAX);
-                clip(&mut variant.variant, NAME_BYTES_MAX);
-                self.queue.push(now_ms, None, Body::Exposure(variant));
-            }
-            Input::Session(session, campaign) => self.queue.session(session, campaign),
+            Input::Exposure(bytes) => self.said(now_ms, kind::EXPOSURE, bytes),
+            Input::Session(session, campaign) => self.queue.mark(Item {
+                kind: kind::SESSION,
+                ms: session.0,
+                bytes: Vec::from(campaign),
+                ..Item::default()
+            }),
             // Not things seen; `step` has dealt with them.
             Input::Flush | Input::Leave | Input::Pause | Input::Resume => {}
             Input::Stop | Input::Tick | Input::News(_) => {}
         }
     }
 
-    fn view(&mut self, now_ms: f64, mut view: PageView) {
+    fn view(&mut self, now_ms: f64, view: View<'_>) {
         self.rest(now_ms, true);
-        view.page.view = ViewId(self.random.bits());
-        let at = view.page.scroll;
-        self.scrolls.place((at.x as i32, at.y as i32));
-        for text in [
-            &mut view.page.host,
-            &mut view.page.path,
-            &mut view.title,
-            &mut view.referrer,
-        ] {
-            clip(text, STRING_BYTES_MAX);
-        }
-        clip(&mut view.language, NAME_BYTES_MAX);
-        if let Some(campaign) = &mut view.page.campaign {
-            let [a, b] = [&mut campaign.source, &mut campaign.medium];
-            let [c, d, e] = [
-                &mut campaign.campaign,
-                &mut campaign.term,
-                &mut campaign.content,
-            ];
-            [a, b, c, d, e]
-                .into_iter()
-                .for_each(|text| clip(text, NAME_BYTES_MAX));
-        }
-        self.queue.push(now_ms, None, Body::PageView(view));
+        self.scrolls.place(view.scroll);
+        let page = Page {
+            view: self.random.bits(),
+            place: Vec::from(view.place),
+            campaign: Vec::from(view.campaign),
+            sizes: Vec::from(view.sizes),
+            scroll: (view.scroll.0 as u32, view.scroll.1 as u32),
+            ratio: view.ratio,
+        };
+        self.queue.push(Item {
+            ms: now_ms as u64,
+            bytes: Vec::from(view.rest),
+            page: Some(Box::new(page)),
+            ..Item::default()
+        });
+    }
+
+    fn said(&mut self, now_ms: f64, kind: u8, bytes: &[u8]) {
+        self.queue.push(Item {
+            kind,
+            ms: now_ms as u64,
+            bytes: Vec::from(bytes),
+            ..Item::default()
+        });
     }
 
     /// Before a press: the page's position is told, so that place in window + position is exact.
@@ -310,68 +319,64 @@ impl Recorder {
 
     fn moved(&mut self, moved: Moved) {
         match moved {
-            Moved::Silently(dx, dy) => self.queue.moved(dx, dy),
-            Moved::Gesture(ms, container, scroll) => {
-                self.queue.push(ms, container, Body::Scroll(scroll));
-            }
+            Moved::Silently(dx, dy) => self.queue.mark(Item {
+                kind: kind::MOVED,
+                by: (dx, dy),
+                ..Item::default()
+            }),
+            Moved::Gesture(ms, element, scroll) => self.queue.push(Item {
+                kind: kind::SCROLL,
+                ms: ms as u64,
+                element,
+                // An inner scroller moves no page.
+                by: if element.is_none() {
+                    (scroll.dx, scroll.dy)
+                } else {
+                    (0, 0)
+                },
+                bytes: encode::scroll(&scroll),
+                ..Item::default()
+            }),
         }
     }
 
     fn gesture(&mut self, gesture: Gesture) {
-        let how = |down: &Down| How {
+        let (kind, ms, down) = match &gesture {
+            Gesture::Press(ms, down) => (kind::PRESS, *ms, down),
+            Gesture::Swipe(swiped) => (kind::SWIPE, swiped.ms, &swiped.down),
+        };
+        let Target { element, at, layer } = down.target;
+        let mut bytes = Vec::new();
+        number(&mut bytes, u64::from(at.packed()));
+        number(&mut bytes, u64::from(pixels(down.x)));
+        number(&mut bytes, u64::from(pixels(down.y)));
+        if let Gesture::Swipe(swiped) = &gesture {
+            signed(&mut bytes, swiped.dx as i32);
+            signed(&mut bytes, swiped.dy as i32);
+            number(&mut bytes, u64::from(swiped.duration_ms as u32));
+            number(&mut bytes, u64::from((swiped.speed * 1_000.0) as u32));
+        }
+        let how = How {
             pointer: down.pointer,
-            layer: down.target.layer,
+            layer,
             button: if down.pointer == Pointer::Keyboard {
                 Button::Primary
             } else {
                 down.button
             },
         };
-        let client = |down: &Down| Point {
-            x: pixels(down.x),
-            y: pixels(down.y),
-        };
-        match gesture {
-            Gesture::Press(ms, down) => {
-                let Target { element, at, .. } = down.target;
-                let press = Press {
-                    element: 0,
-                    at,
-                    client: client(&down),
-                    how: how(&down),
-                };
-                self.queue.push(ms, Some(element), Body::Press(press));
-            }
-            Gesture::Swipe(swiped) => {
-                let down = swiped.down;
-                let swipe = Swipe {
-                    element: 0,
-                    at: down.target.at,
-                    client: client(&down),
-                    dx: swiped.dx as i32,
-                    dy: swiped.dy as i32,
-                    duration_ms: swiped.duration_ms as u32,
-                    release_px_s: (swiped.speed * 1_000.0) as u32,
-                    how: how(&down),
-                };
-                self.queue
-                    .push(swiped.ms, Some(down.target.element), Body::Swipe(swipe));
-            }
-        }
+        bytes.push(how.packed());
+        self.queue.push(Item {
+            kind,
+            ms: ms as u64,
+            element: Some(element),
+            bytes,
+            ..Item::default()
+        });
     }
 }
 
 /// A length as it may travel; `as` saturates and takes NaN to 0.
 fn pixels(length: f64) -> u32 {
     (length as u32).min(PIXELS_MAX)
-}
-
-fn clip_props(props: &mut Vec<Prop>) {
-    props.truncate(PROPS_MAX);
-    for prop in props {
-        clip(&mut prop.name, NAME_BYTES_MAX);
-        if let Value::Text(text) = &mut prop.value {
-            clip(text, STRING_BYTES_MAX);
-        }
-    }
 }

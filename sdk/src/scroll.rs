@@ -155,22 +155,15 @@ impl Scrolls {
         })
     }
 
-    /// When the next gesture comes to rest, ms.
-    pub fn due_ms(&self) -> Option<f64> {
-        let ends = self
-            .scrollers
-            .iter()
-            .filter_map(|scroller| scroller.run.as_ref());
-        ends.map(|run| run.last_ms + SCROLL_END_MS).reduce(f64::min)
-    }
-
-    /// Where the page stands.
-    pub fn page(&self) -> Position {
-        let page = self
-            .scrollers
-            .iter()
-            .find(|scroller| scroller.container.is_none());
-        page.map_or((0, 0), |page| page.position)
+    /// When the next gesture comes to rest, ms; infinite when none runs.
+    pub fn due_ms(&self) -> f64 {
+        let mut first = f64::INFINITY;
+        for scroller in &self.scrollers {
+            if let Some(run) = &scroller.run {
+                first = first.min(run.last_ms + SCROLL_END_MS);
+            }
+        }
+        first
     }
 
     /// The page stands here, whatever was known before (a new page).

@@ -149,7 +149,7 @@ impl Uplink {
             Socket::Opening(since) if now_ms - since >= OPEN_MS_MAX => {
                 self.lost(now_ms, queue, out)
             }
-            Socket::Open if self.overdue(queue).is_some_and(|at| now_ms >= at) => {
+            Socket::Open if now_ms >= self.overdue(queue) => {
                 self.lost(now_ms, queue, out);
             }
             _ => {}
@@ -161,39 +161,37 @@ impl Uplink {
         }
     }
 
-    /// When [`Self::pump`] has something to do next, ms.
-    pub fn due_ms(&self, queue: &mut Queue) -> Option<f64> {
+    /// When [`Self::pump`] has something to do next, ms; infinite when only news can change anything.
+    pub fn due_ms(&self, queue: &mut Queue) -> f64 {
         if self.off.is_some() {
-            return None;
+            return f64::INFINITY;
         }
-        let here = queue
-            .unacked()
-            .iter()
-            .any(|sealed| sealed.at == Whereabouts::Here);
-        let requested = queue
-            .unacked()
-            .iter()
-            .any(|sealed| sealed.at == Whereabouts::InRequest);
+        let mut here = false;
+        let mut requested = false;
+        for sealed in queue.unacked() {
+            here |= sealed.at == Whereabouts::Here;
+            requested |= sealed.at == Whereabouts::InRequest;
+        }
         let full = queue.unacked().len() >= UNACKED_BATCHES_MAX;
         let waiting = |age: f64| match queue.waiting_ms() {
-            _ if here => Some(0.0),
+            _ if here => 0.0,
             // Only an answer makes room.
-            _ if full => None,
-            first => first.map(|ms| if self.hurry { ms } else { ms + age }),
+            Some(first) if !full => first + if self.hurry { 0.0 } else { age },
+            _ => f64::INFINITY,
         };
         let send = match self.socket {
-            Socket::Open => waiting(STREAM_BATCH_AGE_MS_MAX).map(|at| at.max(self.hold_until_ms)),
+            Socket::Open => waiting(STREAM_BATCH_AGE_MS_MAX).max(self.hold_until_ms),
             _ if self.failed && !requested => {
-                waiting(REQUEST_BATCH_AGE_MS_MAX).map(|at| at.max(self.request_at_ms))
+                waiting(REQUEST_BATCH_AGE_MS_MAX).max(self.request_at_ms)
             }
-            _ => None,
+            _ => f64::INFINITY,
         };
         let socket = match self.socket {
-            Socket::Closed(at) => Some(at).filter(|at| at.is_finite()),
-            Socket::Opening(since) => Some(since + OPEN_MS_MAX),
+            Socket::Closed(at) => at,
+            Socket::Opening(since) => since + OPEN_MS_MAX,
             Socket::Open => self.overdue(queue),
         };
-        send.into_iter().chain(socket).reduce(f64::min)
+        send.min(socket)
     }
 
     /// Takes news. `out` as in [`Self::pump`], which should follow.
@@ -298,13 +296,15 @@ impl Uplink {
         queue.give_up();
     }
 
-    /// When the stream is dead unless an ack comes first.
-    fn overdue(&self, queue: &mut Queue) -> Option<f64> {
-        let sent = queue.unacked().iter().filter_map(|sealed| match sealed.at {
-            Whereabouts::OnSocket(at) => Some(at + ACK_MS_MAX),
-            _ => None,
-        });
-        sent.reduce(f64::min)
+    /// When the stream is dead unless an ack comes first; infinite when none is awaited.
+    fn overdue(&self, queue: &mut Queue) -> f64 {
+        let mut first = f64::INFINITY;
+        for sealed in queue.unacked() {
+            if let Whereabouts::OnSocket(at) = sealed.at {
+                first = first.min(at + ACK_MS_MAX);
+            }
+        }
+        first
     }
 
     fn lost(&mut self, now_ms: f64, queue: &mut Queue, out: &mut Vec<Command>) {

@@ -1,6 +1,8 @@
 //! The recorder against a network that drops, delays, repeats, reorders and refuses: at its end
 //! every event is on the server exactly once, and what was sent again was the same.
 
+mod told;
+
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use upriver_sdk::recorder::{Input, Names, Recorder};
@@ -9,7 +11,7 @@ use upriver_wire::answer::{Ack, Answer, Refusal, Refused};
 use upriver_wire::batch::{Custom, PageView};
 use upriver_wire::envelope::encode_answer;
 use upriver_wire::limits::FRAME_BYTES_MAX;
-use upriver_wire::{Body, StreamId, decode};
+use upriver_wire::{Body, StreamId};
 
 /// What becomes of one message.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +93,7 @@ impl Network {
             "{} bytes in one batch",
             bytes.len()
         );
-        let (batch, _) = decode(bytes).expect("a batch is readable");
+        let batch = told::read(bytes);
         assert_eq!(batch.stream, self.stream);
         let mut seq = batch.first_seq;
         for event in batch.events {
@@ -140,7 +142,7 @@ impl Network {
                 match fate {
                     Fate::Lost => {}
                     Fate::Later => {
-                        let (batch, _) = decode(&bytes).expect("a batch is readable");
+                        let batch = told::read(&bytes);
                         self.coming
                             .push((at, priority, Told::Frame(self.later(batch.first_seq))));
                     }
@@ -191,13 +193,15 @@ impl World {
         }
     }
 
+    fn due(&mut self) -> Option<u64> {
+        let due = self.recorder.due_ms();
+        due.is_finite().then_some(due.ceil() as u64)
+    }
+
     /// Lets time pass until `end`, timers and answers included.
     fn run(&mut self, end: u64) {
         loop {
-            let due = self
-                .recorder
-                .due_ms()
-                .map(|due| (due.ceil() as u64).max(self.now));
+            let due = self.due().map(|due| due.max(self.now));
             let heard = self.network.coming.iter().map(|(at, ..)| *at).min();
             let next = due
                 .into_iter()
@@ -227,7 +231,7 @@ impl World {
                 }
             } else {
                 self.step(Input::Tick);
-                let again = self.recorder.due_ms().map(|due| due.ceil() as u64);
+                let again = self.due();
                 let spins = self.now == stuck && again.is_some_and(|due| due <= self.now);
                 assert!(
                     !spins || due != again,
@@ -256,14 +260,14 @@ proptest! {
             sent_again: 0, calm: false,
         };
         let mut world = World { recorder: Recorder::new(names), network, now: 1_000_000 };
-        world.step(Input::View(PageView::default()));
+        world.step(Input::View(told::shown(PageView::default()).view()));
         let mut made = 0_u64;
         for act in acts {
             match act {
                 Act::Event => {
                     made += 1;
                     let custom = Custom { name: made.to_string(), props: vec![] };
-                    world.step(Input::Custom(custom));
+                    world.step(Input::Custom(&told::custom(custom)));
                 }
                 Act::Wait(ms) => world.run(world.now + u64::from(ms)),
                 Act::CutStream => {

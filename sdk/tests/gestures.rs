@@ -1,13 +1,15 @@
 //! What is counted as a press, a swipe and a scroll, told to the recorder as browsers tell it, and
 //! read back from the wire.
 
+mod told;
+
 use upriver_sdk::gesture::{Down, Target};
 use upriver_sdk::recorder::{Input, Names, Recorder};
 use upriver_sdk::uplink::{Command, News};
 use upriver_wire::batch::{
     Custom, Descriptor, Direction, Page, PageRef, PageView, Point, Pointer, Scroll,
 };
-use upriver_wire::{Batch, Body, ElementId, StreamId, decode};
+use upriver_wire::{Batch, Body, ElementId, StreamId};
 
 const T0: f64 = 1_000_000.0;
 
@@ -31,7 +33,8 @@ impl Tab {
             page: (0, 0),
             sent: vec![],
         };
-        tab.recorder.step(T0, Input::View(PageView::default()));
+        tab.recorder
+            .step(T0, Input::View(told::shown(PageView::default()).view()));
         tab.recorder.step(T0, Input::News(News::Opened));
         tab
     }
@@ -88,7 +91,7 @@ impl Tab {
         commands
             .into_iter()
             .filter_map(|command| match command {
-                Command::Send(bytes) => Some(decode(&bytes).expect("readable").0),
+                Command::Send(bytes) => Some(told::read(&bytes)),
                 _ => None,
             })
             .collect()
@@ -306,7 +309,19 @@ fn a_descriptor_travels_once_and_again_when_asked_for() {
         selector: "#a".into(),
         ..Descriptor::default()
     };
-    tab.recorder.describe(ElementId(9), described.clone());
+    // The last of a batch whose only element it is, but for the number of events.
+    let element = upriver_wire::batch::Element {
+        id: ElementId(9),
+        descriptor: Some(described.clone()),
+    };
+    let alone = Batch {
+        elements: vec![element],
+        ..Batch::default()
+    };
+    let bytes = upriver_wire::encode(&alone, 0);
+    let before = upriver_wire::encode(&Batch::default(), 0).len() - 1 + 8 + 1;
+    tab.recorder
+        .describe(ElementId(9), &bytes[before..bytes.len() - 1]);
     let mut sent = Vec::new();
     for round in 0..3 {
         tab.down(f64::from(round) * 1_000.0, Pointer::Mouse, 1, 1.0, 1.0);
@@ -337,7 +352,7 @@ fn scrolls_are_shed_first_and_the_page_stays_right() {
         ..Names::default()
     };
     let mut recorder = Recorder::new(names);
-    recorder.step(T0, Input::View(PageView::default()));
+    recorder.step(T0, Input::View(told::shown(PageView::default()).view()));
     let mut now = T0;
     let mut commands = Vec::new();
     for round in 0..3_000 {
@@ -349,7 +364,7 @@ fn scrolls_are_shed_first_and_the_page_stays_right() {
             name: "e".into(),
             props: vec![],
         };
-        commands.extend(recorder.step(now, Input::Custom(custom)));
+        commands.extend(recorder.step(now, Input::Custom(&told::custom(custom))));
     }
     let counts = recorder.counts();
     assert_eq!(counts.recorded, 6_001);
@@ -363,7 +378,7 @@ fn scrolls_are_shed_first_and_the_page_stays_right() {
                 Command::Send(bytes) | Command::Post(_, bytes, _) => bytes,
                 _ => continue,
             };
-            let (batch, _) = decode(&bytes).expect("readable");
+            let batch = told::read(&bytes);
             kept += batch.events.len() as u64;
             if let PageRef::Inline(page) = &batch.page {
                 at = page.scroll.y as i32;

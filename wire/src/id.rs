@@ -102,9 +102,14 @@ impl ElementId {
     /// Hashes an element's canonical identity (FNV-1a, 64 bit). The same text gives the same id
     /// in every version of the wire.
     pub fn of(identity: &str) -> Self {
+        Self::of_bytes(identity.as_bytes())
+    }
+
+    /// [`Self::of`] for a text that is at hand as UTF-8.
+    pub fn of_bytes(identity: &[u8]) -> Self {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in identity.bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        for byte in identity {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         Self(hash)
     }

@@ -40,6 +40,11 @@ impl BoxPoint {
         ((self.y >> 6) as u8) << 4 | (self.x >> 6) as u8
     }
 
+    /// Both steps as one number of 20 bits, as the binary form has it.
+    pub fn packed(self) -> u32 {
+        u32::from(self.x) << 10 | u32::from(self.y)
+    }
+
     fn step(fraction: f64) -> u16 {
         // `as` saturates and takes NaN to 0, which is the contract above.
         (fraction * f64::from(Self::STEPS) + 0.5).clamp(0.0, f64::from(Self::STEPS)) as u16
@@ -62,7 +67,7 @@ impl Serialize for BoxPoint {
             }
             .serialize(serializer)
         } else {
-            (u32::from(self.x) << 10 | u32::from(self.y)).serialize(serializer)
+            self.packed().serialize(serializer)
         }
     }
 }
@@ -141,6 +146,13 @@ pub struct How {
     pub button: Button,
 }
 
+impl How {
+    /// All three in one byte, as the binary form has it.
+    pub fn packed(self) -> u8 {
+        self.pointer as u8 | (self.layer as u8) << 2 | (self.button as u8) << 4
+    }
+}
+
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct HowFields {
@@ -159,8 +171,7 @@ impl Serialize for How {
             }
             .serialize(serializer)
         } else {
-            (self.pointer as u8 | (self.layer as u8) << 2 | (self.button as u8) << 4)
-                .serialize(serializer)
+            self.packed().serialize(serializer)
         }
     }
 }

@@ -93,6 +93,9 @@ struct Demo {
 
 #[derive(Args)]
 struct Build {
+    /// Only the npm package of the SDK.
+    #[arg(long, conflicts_with = "release")]
+    sdk: bool,
     /// Build the binary with optimisation.
     #[arg(long)]
     release: bool,
@@ -128,6 +131,7 @@ fn main() -> ExitCode {
         Command::Demo(flags) => demo::run(root, &flags),
         Command::Test => test::run(root),
         Command::Check => check::run(root).map(drop),
+        Command::Build(flags) if flags.sdk => sdk::build(root).map(drop),
         Command::Build(flags) => build::all(root, flags.release).map(drop),
         Command::Size(flags) => size::run(root, flags.json),
         Command::Deny => deny::run(root),

@@ -1,12 +1,12 @@
-//! Builds the browser SDK: Rust to wasm, its glue, the npm package and its tarball.
+//! Builds the browser SDK: Rust to wasm, the npm package and its tarball.
 //!
-//! Owns the steps and the shortening of the names wasm and glue call each other by. Knows nothing of
+//! Owns the steps. Knows nothing of
 //! budgets and of who installs the tarball. The same input gives the same bytes.
 
 use crate::npm;
 use crate::process::Task;
 use crate::report::step;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -16,8 +16,6 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const WASM_FEATURES: &str = "--enable-bulk-memory --enable-bulk-memory-opt --enable-multivalue \
     --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types \
     --enable-sign-ext --enable-call-indirect-overlong";
-/// The module that wasm imports everything from, as it is called after the shortening.
-const IMPORTS: &str = "a";
 
 /// What a build leaves behind.
 pub(crate) struct Built {
@@ -44,7 +42,7 @@ pub(crate) fn build(root: &Path) -> Result<Built> {
             .run("cargo build sdk")
     })?;
     npm::install(root, PROJECT)?;
-    let wasm = step("bind, shorten and optimise the wasm", || {
+    let wasm = step("bind and optimise the wasm", || {
         bind(root, &generated)?;
         optimise(&npm_folder, &generated)
     })?;
@@ -54,10 +52,10 @@ pub(crate) fn build(root: &Path) -> Result<Built> {
     Ok(Built { wasm, tarball })
 }
 
-/// Writes `glue.js` and `core.wasm`, which call each other by names of one or two letters.
+/// Writes `core.wasm`.
 ///
-/// wasm-bindgen's own names are long and end in hashes. They stand in both files and hardly
-/// compress.
+/// Only numbers cross into it, and it calls nothing: wasm-bindgen's part is the exports, and none of
+/// its glue is shipped.
 fn bind(root: &Path, generated: &Path) -> Result<()> {
     let compiled = target_folder(root)
         .join(TARGET)
@@ -66,84 +64,23 @@ fn bind(root: &Path, generated: &Path) -> Result<()> {
         .input_path(&compiled)
         .bundler(true)?
         .typescript(false)
-        .remove_name_section(true)
+        .remove_name_section(std::env::var_os("UPRIVER_WASM_NAMES").is_none())
         .remove_producers_section(true)
         .generate_output()
         .with_context(|| format!("cannot bind {}", compiled.display()))?;
     let module = output.wasm_mut();
-    let mut imports = Vec::new();
-    for (place, import) in module.imports.iter_mut().enumerate() {
-        let short = short_name(place);
-        imports.push((std::mem::replace(&mut import.name, short.clone()), short));
-        IMPORTS.clone_into(&mut import.module);
+    // What its glue would need: a table of the page's objects. `wasm-opt` drops what only that used,
+    // and the package's own build refuses a module that still imports something.
+    let own = |name: &str| !name.starts_with("__");
+    let exports = module.exports.iter().filter(|export| !own(&export.name));
+    let exports: Vec<_> = exports.map(|export| export.id()).collect();
+    for export in exports {
+        module.exports.delete(export);
     }
-    let mut exports = Vec::new();
-    for (place, export) in module.exports.iter_mut().enumerate() {
-        let short = short_name(place);
-        exports.push((std::mem::replace(&mut export.name, short.clone()), short));
-    }
-    let raw = generated.join("raw");
-    output
-        .emit(&raw)
-        .with_context(|| format!("cannot write to {}", raw.display()))?;
-    let glue = std::fs::read_to_string(raw.join("upriver_sdk_bg.js"))?;
-    std::fs::write(
-        generated.join("glue.js"),
-        shorten(&glue, &imports, &exports)?,
-    )?;
-    std::fs::rename(raw.join("upriver_sdk_bg.wasm"), generated.join("core.wasm"))?;
-    Ok(())
-}
-
-/// The glue with exports called by their short names, and the imports in one object.
-fn shorten(
-    glue: &str,
-    imports: &[(String, String)],
-    exports: &[(String, String)],
-) -> Result<String> {
-    let mut glue = glue.to_owned();
-    for (long, short) in exports {
-        glue = replace_member(&glue, long, short);
-    }
-    let mut object = String::new();
-    for (long, short) in imports {
-        let defined = format!("export function {long}(");
-        ensure!(
-            glue.contains(&defined),
-            "the glue has no function `{long}`: wasm-bindgen writes it otherwise than this expects"
-        );
-        glue = glue.replace(&defined, &format!("function {long}("));
-        object += &format!("{short}: {long}, ");
-    }
-    let start = exports.iter().find(|(long, _)| long == "__wbindgen_start");
-    let start = start.map_or_else(String::new, |(_, short)| format!("wasm.{short}();"));
-    Ok(format!(
-        "{glue}\nexport const imports = {{ {IMPORTS}: {{ {object}}} }};\n\
-         export function begin(exports) {{ __wbg_set_wasm(exports); {start} }}\n"
-    ))
-}
-
-/// Replaces `wasm.LONG` where no longer name is meant.
-fn replace_member(text: &str, long: &str, short: &str) -> String {
-    let member = format!("wasm.{long}");
-    let mut parts = text.split(&member);
-    let mut replaced = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let goes_on = part.starts_with(|next: char| next.is_alphanumeric() || next == '_');
-        replaced += "wasm.";
-        replaced += if goes_on { long } else { short };
-        replaced += part;
-    }
-    replaced
-}
-
-/// `a` to `z`, then `aa`, `ba` and so on.
-fn short_name(place: usize) -> String {
-    let letter = char::from(b'a' + (place % 26) as u8);
-    match place / 26 {
-        0 => letter.to_string(),
-        rest => format!("{letter}{}", short_name(rest - 1)),
-    }
+    std::fs::create_dir_all(generated)?;
+    let bound = generated.join("core.wasm");
+    std::fs::write(&bound, module.emit_wasm())
+        .with_context(|| format!("cannot write {}", bound.display()))
 }
 
 fn optimise(npm_folder: &Path, generated: &Path) -> Result<PathBuf> {
@@ -240,22 +177,5 @@ mod tests {
         ] {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
-    }
-
-    #[test]
-    fn short_names_are_all_different() {
-        let mut names: Vec<String> = (0..1_000).map(short_name).collect();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), 1_000);
-    }
-
-    #[test]
-    fn members_are_replaced_whole() {
-        let text = "wasm.page_view(1); wasm.page_view_all(); wasm.page";
-        assert_eq!(
-            replace_member(text, "page_view", "b"),
-            "wasm.b(1); wasm.page_view_all(); wasm.page"
-        );
     }
 }

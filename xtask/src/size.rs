@@ -19,19 +19,24 @@ struct Measured {
 }
 
 /// The budgets. A kilobyte here is 1,024 bytes.
-const MEASURED: [Measured; 6] = [
+const MEASURED: [Measured; 7] = [
     Measured {
-        name: "SDK, default entry as loaded",
-        files: &[("sdk/npm/dist", ".js")],
-        gzip_budget: Some(40 * 1024),
+        name: "SDK, what a page loads at once",
+        files: &[("sdk/npm/dist/index.js", "")],
+        gzip_budget: Some(1_280),
     },
     Measured {
-        name: "  of it the glue",
-        files: &[("sdk/npm/generated/glue.js", "")],
+        name: "SDK, everything as loaded",
+        files: &[("sdk/npm/dist", ".js")],
+        gzip_budget: Some(22 * 1024),
+    },
+    Measured {
+        name: "  of it the shell (TypeScript)",
+        files: &[("sdk/npm/generated/shell.js", "")],
         gzip_budget: None,
     },
     Measured {
-        name: "  of it the wasm",
+        name: "  of it the recorder (wasm)",
         files: &[("sdk/npm/generated/core.opt.wasm", "")],
         gzip_budget: None,
     },

@@ -17,7 +17,7 @@ const SPY = `
   const add = EventTarget.prototype.addEventListener;
   EventTarget.prototype.addEventListener = function (kind, listener, options) {
     // By who calls: the test driver listens on the page as well.
-    const ours = new Error().stack.includes("/upriver.js");
+    const ours = new Error().stack.includes("/upriver/");
     if (ours) window.listeners.push({ kind, capture: !!options?.capture, passive: !!options?.passive,
       onWindow: this === window || this === window.navigation });
     return add.call(this, kind, listener, options);
@@ -47,6 +47,8 @@ const PAGE = (options, scripts) => `<!doctype html><html lang="en"><head><title>
 <div id="swipe"></div>
 <div id="gallery"><div></div><div></div><div></div></div>
 <button id="fixed">Fixed</button>
+<button id="icon"><svg width="20" height="20"><g><path id="glyph" d="M0 0H20V20H0Z"/></g></svg></button>
+<svg id="drawing" width="90" height="30"><g><svg width="40" height="30"><rect id="shape" width="40" height="30"/></svg></g></svg>
 <a id="away" href="/away">Away</a>
 <script>
   customElements.define("x-box", class extends HTMLElement {
@@ -54,7 +56,7 @@ const PAGE = (options, scripts) => `<!doctype html><html lang="en"><head><title>
   });
 </script>
 <script type="module">
-  import * as upriver from "/upriver.js";
+  import * as upriver from "/upriver/index.js";
   window.upriver = upriver;
   window.api = upriver.init(${JSON.stringify(options)});
   ${scripts}

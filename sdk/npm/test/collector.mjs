@@ -32,6 +32,8 @@ class Collector {
   status = 200;
   headers = {};
   need = [];
+  /** Files of the SDK that are served only when this is done. */
+  slow = {};
   /** Pages: path → html. */
   pages = new Map();
 
@@ -46,8 +48,10 @@ class Collector {
     const url = new URL(request.url, "http://x");
     this.requests.push({ method: request.method, path: url.pathname, headers: request.headers });
     if (url.pathname === "/v1/batch") return this.batch(request, response);
-    if (url.pathname === "/upriver.js") {
-      const text = await readFile(new URL("../dist/index.js", import.meta.url));
+    const own = /^\/upriver\/(\w+\.js)$/.exec(url.pathname)?.[1];
+    if (own) {
+      await this.slow[own];
+      const text = await readFile(new URL(`../dist/${own}`, import.meta.url));
       return response.writeHead(200, { "content-type": "text/javascript" }).end(text);
     }
     const page = this.pages.get(url.pathname);

@@ -321,15 +321,16 @@ shop("a privacy signal is honoured before the first byte and the first write", {
 });
 
 shop("a ticket in the address starts the overlay and records nothing", {
-  path: "/#upriver-overlay=ticket-1",
+  path: "/?colour=red&token=x#/cart&upriver-overlay=ticket-1",
+  options: { queryParams: ["colour"] },
   before: ({ collector }) =>
-    collector.pages.set("/overlay.js", "export function start(given) { window.overlay = given; }"),
+    collector.pages.set("/overlay.js", "export function start(given) { window.overlay = { ...given, path: given.path() }; }"),
 }, async (it) => {
   await it.page.waitForFunction(() => window.overlay);
   assert.deepEqual(await it.page.evaluate(() => window.overlay), {
-    endpoint: it.collector.url, ticket: "ticket-1",
+    endpoint: it.collector.url, ticket: "ticket-1", path: "/?colour=red#/cart",
   });
-  assert.equal(await it.page.evaluate(() => location.hash), "");
+  assert.equal(await it.page.evaluate(() => location.hash), "#/cart");
   assert.equal(it.collector.batches.length, 0);
   assert.equal(await it.page.evaluate(() => localStorage.length), 0);
 });

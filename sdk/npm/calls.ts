@@ -1,0 +1,134 @@
+// The site's own calls: what is right about their arguments, and what they say to the recorder.
+//
+// Owns the checks and their complaints (each is said once, on the console), and who waits for a
+// flush or a state. Never throws into the page.
+
+import { Bytes } from "./bytes.js";
+import type { Shell } from "./core.js";
+import type { Options, Props, State, Stats, Worth } from "./index.js";
+import { CONVERSION, CUSTOM, EXPOSURE, FLUSH, STOP } from "./wasm.js";
+
+const MICROS = 1e6;
+const PROPS_MAX = 32;
+/** Largest amount, either way, in millionths. */
+const AMOUNT_MAX = 9e18;
+
+/** How calls come in. */
+export interface Calls {
+  call(name: string, at: number, args: unknown[]): void;
+  /** The figures have changed. */
+  changed(): void;
+}
+
+const complained = new Set<string>();
+
+/** Says what is wrong, once. */
+export function complain(what: string): void {
+  if (complained.has(what)) return;
+  complained.add(what);
+  console.error(`upriver: ${what}`);
+}
+
+/** The collector's address, when the options are right. */
+export function check({ endpoint, key, queryParams = [] }: Options = {} as Options): string | undefined {
+  if (typeof key !== "string" || !/^[\w.~-]+$/.test(key)) {
+    complain("init: `key` must be the site's write key");
+  } else if (!Array.isArray(queryParams)) {
+    complain("init: `queryParams` must be an array of names");
+  } else {
+    try {
+      const url = new URL(endpoint, location.href);
+      if (/^https?:$/.test(url.protocol)) return (url.origin + url.pathname).replace(/\/+$/, "");
+    } catch {}
+    complain("init: `endpoint` must be the http(s) address of your collector");
+  }
+  return undefined;
+}
+
+/** The calls of one page. */
+export function calls(shell: Shell, stats: () => Stats, endRoutes: () => void): Calls {
+  const { listeners, quiet } = shell.entry;
+  let waiting: { seen: number; done: () => void }[] = [];
+  let shown: State = "starting";
+
+  function say(kind: number, at: number, bytes: Bytes): void {
+    shell.alive(at);
+    shell.give(bytes.all);
+    shell.step(kind, at);
+  }
+
+  const known: Record<string, (at: number, ...args: any[]) => void> = {
+    track(at, name: string, props: Props) {
+      if (named("track", name)) say(CUSTOM, at, new Bytes().names(name).props(flat(props)));
+    },
+    convert(at, name: string, { value = 0, currency = "", order = "", props }: Worth) {
+      if (!named("convert", name)) return;
+      if (!Number.isFinite(value)) return complain(`convert("${name}"): value must be a finite number`);
+      const micros = Math.min(Math.max(Math.round(value * MICROS), -AMOUNT_MAX), AMOUNT_MAX);
+      const bytes = new Bytes().names(name).uint(micros < 0 ? -2 * micros - 1 : 2 * micros);
+      say(CONVERSION, at, bytes.names(String(currency), String(order)).props(flat(props)));
+    },
+    expose(at, experiment: string, variant: string) {
+      if (named("expose", experiment) && named("expose", variant)) {
+        say(EXPOSURE, at, new Bytes().names(experiment, variant));
+      }
+    },
+    page(at) {
+      shell.view(at, 1);
+    },
+    flush(at, done: () => void) {
+      shell.step(FLUSH, at);
+      waiting.push({ seen: stats().recorded, done });
+      queueMicrotask(changed);
+    },
+    stop(at) {
+      endRoutes();
+      quiet();
+      shell.step(STOP, at);
+    },
+    on() {
+      complain('on: the event must be "state" and the listener a function');
+    },
+  };
+
+  function changed(): void {
+    const { recorded, acked, dropped, refused, transport } = stats();
+    const ended = transport === "stopped" || transport === "forbidden";
+    waiting = waiting.filter(({ seen, done }) => {
+      const over = ended || acked + dropped + refused >= Math.min(seen, recorded);
+      if (over) done();
+      return !over;
+    });
+    if (transport === shown) return;
+    shown = transport;
+    // What a listener throws is the site's own error, reported as if nobody had caught it.
+    for (const listener of listeners) queueMicrotask(() => listener(transport));
+  }
+
+  return {
+    changed,
+    call(name, at, args) {
+      try {
+        known[name]!(at, ...args);
+        shell.settle();
+      } catch (error) {
+        complain(`a call failed: ${error}`);
+      }
+    },
+  };
+}
+
+function named(where: string, name: unknown): boolean {
+  const good = typeof name === "string" && name !== "";
+  if (!good) complain(`${where}: a name must be a text that is not empty`);
+  return good;
+}
+
+function flat(props: Props = {}): (string | number | boolean)[] {
+  const good: (string | number | boolean)[] = [];
+  for (const [name, value] of Object.entries(props)) {
+    if (/^(string|number|boolean)$/.test(typeof value)) good.push(name, value!);
+    else if (value !== undefined) complain(`"${name}" must be a text, a number, true or false`);
+  }
+  return good.slice(0, 2 * PROPS_MAX);
+}

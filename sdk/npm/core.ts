@@ -1,0 +1,178 @@
+// One page's recorder with all that surrounds it: the part of the SDK that is loaded apart.
+//
+// Owns the page's clock, the one timer, the way from an input to the recorder and from its commands
+// to the network, and page views. Decides nothing the recorder can decide.
+
+import { type Calls, calls, check, complain } from "./calls.js";
+import { campaignBytes, address, view } from "./page.js";
+import type { Entry, Facts, Options, State, Stats } from "./index.js";
+import { hearing } from "./hearing.js";
+import { idBytes } from "./bytes.js";
+import { showOverlay, takeTicket } from "./overlay.js";
+import { onRoute } from "./routes.js";
+import { randomName, visitor } from "./visit.js";
+import { transport } from "./transport.js";
+import * as wasm from "./wasm.js";
+
+/** A page that is routed to is read this long afterwards, when its title and size are its own, ms. */
+const ROUTE_SETTLE = 50;
+/** The longest a timer is set to, ms. */
+const TIMER_MAX = 600_000;
+// In the order of `Transport` in sdk/src/uplink.rs.
+const STATES: State[] = ["starting", "stream", "http", "offline", "stopped", "forbidden"];
+
+/** What the page's own part calls. */
+export interface Core {
+  /** An event of the page; `facts`: what was true when it was told, for one told earlier. */
+  hear(event: Event, facts?: Facts): void;
+  /** A call of the site, made at this time of the page's clock. */
+  call(name: string, at: number, args: unknown[]): void;
+  stats(): Stats;
+}
+
+/** What the parts of the core ask of each other. Times `at` are of the page's clock. */
+export interface Shell {
+  recorder: wasm.Recorder;
+  /** Takes an input of that time; it goes on its way with the next {@link Shell.settle}. */
+  step(kind: number, at: number, ...numbers: number[]): void;
+  /** A click: whether it is a press that wants to be told of. */
+  click(at: number, detail: number): boolean;
+  /** Does what is due. */
+  settle(): void;
+  /** Somebody is there: the visit goes on, or another begins. Before what they do. */
+  alive(at: number): void;
+  /** Hands bytes over. */
+  give(bytes: ArrayLike<number>): void;
+  /** The page came back (2), or the site says that this is another (1). */
+  view(at: number, navigation: number): void;
+  entry: Entry;
+}
+
+/** Starts recording; `at`: when the site asked for it. Undefined when nothing is to be recorded here,
+ * null when the options are wrong. */
+export async function start(options: Options, at: number, entry: Entry): Promise<Core | undefined | null> {
+  const endpoint = check(options);
+  if (!endpoint) return null;
+  const { key, queryParams = [] } = options;
+  const pathNow = () => address(queryParams).path;
+  const ticket = takeTicket();
+  if (ticket) {
+    showOverlay(endpoint, ticket, pathNow).catch((e) => complain(`the overlay did not load: ${e}`));
+    return undefined;
+  }
+  // Unix time of the page's clock 0. Taken once: the clock must not jump with the system's.
+  const origin = Math.max(Date.now() - performance.now(), 0);
+  const loaded = await wasm.load();
+  const { recorder } = loaded;
+  const give = (bytes: ArrayLike<number>) => wasm.give(loaded, bytes);
+  const { campaign, path: landed } = address(queryParams);
+  const visiting = visitor(campaign, origin + at);
+  const way = transport(endpoint, key, (kind, bytes, ...numbers) => {
+    give(bytes);
+    step(kind, performance.now(), ...numbers);
+    settle();
+  });
+  let path = landed;
+  let routed: number | undefined;
+  let timer = 0;
+  let timerDue = Infinity;
+  let told = "";
+  let ways: Calls;
+
+  function step(kind: number, when: number, ...numbers: number[]): void {
+    recorder(kind, origin + when, ...numbers);
+  }
+
+  function settle(): void {
+    settleRoute(false);
+    step(wasm.TICK, performance.now());
+    for (let command; (command = recorder(wasm.NEXT)); ) {
+      if (command === 1) way.open();
+      else if (command === 2) way.close();
+      else if (command === 3) way.send(wasm.taken(loaded));
+      else way.post(recorder(wasm.NUMBER), wasm.taken(loaded), command === 5);
+    }
+    arm();
+    const { recorded, ...rest } = stats();
+    const now = Object.values(rest).join();
+    // Told once all this is done: what the site does then may call in here.
+    if (told !== now) queueMicrotask(() => ways.changed());
+    told = now;
+  }
+
+  // Sets the one timer to when something is due next.
+  function arm(): void {
+    const due = Math.min(recorder(wasm.DUE) - origin, (routed ?? Infinity) + ROUTE_SETTLE);
+    if (due === timerDue) return;
+    clearTimeout(timer);
+    timerDue = due;
+    if (due === Infinity) return;
+    const wait = Math.min(Math.max(due - performance.now(), 0), TIMER_MAX);
+    timer = setTimeout(() => {
+      timerDue = Infinity;
+      settle();
+    }, wait + 1);
+  }
+
+  function alive(when: number): void {
+    settleRoute(true);
+    if (!visiting.alive(origin + when)) return;
+    const { session, campaign } = visiting.visit();
+    give([...idBytes(session), ...campaignBytes(campaign)]);
+    step(wasm.SESSION, when);
+  }
+
+  function show(when: number, navigation: number): void {
+    path = pathNow();
+    const [bytes, ...ends] = view(navigation, path, visiting.visit().campaign);
+    give(bytes);
+    const ratio = Math.round(devicePixelRatio * 100) || 100;
+    step(wasm.VIEW, when, Math.max(scrollX + 0.5, 0), Math.max(scrollY + 0.5, 0), ratio, ...ends);
+  }
+
+  // Records the page that was routed to, once it has settled or (`now`) before what follows.
+  function settleRoute(now: boolean): void {
+    const when = routed;
+    if (when === undefined || !(now || performance.now() >= when + ROUTE_SETTLE)) return;
+    routed = undefined;
+    alive(when);
+    show(when, 1);
+  }
+
+  function stats(): Stats {
+    return {
+      recorded: recorder(wasm.RECORDED),
+      acked: recorder(wasm.RECORDED + 1),
+      dropped: recorder(wasm.RECORDED + 2),
+      refused: recorder(wasm.RECORDED + 3),
+      transport: STATES[recorder(wasm.TRANSPORT)]!,
+    };
+  }
+
+  give([...idBytes(randomName(16)), ...idBytes(visiting.name), ...idBytes(visiting.visit().session), ...idBytes(randomName(8))]);
+  recorder(wasm.TICK);
+  const endRoutes = onRoute(() => {
+    if (routed !== undefined || pathNow() === path) return;
+    routed = performance.now();
+    arm();
+  });
+  const shell: Shell = {
+    recorder,
+    step,
+    settle,
+    give,
+    entry,
+    alive,
+    click: (when, detail) => !!recorder(wasm.CLICK, origin + when, detail),
+    view(when, navigation) {
+      routed = undefined;
+      alive(when);
+      show(when, navigation);
+    },
+  };
+  ways = calls(shell, stats, endRoutes);
+  show(at, 0);
+  settle();
+  return { hear: hearing(shell), call: ways.call, stats };
+}
+

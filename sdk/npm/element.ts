@@ -1,0 +1,214 @@
+// Elements: which one was meant, what it is called, how it looks.
+//
+// Owns reading the tree, boxes and styles; on a press only, and of an element once. Knows no rules
+// of naming (`naming.ts`) and nothing of gestures.
+
+import { Bytes, NAME_MAX } from "./bytes.js";
+import * as naming from "./naming.js";
+
+const ROLES = ["button", "link", "tab", "menuitem", "checkbox", "radio", "switch", "option", "treeitem"];
+/** What a site makes pressable by itself. */
+const BY_HAND = `[onclick],${ROLES.map((role) => `[role=${role}]`)}`;
+/** What people press. The pressed thing is the nearest of these, or what lay under the pointer. */
+const INTERACTIVE = `a,button,input,select,textarea,label,summary,option,[data-upriver],${BY_HAND}`;
+/** What a browser itself turns a key into a click on, or what takes text. */
+const NATIVE = "a[href],button,input,select,textarea,summary,[contenteditable]";
+const PRIVATE = "[data-upriver-private]";
+/** Text inside these is never read. */
+const UNREAD = `input,textarea,select,script,style,noscript,[contenteditable],${PRIVATE}`;
+const TOP_LAYER = ":is(:modal,:popover-open,:fullscreen)";
+/** Values of attributes longer than this name nothing, bytes. */
+const VALUE_MAX = 96;
+/** Ancestors looked at for layer and background. */
+const ANCESTORS_MAX = 48;
+/** Nodes looked at for a label. */
+const LABEL_NODES_MAX = 48;
+/** Largest coordinate or length. */
+const PIXELS_MAX = 1e7;
+const WHITE = 0xffffff;
+
+/** A length as it may travel. */
+export const whole = (length: number): number =>
+  Math.min(Math.max(Math.floor(length + 0.5) || 0, 0), PIXELS_MAX);
+
+/** What was pressed, with its box and its layer: 0 flow, 1 fixed, 2 stuck, 3 top. */
+export interface Pressed {
+  element: Element;
+  interactive: boolean;
+  box: DOMRect;
+  layer: number;
+}
+
+/** The thing a press is on; `boxOf` tells boxes, now or as they were. */
+export function pressed(under: Element, boxOf: (element: Element) => DOMRect): Pressed {
+  const found = nearest(under, INTERACTIVE);
+  const element = found ?? drawing(under) ?? under;
+  return { element, interactive: !!found, box: boxOf(element), layer: layer(element, boxOf) };
+}
+
+/** Whether a key on this element is a press, though no browser makes a click of it. */
+export const byHand = (element: Element): boolean =>
+  !!nearest(element, BY_HAND) && !nearest(element, NATIVE);
+
+/** Whether a place in the window is on an element's scroll bar. */
+export function onScrollbar(element: Element, x: number, y: number, boxOf: (element: Element) => DOMRect): boolean {
+  const { clientWidth: w, clientHeight: h, offsetWidth, offsetHeight } = element as HTMLElement;
+  if (element.localName === "html") return x >= w || y >= h;
+  // Nearly every element has none, and needs no box to be read.
+  if (!(w > 0 && (offsetWidth - w >= 8 || offsetHeight - h >= 8))) return false;
+  const { left, top } = boxOf(element);
+  return x >= left + element.clientLeft + w || y >= top + element.clientTop + h;
+}
+
+/** The canonical selector: see `naming.ts`. */
+export function canonical(element: Element, hidden = isPrivate(element)): string {
+  const inside = host(element);
+  const root = inside ? (element.getRootNode() as ShadowRoot) : document;
+  const anchor = inside ? canonical(inside, hidden) + naming.SHADOW : "";
+  const own = !hidden && ownName(root, element, true);
+  if (own) return anchor + own;
+  const steps: string[] = [];
+  for (let at: Element | null = element; at; at = at.parentElement) {
+    const name = steps.length > 0 && !hidden && ownName(root, at, false);
+    if (name) return naming.path(anchor + name, steps);
+    steps.push(step(at));
+  }
+  // The root is in every path and tells nothing.
+  if (steps.length > 2 && steps.at(-1) === "html") steps.pop();
+  return naming.path(anchor, steps);
+}
+
+/** The descriptor, as the wire writes it. Without a box (a scroller) no style is read either. */
+export function describe(element: Element, selector: string, box?: DOMRect, interactive = false): Bytes {
+  let shown = naming.fitting(selector);
+  if (shown !== selector && !unique(document, shown)) shown = "";
+  const style = box && getComputedStyle(element);
+  const labelled = interactive && !isPrivate(element);
+  return new Bytes()
+    .text(shown, naming.SELECTOR_MAX)
+    .text(labelled ? label(element) : "", naming.LABEL_MAX)
+    .text(role(element), NAME_MAX)
+    .uint(style ? background(element) : WHITE)
+    .uint(whole(box?.width ?? 0))
+    .uint(whole(box?.height ?? 0))
+    .uint(whole(box ? box.left + scrollX : 0))
+    .uint(whole(box ? box.top + scrollY : 0))
+    .uint(Math.min(parseInt(style?.borderTopLeftRadius ?? "") || 0, 0xffff));
+}
+
+// The host of the shadow root an element lives in.
+const host = (element: Node): Element | undefined => (element.getRootNode() as ShadowRoot).host;
+
+const parent = (element: Element): Element | undefined => element.parentElement ?? host(element);
+
+// The nearest that matches, up through open shadow roots.
+function nearest(element: Element | undefined, selector: string): Element | undefined {
+  try {
+    return element && (element.closest(selector) ?? nearest(host(element), selector));
+  } catch {
+    // A browser that does not know one of the states.
+    return undefined;
+  }
+}
+
+// The outermost drawing an element is part of: its shapes are nothing anybody knows by name.
+function drawing(element: Element): Element | undefined {
+  const svg = nearest(element, "svg");
+  return svg && ((svg.parentElement && drawing(svg.parentElement)) ?? svg);
+}
+
+const isPrivate = (element: Element) => !!nearest(element, PRIVATE);
+
+function unique(root: ParentNode, selector: string): boolean {
+  try {
+    return root.querySelectorAll(selector).length === 1;
+  } catch {
+    return false;
+  }
+}
+
+// A selector of an element's own that finds nothing else. `any`: by any attribute that may name it;
+// otherwise only by those that may anchor a path.
+function ownName(root: ParentNode, element: Element, any: boolean): string | undefined {
+  const found: string[] = [];
+  const { id, localName } = element;
+  naming.ATTRIBUTES.forEach((name, rank) => {
+    const value = element.getAttribute(name) ?? "";
+    // What a label would hide must not travel in a selector either.
+    const plain = value && naming.length(value) <= VALUE_MAX && (!rank || naming.mask(value) === value);
+    if (plain && (any || !rank)) found.push(naming.attribute(rank ? localName : "", name, value));
+    if (!rank && !naming.generated(id)) found.push(naming.idSelector(id));
+  });
+  return found.find((selector) => unique(root, selector));
+}
+
+function step(element: Element): string {
+  const tag = element.localName;
+  let nth = 0;
+  if (!element.matches(":only-of-type")) {
+    for (let at: Element | null = element; at; at = at.previousElementSibling) nth += +(at.localName === tag);
+  }
+  return naming.step(tag, nth);
+}
+
+function* ancestors(element: Element): Generator<Element> {
+  let at: Element | undefined = element;
+  for (let left = ANCESTORS_MAX; at && left; left--) {
+    yield at;
+    at = parent(at);
+  }
+}
+
+function background(element: Element): number {
+  for (const at of ancestors(element)) {
+    const colour = naming.colour(getComputedStyle(at).backgroundColor);
+    if (colour !== undefined) return colour;
+  }
+  return WHITE;
+}
+
+function role(element: Element): string {
+  const tag = element.localName;
+  const given = element.getAttribute("role");
+  if (given) return given;
+  if (tag === "a") return "link";
+  if (tag === "select" || tag === "textarea") return "input";
+  const pressable = /^(submit|button|reset|image)$/.test(element.getAttribute("type") ?? "");
+  return tag === "input" && pressable ? "button" : tag;
+}
+
+// The accessible name as far as it is the site's own text. Never anything typed.
+function label(element: Element): string {
+  for (const name of ["aria-label", "title", "alt"]) {
+    const given = element.getAttribute(name);
+    if (given) return naming.mask(given);
+  }
+  return nearest(element, UNREAD) ? "" : naming.mask(read(element, { left: LABEL_NODES_MAX }));
+}
+
+function read(node: Node, budget: { left: number }): string {
+  let text = "";
+  for (let at = node.firstChild; at && budget.left-- > 0 && text.length < 2 * naming.LABEL_MAX; at = at.nextSibling) {
+    if (at.nodeType === Node.TEXT_NODE) text += `${at.textContent} `;
+    else if (at instanceof Element && !at.matches(UNREAD)) text += read(at, budget);
+  }
+  return text;
+}
+
+// How an element is laid over the page right now.
+function layer(element: Element, boxOf: (element: Element) => DOMRect): number {
+  const top = nearest(element, TOP_LAYER);
+  if (top && top.localName !== "html") return 3;
+  for (const at of ancestors(element)) {
+    const style = getComputedStyle(at);
+    if (style.position === "fixed") return 1;
+    if (style.position === "sticky" && stuck(style, boxOf(at))) return 2;
+  }
+  return 0;
+}
+
+// Whether a sticky element stands at its edge because the page is scrolled, not by itself.
+function stuck({ top, bottom }: CSSStyleDeclaration, box: DOMRect): boolean {
+  const at = (edge: number, inset: string) => inset.endsWith("px") && Math.abs(edge - parseInt(inset)) < 1.5;
+  return (scrollY > 0 && at(box.top, top)) || at(innerHeight - box.bottom, bottom);
+}

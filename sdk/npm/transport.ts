@@ -1,0 +1,65 @@
+// Moves bytes: the stream and requests.
+//
+// Owns the socket. Knows neither what the bytes mean nor when to try again: the recorder is told
+// what happened (`news`) and decides.
+
+import { CLOSED, FRAME, OPENED, POSTED } from "./wasm.js";
+
+/** Tells the recorder; `bytes`: a frame or an answer's body. */
+export type News = (kind: number, bytes: Uint8Array, ...numbers: number[]) => void;
+
+const NONE = new Uint8Array();
+
+/** The ways up to one collector. */
+export function transport(endpoint: string, key: string, news: News) {
+  let socket: WebSocket | undefined;
+  const address = (path: string) => `${endpoint}/v1/${path}?key=${key}`;
+  const told = (event: Event) => {
+    // What a socket says after it was closed from here is not heard.
+    if (event.target !== socket) return;
+    if (event.type === "open") news(OPENED, NONE);
+    else if (event.type === "message") news(FRAME, new Uint8Array((event as MessageEvent).data));
+    // An error is always followed by a close, which has the code.
+    else if (event.type === "close") news(CLOSED, NONE, (event as CloseEvent).code);
+  };
+  return {
+    open(): void {
+      try {
+        // http → ws, https → wss.
+        socket = new WebSocket(address("stream").replace("http", "ws"));
+        socket.binaryType = "arraybuffer";
+        socket.onopen = socket.onmessage = socket.onclose = told;
+      } catch {
+        news(CLOSED, NONE, 0);
+      }
+    },
+    close(): void {
+      const closing = socket;
+      socket = undefined;
+      closing?.close();
+    },
+    send(bytes: Uint8Array<ArrayBuffer>): void {
+      try {
+        // What fails here is closed as well, and that is heard.
+        socket?.send(bytes);
+      } catch {}
+    },
+    /** `number`: what its end is told with. */
+    async post(number: number, body: Uint8Array<ArrayBuffer>, keepalive: boolean): Promise<void> {
+      let answer = NONE;
+      let status = 0;
+      let wait = 0;
+      try {
+        // Bytes without a type: a simple request, which needs no preflight.
+        const init: RequestInit = { method: "POST", body, credentials: "omit", keepalive };
+        const response = await fetch(address("batch"), init);
+        status = response.status;
+        if (response.ok) answer = new Uint8Array(await response.arrayBuffer());
+        else wait = (parseInt(response.headers.get("retry-after") ?? "") || 0) * 1000;
+      } catch {
+        // The status alone says that it is on disk; without one nothing arrived that we know of.
+      }
+      news(POSTED, answer, number, status, wait);
+    },
+  };
+}

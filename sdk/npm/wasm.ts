@@ -1,0 +1,80 @@
+// The recorder, compiled from Rust: loading it, and the numbers it calls things by.
+//
+// Owns the boundary (`sdk/src/exports.rs` has its other side): numbers, and two stretches of memory
+// for bytes. Knows neither the page nor what a gesture is. The other ways to load (a URL, a module
+// handed over, wasm2js) belong beside `load`.
+
+// @ts-ignore written by `cargo xtask build`
+import packed from "./generated/wasm.js";
+
+/** The one function: does what `kind` says at a time (Unix ms), which is one of the numbers below. */
+export type Recorder = (kind: number, now?: number, ...numbers: number[]) => number;
+
+/** The recorder and its memory. */
+export interface Loaded {
+  recorder: Recorder;
+  memory: WebAssembly.Memory;
+}
+
+// In the order of sdk/src/exports.rs. Inputs:
+export const VIEW = 0;
+export const DOWN = 1;
+export const MOVE = 2;
+export const UP = 3;
+export const CANCEL = 4;
+export const ACTIVATED = 5;
+export const TOUCH_MOVE = 6;
+export const TOUCH_END = 7;
+export const KEY = 8;
+export const WHEEL = 9;
+export const SCROLLED = 10;
+export const SCROLLED_INNER = 11;
+export const CUSTOM = 12;
+export const CONVERSION = 13;
+export const EXPOSURE = 14;
+export const SESSION = 15;
+export const FLUSH = 16;
+export const LEAVE = 17;
+export const PAUSE = 18;
+export const RESUME = 19;
+export const STOP = 20;
+export const OPENED = 21;
+export const FRAME = 22;
+export const CLOSED = 23;
+export const POSTED = 24;
+export const TICK = 25;
+
+// Anything but ROOM begins, the first time.
+export const ROOM = 26;
+export const NAME = 27;
+export const DESCRIBE = 28;
+export const CLICK = 29;
+export const NEXT = 30;
+// Figures: recorded, acked, dropped, refused, then these.
+export const RECORDED = 31;
+export const TRANSPORT = 35;
+export const DUE = 36;
+export const TOUCHING = 37;
+const OUTPUT = 38;
+const OUTPUT_BYTES = 39;
+export const NUMBER = 40;
+
+/** Instantiates the embedded module. */
+export async function load(): Promise<Loaded> {
+  const deflated = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const inflated = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const { instance } = await WebAssembly.instantiate(await new Response(inflated).arrayBuffer());
+  const { step, memory } = instance.exports;
+  return { recorder: step as Recorder, memory: memory as WebAssembly.Memory };
+}
+
+/** Hands bytes over for the next call. */
+export function give({ recorder, memory }: Loaded, bytes: ArrayLike<number>): void {
+  // First the room: it may move the memory.
+  const at = recorder(ROOM, 0, bytes.length);
+  new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
+}
+
+/** The bytes of the command taken last. */
+export const taken = ({ recorder, memory }: Loaded): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(memory.buffer as ArrayBuffer, recorder(OUTPUT), recorder(OUTPUT_BYTES)).slice();
