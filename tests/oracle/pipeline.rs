@@ -19,8 +19,9 @@ use upriver_collector::log::storage::{Storage, StorageFile};
 use upriver_collector::row::EventRow;
 use upriver_wire::envelope;
 
-/// Batches that wait for the sequencer at a time.
-const WAITING_MAX: usize = 500;
+/// Batches that wait for the sequencer at a time. Each may become a group of its own, and ingest
+/// holds 256 groups for the live engine; past that it would wait for us while we wait for it.
+const WAITING_MAX: usize = 200;
 /// Bytes after which the log begins a new segment; nothing reads them here.
 const SEGMENT_BYTES: u64 = 1 << 40;
 
