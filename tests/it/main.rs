@@ -5,5 +5,6 @@ mod cookbook;
 mod crash;
 mod ingest;
 mod live;
+mod oracle;
 mod schema;
 mod stream;

@@ -81,8 +81,16 @@ impl Collector {
     /// # Errors
     /// It could not be built or started.
     pub async fn start_with(arguments: &[&str]) -> Result<Self> {
+        Self::start_with_sites(SITES, arguments).await
+    }
+
+    /// Starts one with a sites file of its own.
+    ///
+    /// # Errors
+    /// It could not be built or started.
+    pub async fn start_with_sites(sites: &str, arguments: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        std::fs::write(folder.path().join("sites.toml"), SITES)?;
+        std::fs::write(folder.path().join("sites.toml"), sites)?;
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let (child, url) = spawn(folder.path(), &arguments)?;
         let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
@@ -333,8 +341,14 @@ fn spawn(folder: &Path, arguments: &[String]) -> Result<(Child, String)> {
     }
 }
 
-/// The collector's binary, built from what is in the tree now.
+/// Names a collector's binary to use as it is.
+const BINARY_VARIABLE: &str = "UPRIVER_BINARY";
+
+/// The collector's binary: the one that is named, else built from what is in the tree now.
 fn binary() -> Result<PathBuf> {
+    if let Some(binary) = std::env::var_os(BINARY_VARIABLE) {
+        return Ok(binary.into());
+    }
     static BUILT: OnceLock<bool> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
@@ -346,10 +360,16 @@ fn binary() -> Result<PathBuf> {
             "--bin",
             "upriver",
         ]);
+        // What measures or runs for long is built with optimisation; so is then what it runs.
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
         cargo.status().is_ok_and(|status| status.success())
     });
     ensure!(built, "`cargo build --package upriver-collector` failed");
-    let test = std::env::current_exe()?;
-    let folder = test.ancestors().nth(2).context("no target folder")?;
-    Ok(folder.join("upriver"))
+    // A program lies beside it, a test in the folder below.
+    let own = std::env::current_exe()?;
+    let folder = own.parent().context("no target folder")?;
+    let folder = folder.ancestors().find(|folder| !folder.ends_with("deps"));
+    Ok(folder.context("no target folder")?.join("upriver"))
 }

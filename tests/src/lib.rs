@@ -1,10 +1,12 @@
 //! What integration tests share: a real collector with its real ClickHouse in a folder of its own,
-//! and batches to send to it.
+//! and batches to send to it. And the oracle, which a test and a command of its own run.
 //!
 //! Owns processes and their end. Knows nothing of what a test is about.
 
 mod batches;
 mod collector;
+#[path = "../oracle/mod.rs"]
+pub mod oracle;
 mod visit;
 
 use anyhow::Context;

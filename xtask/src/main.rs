@@ -4,6 +4,7 @@
 // A command line talks to people through its standard streams.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod browser;
 mod build;
 mod check;
@@ -12,8 +13,10 @@ mod deny;
 mod fuzz;
 mod licences;
 mod npm;
+mod oracle;
 mod prerequisites;
 mod process;
+mod release;
 mod report;
 mod rules;
 mod sdk;
@@ -57,6 +60,11 @@ enum Command {
     Deny,
     /// Fuzz the wire's decoders.
     Fuzz(Fuzz),
+    /// Compare live numbers with a recount and with the SQL beside them, for random sites and
+    /// visitors whose batches arrive in any order.
+    Oracle(Oracle),
+    /// Measure: how long an acknowledgement takes, what counting live costs.
+    Bench(Bench),
     /// Become a program that ends when its owner does.
     #[command(hide = true)]
     Attended {
@@ -115,6 +123,50 @@ struct Fuzz {
     seconds: u32,
 }
 
+#[derive(Args)]
+struct Bench {
+    /// Print the figures as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    measure: Measure,
+}
+
+#[derive(Subcommand)]
+enum Measure {
+    /// How long until a batch is on disk and acknowledged, beside the bare disk.
+    Ack {
+        /// Batches of 50 events a second.
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        rate: u64,
+        /// How long it lasts.
+        #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        seconds: u64,
+    },
+    /// Events per second of processor time through the live engine, beside a recount.
+    Live {
+        /// Visitors, about five events each.
+        #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+        visitors: u32,
+    },
+}
+
+#[derive(Args)]
+struct Oracle {
+    /// Random sites; one in ten has thousands of visitors.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
+    cases: u64,
+    /// Repeats a run exactly.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Random sites through a whole collector.
+    #[arg(long, default_value_t = 5)]
+    whole: u64,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// The repository's folder.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -136,6 +188,8 @@ fn main() -> ExitCode {
         Command::Size(flags) => size::run(root, flags.json),
         Command::Deny => deny::run(root),
         Command::Fuzz(flags) => fuzz::run(root, flags.seconds).map(drop),
+        Command::Bench(flags) => bench::run(root, &flags),
+        Command::Oracle(flags) => oracle::run(root, &flags),
         Command::Attended { owner, command } => process::attend(owner, &command),
     };
     match done {

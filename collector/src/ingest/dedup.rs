@@ -93,6 +93,12 @@ impl Stream {
         closed
     }
 
+    /// Notes time and number of the last event of a batch at the end of the stream. The same batch
+    /// may come again, without what it continued: that must not take the order back.
+    pub fn ends_with(&mut self, time_ms: u64, number: u16) {
+        self.last = self.last.max(Some((time_ms, number)));
+    }
+
     /// One past the highest number taken; 0 when there is none.
     pub fn high(&self) -> u64 {
         self.taken.last().map_or(0, |&(_, end)| end)
@@ -166,6 +172,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn a_last_batch_that_comes_again_does_not_take_the_order_back() {
+        let mut stream = Stream::default();
+        stream.ends_with(1_000, 3);
+        stream.ends_with(1_000, 0);
+        assert_eq!(stream.last, Some((1_000, 3)));
+        stream.ends_with(1_001, 0);
+        assert_eq!(stream.last, Some((1_001, 0)));
+    }
 
     proptest! {
         /// Against a plain set: nothing is missed, nothing is taken twice.

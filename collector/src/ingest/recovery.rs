@@ -96,6 +96,6 @@ fn take(dedup: &mut Dedup, record: &BatchRecord) {
     if stream.high() == first + record.batch.events.len() as u64
         && let Some((time, number, _)) = rows::times(record).last()
     {
-        stream.last = Some((time, number));
+        stream.ends_with(time, number);
     }
 }

@@ -241,7 +241,7 @@ impl<S: Storage> Sequencer<S> {
         if stream.high() == numbers.end
             && let Some((time, number, _)) = times.last()
         {
-            stream.last = Some((*time, *number));
+            stream.ends_with(*time, *number);
         }
         self.take_elements(&mut record, &mut accepted, key.site);
         accepted.ack.stream = record.batch.stream;

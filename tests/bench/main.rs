@@ -1,0 +1,70 @@
+//! `bench`: measures and prints. `cargo xtask bench` builds and runs it.
+
+// A command line talks to people through its standard streams.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod ack;
+mod live;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Flags {
+    /// Print the figures as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// How long until a batch is acknowledged, beside the bare disk.
+    Ack {
+        /// Batches of 50 events a second.
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        rate: u64,
+        /// How long it lasts.
+        #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        seconds: u64,
+    },
+    /// Events per second of processor time through the live engine, beside a recount.
+    Live {
+        /// Visitors, about five events each.
+        #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+        visitors: u32,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let flags = Flags::parse();
+    let figures = match flags.what {
+        What::Ack { rate, seconds } => ack::run(rate, seconds).await?,
+        What::Live { visitors } => live::run(visitors as usize)?,
+    };
+    if flags.json {
+        println!("{figures}");
+    } else {
+        print("", &figures);
+    }
+    Ok(())
+}
+
+/// One figure a line.
+fn print(name: &str, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                print(format!("{name} {}", field.replace('_', " ")).trim(), value);
+            }
+        }
+        Value::Number(number) if number.is_f64() => {
+            println!("{name:<36} {:>14.2}", number.as_f64().unwrap_or_default());
+        }
+        other => println!("{name:<36} {:>14}", other.to_string()),
+    }
+}

@@ -1,0 +1,79 @@
+//! Faults that are planted on purpose into one side of a comparison: each must be seen, else the
+//! comparison sees nothing. They live here, in the test; the product has none of these switches.
+
+/// A planted fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The window is a millisecond longer than the definition says.
+    WindowLonger,
+    /// The window is a millisecond shorter.
+    WindowShorter,
+    /// Events of the same millisecond are taken in the opposite order.
+    TieOrder,
+    /// One event may serve two steps.
+    UsedTwice,
+    /// What was sent again is counted again.
+    DedupOff,
+    /// What comes late is not counted.
+    LateLost,
+    /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
+    SqlWindowOverOrd,
+    /// SQL in which one event may serve two steps (`windowFunnel` without `strict_once`).
+    SqlNotOnce,
+}
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 8] = [
+        Self::WindowLonger,
+        Self::WindowShorter,
+        Self::TieOrder,
+        Self::UsedTwice,
+        Self::DedupOff,
+        Self::LateLost,
+        Self::SqlWindowOverOrd,
+        Self::SqlNotOnce,
+    ];
+
+    /// What is wrong, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::WindowLonger => "a window one millisecond too long",
+            Self::WindowShorter => "a window one millisecond too short",
+            Self::TieOrder => "ties in the opposite order",
+            Self::UsedTwice => "one event serving two steps",
+            Self::DedupOff => "deduplication off",
+            Self::LateLost => "late events left out",
+            Self::SqlWindowOverOrd => "SQL with its window over plain ord",
+            Self::SqlNotOnce => "SQL without strict_once",
+        }
+    }
+
+    /// Whether it is planted into the SQL, so that only a comparison with SQL can see it.
+    pub fn is_in_sql(self) -> bool {
+        matches!(self, Self::SqlWindowOverOrd | Self::SqlNotOnce)
+    }
+
+    /// Plants it into a query; other faults leave it as it is.
+    ///
+    /// Returns the query unchanged when it is not a funnel's.
+    #[must_use]
+    pub fn plant(self, sql: &str, windows_ms: &[u64]) -> String {
+        match self {
+            Self::SqlWindowOverOrd => {
+                let mut sql = sql.replace("ord + bitShiftLeft(bitShiftRight(ord, 20), 20)", "ord");
+                for window_ms in windows_ms {
+                    let (spread, plain) = (window_ms << 21, window_ms << 20);
+                    let ties = (1 << 20) - 1;
+                    sql = sql.replace(
+                        &format!("windowFunnel({},", spread + ties),
+                        &format!("windowFunnel({},", plain + ties),
+                    );
+                }
+                sql
+            }
+            Self::SqlNotOnce => sql.replace(", 'strict_once'", ""),
+            _ => sql.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Numbers by name, so that three ways of counting can be laid side by side: the live answer, the
+//! SQL that stands beside it, and the recount. A number that is 0 has no entry.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use upriver_collector::live::Resource;
+use upriver_wire::live::{Campaigns, Funnel, HeatMap, Money, Overview, Pages};
+
+/// What is counted, by name: `pages//cart/views`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Numbers(BTreeMap<String, i128>);
+
+impl Numbers {
+    /// Adds to a number.
+    pub(super) fn add(&mut self, name: String, count: i128) {
+        if count != 0 {
+            *self.0.entry(name).or_default() += count;
+        }
+    }
+
+    /// Sets numbers of one row.
+    fn row(&mut self, key: &str, numbers: &[(&str, u64)]) {
+        for (name, number) in numbers {
+            self.add(format!("{key}/{name}"), i128::from(*number));
+        }
+    }
+
+    /// One of them.
+    pub(crate) fn get(&self, name: &str) -> i128 {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Only those that SQL gives too: it has no groups of a funnel, and knows nothing of open.
+    #[must_use]
+    pub(super) fn of_sql(&self) -> Self {
+        self.without(&["/group/", "/open", "/lost"])
+    }
+
+    /// Only those that do not change while time passes.
+    #[must_use]
+    pub(super) fn timeless(&self) -> Self {
+        self.without(&["/open", "/lost", "/minute/"])
+    }
+
+    fn without(&self, parts: &[&str]) -> Self {
+        let stays = |name: &str| !parts.iter().any(|part| name.contains(part));
+        let entries = self.0.iter().filter(|(name, _)| stays(name));
+        Self(
+            entries
+                .map(|(name, count)| (name.clone(), *count))
+                .collect(),
+        )
+    }
+
+    /// The numbers that differ, as `name: this, that`.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (name, count) in &self.0 {
+            let there = other.0.get(name).copied().unwrap_or(0);
+            if *count != there {
+                found.push(format!("{name}: {count}, {there}"));
+            }
+        }
+        // A sum of values may be 0 on one side and have no entry on the other.
+        let here = |name: &&String| !self.0.contains_key(*name) && other.0[*name] != 0;
+        let missing = other.0.keys().filter(here);
+        found.extend(missing.map(|name| format!("{name}: 0, {}", other.0[name])));
+        found
+    }
+
+    /// Takes a live answer in. `place` tells heat maps with different filters apart.
+    pub(super) fn take(&mut self, place: usize, answer: &Resource) {
+        match answer {
+            Resource::Overview(answer) => self.overview(answer),
+            Resource::Campaigns(answer) => self.campaigns(answer),
+            Resource::Pages(answer) => self.pages(answer),
+            Resource::Funnel(answer) => self.funnel(answer),
+            Resource::HeatMap(answer) => self.heat_map(place, answer),
+            Resource::Presence(_) | Resource::Activity(_) => {}
+        }
+    }
+
+    /// Takes `overview` in.
+    pub(super) fn overview(&mut self, answer: &Overview) {
+        self.row(
+            "overview",
+            &[
+                ("visitors", answer.visitors),
+                ("page_views", answer.page_views),
+                ("presses", answer.presses),
+                ("scrolls", answer.scrolls),
+                ("swipes", answer.swipes),
+                ("customs", answer.customs),
+                ("conversions", answer.conversions),
+                ("exposures", answer.exposures),
+            ],
+        );
+        self.money("overview", &answer.value);
+    }
+
+    /// Takes `campaigns` in.
+    pub(super) fn campaigns(&mut self, answer: &Campaigns) {
+        for row in &answer.rows {
+            let key = format!("campaigns/{}|{}|{}", row.source, row.medium, row.campaign);
+            self.row(
+                &key,
+                &[
+                    ("visitors", row.visitors),
+                    ("engaged", row.engaged),
+                    ("converted", row.converted),
+                    ("conversions", row.conversions),
+                ],
+            );
+            self.money(&key, &row.value);
+            for (minute, views) in row.minutes.iter().enumerate() {
+                self.add(format!("{key}/minute/{minute}"), i128::from(*views));
+            }
+        }
+    }
+
+    /// Takes `pages` in.
+    pub(super) fn pages(&mut self, answer: &Pages) {
+        for row in &answer.rows {
+            let numbers = [
+                ("views", row.views),
+                ("visitors", row.visitors),
+                ("presses", row.presses),
+            ];
+            self.row(&format!("pages/{}", row.path), &numbers);
+        }
+    }
+
+    /// Takes a funnel in.
+    pub(super) fn funnel(&mut self, answer: &Funnel) {
+        for (at, step) in answer.steps.iter().enumerate() {
+            let numbers = [
+                ("visitors", step.visitors),
+                ("open", step.open),
+                ("lost", step.lost),
+            ];
+            self.row(&format!("funnel/{}/{}", answer.id, at + 1), &numbers);
+        }
+        for group in &answer.groups {
+            let key = format!(
+                "funnel/{}/group/{}/{}",
+                answer.id, group.dimension, group.value
+            );
+            for (at, visitors) in group.visitors.iter().enumerate() {
+                self.add(format!("{key}/{}", at + 1), i128::from(*visitors));
+            }
+        }
+    }
+
+    /// Takes a heat map in.
+    pub(super) fn heat_map(&mut self, place: usize, answer: &HeatMap) {
+        for element in &answer.elements {
+            for (cell, presses) in &element.cells {
+                let name = format!("heat/{place}/{}/{cell}", element.element);
+                self.add(name, i128::from(*presses));
+            }
+        }
+    }
+
+    fn money(&mut self, key: &str, sums: &[Money]) {
+        for sum in sums {
+            self.add(
+                format!("{key}/value/{}", sum.currency),
+                i128::from(sum.micros),
+            );
+        }
+    }
+
+    /// Takes the rows in that the SQL beside a live answer gave, one JSON object a row.
+    ///
+    /// # Errors
+    /// A row is not of the shape that SQL gives.
+    pub(super) fn take_sql(
+        &mut self,
+        place: usize,
+        answer: &Resource,
+        rows: &[Value],
+    ) -> Result<()> {
+        for row in rows {
+            let text = |field: &str| {
+                row[field]
+                    .as_str()
+                    .with_context(|| format!("no {field} in {row}"))
+            };
+            let (key, fields): (_, &[&str]) = match answer {
+                Resource::Overview(_) => (
+                    "overview".to_owned(),
+                    &[
+                        "visitors",
+                        "page_views",
+                        "presses",
+                        "scrolls",
+                        "swipes",
+                        "customs",
+                        "conversions",
+                        "exposures",
+                    ],
+                ),
+                Resource::Campaigns(_) => (
+                    format!(
+                        "campaigns/{}|{}|{}",
+                        text("source")?,
+                        text("medium")?,
+                        text("campaign")?
+                    ),
+                    &["visitors", "engaged", "converted", "conversions"],
+                ),
+                Resource::Pages(_) => (
+                    format!("pages/{}", text("path")?),
+                    &["views", "visitors", "presses"],
+                ),
+                Resource::Funnel(funnel) => (
+                    format!("funnel/{}/{}", funnel.id, whole(&row["step"])?),
+                    &["visitors"],
+                ),
+                Resource::HeatMap(_) => {
+                    let cell = whole(&row["cell"])?;
+                    let name = format!("heat/{place}/{}/{cell}", text("element_id")?);
+                    self.add(name, whole(&row["presses"])?);
+                    continue;
+                }
+                Resource::Presence(_) | Resource::Activity(_) => bail!("not compared"),
+            };
+            for field in fields {
+                self.add(format!("{key}/{field}"), whole(&row[*field])?);
+            }
+            if let Some(values) = row["value_micros"].as_object() {
+                for (currency, micros) in values {
+                    self.add(format!("{key}/value/{currency}"), whole(micros)?);
+                }
+            }
+            if let Some(minutes) = row["minutes"].as_array() {
+                for (minute, views) in minutes.iter().enumerate() {
+                    self.add(format!("{key}/minute/{minute}"), whole(views)?);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A whole number, which ClickHouse writes as a number or, when it is wide, as text.
+fn whole(value: &Value) -> Result<i128> {
+    match value {
+        Value::Number(number) => number.to_string().parse().map_err(Into::into),
+        Value::String(text) => text.parse().map_err(Into::into),
+        other => bail!("{other} is not a number"),
+    }
+}

@@ -1,0 +1,224 @@
+//! The collector's own way from a batch's bytes to a live number, in this process: decoding, checks,
+//! deduplication, the log's sequencing, rows, engine. Only the disk is left out.
+
+use super::faults::Fault;
+use super::numbers::Numbers;
+use super::walk::Send;
+use super::world::World;
+use anyhow::{Context, Result, ensure};
+use futures_util::future::join_all;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::mpsc;
+use upriver_collector::ingest::record::BatchRecord;
+use upriver_collector::ingest::{Committed, Ingest, recovery, rows};
+use upriver_collector::live::limits::Bounds;
+use upriver_collector::live::{Engine, Query, Resource};
+use upriver_collector::log::storage::{Storage, StorageFile};
+use upriver_collector::row::EventRow;
+use upriver_wire::envelope;
+
+/// Batches that wait for the sequencer at a time. Each may become a group of its own, and ingest
+/// holds 256 groups for the live engine; past that it would wait for us while we wait for it.
+const WAITING_MAX: usize = 200;
+/// Bytes after which the log begins a new segment; nothing reads them here.
+const SEGMENT_BYTES: u64 = 1 << 40;
+
+/// A pipeline with one site.
+pub(super) struct Pipeline {
+    ingest: Option<Ingest>,
+    feed: mpsc::Receiver<Committed>,
+    sequencer: Option<JoinHandle<()>>,
+    /// The live engine.
+    pub engine: Engine,
+    site: Arc<str>,
+    queries: Vec<Query>,
+    fault: Option<Fault>,
+    /// Highest number seen of each stream, for [`Fault::LateLost`].
+    highest: std::collections::HashMap<u128, u64>,
+}
+
+impl Pipeline {
+    /// Starts one at a time in Unix milliseconds.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub(super) fn start(world: &World, now_ms: u64, fault: Option<Fault>) -> Result<Self> {
+        let remembered = recovery::Remembered::default();
+        let recovered = recovery::recover(Nowhere, SEGMENT_BYTES, remembered)?;
+        let (ingest, feed, sequencer) = upriver_collector::ingest::start(recovered, u64::MAX)?;
+        let mut engine = Engine::new(std::slice::from_ref(&world.site), Bounds::default(), now_ms);
+        engine.history_complete();
+        Ok(Self {
+            ingest: Some(ingest),
+            feed,
+            sequencer: Some(sequencer),
+            engine,
+            site: world.site.id.as_str().into(),
+            queries: queries(world),
+            fault,
+            highest: Default::default(),
+        })
+    }
+
+    /// Takes batches, each with its time of receipt, and returns the rows they became.
+    ///
+    /// # Errors
+    /// One was refused.
+    pub(super) async fn take(&mut self, sends: &[(&Send, u64)]) -> Result<Vec<EventRow>> {
+        let mut all = Vec::new();
+        for sends in sends.chunks(WAITING_MAX) {
+            let ingest = self.ingest.as_ref().context("stopped")?;
+            let accepting = sends.iter().map(async |(send, received_ms)| {
+                // The page's clock when it sent this: the skew is what it is wrong by.
+                let sent_ms = received_ms.saturating_add_signed(-send.tab.skew_ms);
+                let bytes = envelope::encode(&send.batch(), sent_ms);
+                let (batch, sent_ms) = envelope::decode(&bytes).map_err(|e| e.to_string())?;
+                ingest
+                    .accept(
+                        &self.site,
+                        batch,
+                        sent_ms,
+                        *received_ms,
+                        bytes.len(),
+                        Vec::new(),
+                    )
+                    .await
+                    .map_err(|error| error.to_string())
+            });
+            for accepted in join_all(accepting).await {
+                accepted.map_err(anyhow::Error::msg)?;
+            }
+            while let Ok(group) = self.feed.try_recv() {
+                let rows: Vec<_> = group
+                    .records
+                    .iter()
+                    .flat_map(|record| self.rows(record))
+                    .collect();
+                self.engine.apply(&rows);
+                all.extend(rows);
+            }
+        }
+        if let Some((_, received_ms)) = sends.last() {
+            self.engine.advance(*received_ms);
+        }
+        Ok(all)
+    }
+
+    /// The rows of a record, with the fault that was planted.
+    fn rows(&mut self, record: &BatchRecord) -> Vec<EventRow> {
+        match self.fault {
+            Some(Fault::DedupOff) => {
+                let mut record = record.clone();
+                record.accepted = vec![(0, record.batch.events.len() as u16)];
+                rows::event_rows(&record)
+            }
+            Some(Fault::LateLost) => {
+                let high = self.highest.entry(record.batch.stream.0).or_default();
+                let mut rows = rows::event_rows(record);
+                rows.retain(|row| row.seq >= *high);
+                *high = (*high).max(record.batch.first_seq + record.batch.events.len() as u64);
+                rows
+            }
+            _ => rows::event_rows(record),
+        }
+    }
+
+    /// The live answers, each with its place.
+    ///
+    /// # Errors
+    /// The engine does not know the site.
+    pub(super) fn answers(&self) -> Result<Vec<(usize, Resource)>> {
+        let mut answers = Vec::new();
+        for (place, query) in self.queries.iter().enumerate() {
+            let answer = self.engine.answer(&self.site, query).context("no answer")?;
+            answers.push((place, answer));
+        }
+        Ok(answers)
+    }
+
+    /// The live numbers.
+    ///
+    /// # Errors
+    /// As [`Pipeline::answers`].
+    pub(super) fn numbers(&self) -> Result<Numbers> {
+        let mut numbers = Numbers::default();
+        for (place, answer) in &self.answers()? {
+            numbers.take(*place, answer);
+        }
+        Ok(numbers)
+    }
+
+    /// Stops its thread.
+    ///
+    /// # Errors
+    /// The thread had panicked.
+    pub(super) fn stop(mut self) -> Result<()> {
+        self.ingest = None;
+        self.feed.close();
+        let ended = self.sequencer.take().map(JoinHandle::join);
+        ensure!(!matches!(ended, Some(Err(_))), "the sequencer panicked");
+        Ok(())
+    }
+}
+
+/// Everything that is compared: heat maps first, so that their places are those of their filters.
+pub(super) fn queries(world: &World) -> Vec<Query> {
+    let heat_maps = world.heat_maps.iter().cloned().map(Query::HeatMap);
+    let funnels = world.site.funnels.iter();
+    let funnels = funnels.map(|funnel| Query::Funnel(funnel.id.clone()));
+    heat_maps
+        .chain(funnels)
+        .chain([Query::Overview, Query::Campaigns, Query::Pages])
+        .collect()
+}
+
+/// A disk that keeps nothing: what survives a crash is not what is compared here.
+struct Nowhere;
+
+/// A file of it: only its length is known.
+struct Length(u64);
+
+impl Storage for Nowhere {
+    type File = Length;
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+    fn create(&self, _: &str) -> io::Result<Length> {
+        Ok(Length(0))
+    }
+    fn open(&self, _: &str) -> io::Result<Length> {
+        Ok(Length(0))
+    }
+    fn read(&self, _: &str, _: u64, _: usize) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+    fn len(&self, _: &str) -> io::Result<u64> {
+        Ok(0)
+    }
+    fn rename(&self, _: &str, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+    fn remove(&self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl StorageFile for Length {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0 += bytes.len() as u64;
+        Ok(())
+    }
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.0 = len;
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! Every number again from the words of its definition: look at each event, try every chain.
+//! Shares no code with the engine.
+
+use super::faults::Fault;
+use super::numbers::Numbers;
+use super::truth::Fact;
+use super::world::World;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use upriver_collector::config::{Funnel, Step, StepKind};
+use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
+use upriver_collector::row::Kind;
+
+/// Minutes of a campaign's sparkline.
+const MINUTES: u64 = 30;
+
+/// The numbers of a site at a time, Unix milliseconds.
+pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<Fault>) -> Numbers {
+    let from_ms = (now_ms / HOUR_MS - WHOLE_HOURS) * HOUR_MS;
+    let facts: Vec<&Fact> = facts.iter().filter(|fact| fact.time >= from_ms).collect();
+    let mut numbers = Numbers::default();
+    plain(&facts, now_ms, &mut numbers);
+    for (place, filter) in world.heat_maps.iter().enumerate() {
+        let wanted = facts.iter().filter(|fact| {
+            let campaign = filter.campaign.as_deref();
+            fact.kind == Kind::Press
+                && fact.path == filter.page
+                && filter.device.is_none_or(|device| device == fact.device)
+                && campaign.is_none_or(|name| name == or_none(&fact.campaign))
+                && filter.variant.as_ref().is_none_or(|wanted| {
+                    fact.variants
+                        .iter()
+                        .any(|(e, v)| format!("{e}={v}") == *wanted)
+                })
+        });
+        for fact in wanted {
+            numbers.add(
+                format!("heat/{place}/{:016x}/{}", fact.element, fact.cell),
+                1,
+            );
+        }
+    }
+    let mut visitors: HashMap<u128, Vec<&Fact>> = HashMap::new();
+    for fact in &facts {
+        visitors.entry(fact.visitor).or_default().push(fact);
+    }
+    for funnel in &world.site.funnels {
+        for facts in visitors.values() {
+            if let Some(place) = place(facts, funnel, fault) {
+                count(&place, funnel, now_ms, &mut numbers);
+            }
+        }
+    }
+    numbers
+}
+
+fn or_none(name: &str) -> &str {
+    if name.is_empty() { "(none)" } else { name }
+}
+
+/// Sums and distinct visitors.
+fn plain(facts: &[&Fact], now_ms: u64, numbers: &mut Numbers) {
+    let mut distinct: HashSet<(String, u128)> = HashSet::new();
+    let first_minute = now_ms / 60_000 - (MINUTES - 1);
+    for fact in facts {
+        let campaign = format!("campaigns/{}||{}", fact.source, fact.campaign);
+        let page = format!("pages/{}", fact.path);
+        let mut seen = |name: String| distinct.insert((name, fact.visitor));
+        seen("overview/visitors".into());
+        seen(format!("{campaign}/visitors"));
+        seen(format!("{page}/visitors"));
+        let kind = match fact.kind {
+            Kind::PageView => "page_views",
+            Kind::Press => "presses",
+            Kind::Scroll => "scrolls",
+            Kind::Swipe => "swipes",
+            Kind::Custom => "customs",
+            Kind::Conversion => "conversions",
+            Kind::Exposure => "exposures",
+        };
+        numbers.add(format!("overview/{kind}"), 1);
+        match fact.kind {
+            Kind::Press | Kind::Scroll | Kind::Swipe | Kind::Custom => {
+                seen(format!("{campaign}/engaged"));
+                let press = i128::from(fact.kind == Kind::Press);
+                numbers.add(format!("{page}/presses"), press);
+            }
+            Kind::Conversion => {
+                seen(format!("{campaign}/converted"));
+                numbers.add(format!("{campaign}/conversions"), 1);
+                for key in ["overview", &campaign] {
+                    let name = format!("{key}/value/{}", fact.currency);
+                    numbers.add(name, i128::from(fact.value));
+                }
+            }
+            Kind::PageView => {
+                numbers.add(format!("{page}/views"), 1);
+                let minute = (fact.time / 60_000).checked_sub(first_minute);
+                if let Some(minute) = minute.filter(|minute| *minute < MINUTES) {
+                    numbers.add(format!("{campaign}/minute/{minute}"), 1);
+                }
+            }
+            Kind::Exposure => {}
+        }
+    }
+    for (name, _) in distinct {
+        numbers.add(name, 1);
+    }
+}
+
+/// How far a visitor got, and by which first event.
+struct Place<'a> {
+    level: usize,
+    entry: &'a Fact,
+    latest_ms: u64,
+}
+
+fn count(place: &Place<'_>, funnel: &Funnel, now_ms: u64, numbers: &mut Numbers) {
+    let key = format!("funnel/{}", funnel.id);
+    let mut groups = vec![
+        format!("campaign/{}", or_none(&place.entry.campaign)),
+        format!("device/{}", place.entry.device.name()),
+    ];
+    let variants = place.entry.variants.iter();
+    groups.extend(variants.map(|(e, v)| format!("variant/{e}={v}")));
+    if place.entry.variants.is_empty() {
+        groups.push("variant/(none)".into());
+    }
+    for step in 1..=place.level {
+        numbers.add(format!("{key}/{step}/visitors"), 1);
+        for group in &groups {
+            numbers.add(format!("{key}/group/{group}/{step}"), 1);
+        }
+    }
+    if place.level < funnel.steps.len() {
+        let open = now_ms <= place.latest_ms + funnel.window.as_millis() as u64;
+        let name = if open { "open" } else { "lost" };
+        numbers.add(format!("{key}/{}/{name}", place.level), 1);
+    }
+}
+
+/// A chain as far as it matters for what may follow: the order of its last event, and which events
+/// of that same order it has used.
+type End = (u64, Vec<usize>);
+
+/// Tries every chain of different events.
+fn place<'a>(facts: &[&'a Fact], funnel: &Funnel, fault: Option<Fault>) -> Option<Place<'a>> {
+    let window_ms = funnel.window.as_millis() as u64;
+    let window_ms = match fault {
+        Some(Fault::WindowLonger) => window_ms + 1,
+        Some(Fault::WindowShorter) => window_ms - 1,
+        _ => window_ms,
+    };
+    let ord = |fact: &Fact| match fault {
+        Some(Fault::TieOrder) => fact.ord ^ 0xf_ffff,
+        _ => fact.ord,
+    };
+    let rows: Vec<(&'a Fact, Vec<bool>)> = facts
+        .iter()
+        .map(|fact| {
+            (
+                *fact,
+                funnel
+                    .steps
+                    .iter()
+                    .map(|step| matches(step, fact))
+                    .collect(),
+            )
+        })
+        .collect();
+    // Level, when it was first reached, the latest first event that reached it then.
+    let mut best: Option<(usize, u64, &Fact)> = None;
+    let mut latest_ms = 0;
+    for (at, (first, _)) in rows.iter().enumerate().filter(|(_, row)| row.1[0]) {
+        latest_ms = latest_ms.max(first.time);
+        let mut ends: BTreeSet<End> = [(ord(first), vec![at])].into();
+        let (mut level, mut reached) = (1, ord(first));
+        for step in 1..funnel.steps.len() {
+            let mut next: BTreeSet<End> = BTreeSet::new();
+            for (last, used) in &ends {
+                for (at, (fact, steps)) in rows.iter().enumerate() {
+                    let own = ord(fact);
+                    let free = fault == Some(Fault::UsedTwice) || !used.contains(&at);
+                    let within = fact.time.saturating_sub(first.time) <= window_ms;
+                    if steps[step] && own >= *last && free && within {
+                        let mut used = if own == *last {
+                            used.clone()
+                        } else {
+                            Vec::new()
+                        };
+                        used.push(at);
+                        used.sort_unstable();
+                        next.insert((own, used));
+                    }
+                }
+            }
+            let Some((soonest, _)) = next.first() else {
+                break;
+            };
+            (level, reached) = (step + 1, *soonest);
+            ends = next;
+        }
+        let better = best.is_none_or(|(known, when, entry)| {
+            let (order, other) = ((ord(first), tie(first)), (ord(entry), tie(entry)));
+            (level, std::cmp::Reverse(reached), order) > (known, std::cmp::Reverse(when), other)
+        });
+        if better {
+            best = Some((level, reached, first));
+        }
+    }
+    best.map(|(level, _, entry)| Place {
+        level,
+        entry,
+        latest_ms,
+    })
+}
+
+/// Which of two events of the same order is called the later one: the definition leaves it open,
+/// so the engine's choice is followed here.
+fn tie(fact: &Fact) -> u32 {
+    let (high, low) = ((fact.stream >> 64) as u64, fact.stream as u64);
+    let seq = fact.seq.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (high ^ low.rotate_left(32) ^ seq).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    (mixed >> 32) as u32
+}
+
+fn matches(step: &Step, fact: &Fact) -> bool {
+    let kind = match step.kind {
+        StepKind::PageView => Kind::PageView,
+        StepKind::Press => Kind::Press,
+        StepKind::Scroll => Kind::Scroll,
+        StepKind::Swipe => Kind::Swipe,
+        StepKind::Custom => Kind::Custom,
+        StepKind::Conversion => Kind::Conversion,
+        StepKind::Exposure => Kind::Exposure,
+    };
+    let element = format!("{:016x}", fact.element);
+    kind == fact.kind
+        && step.page.as_ref().is_none_or(|page| like(page, &fact.path))
+        && step.element.as_ref().is_none_or(|id| *id == element)
+        && step.event.as_ref().is_none_or(|name| *name == fact.name)
+}
+
+/// Whether a text is what a pattern says, `*` being any characters.
+fn like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|after| {
+            let mut ends = after.char_indices().map(|(at, _)| at).chain([after.len()]);
+            ends.any(|at| like(rest, &after[at..]))
+        }),
+    }
+}
+
+/// How many events match several steps of one funnel, share their order with another of their
+/// visitor, or came into an edge: what makes a run worth something.
+pub(super) fn interest(world: &World, facts: &[Fact]) -> BTreeMap<&'static str, u64> {
+    let mut found = BTreeMap::new();
+    let mut orders: HashMap<(u128, u64), u64> = HashMap::new();
+    let mut times: HashMap<(u128, u64), u64> = HashMap::new();
+    for fact in facts {
+        *orders.entry((fact.visitor, fact.ord)).or_default() += 1;
+        *times.entry((fact.visitor, fact.time)).or_default() += 1;
+        let several = world.site.funnels.iter().any(|funnel| {
+            funnel
+                .steps
+                .iter()
+                .filter(|step| matches(step, fact))
+                .count()
+                > 1
+        });
+        *found.entry("match_several_steps").or_default() += u64::from(several);
+    }
+    let shared = |counts: &HashMap<(u128, u64), u64>| counts.values().filter(|n| **n > 1).sum();
+    found.insert("same_millisecond", shared(&times));
+    found.insert("same_order", shared(&orders));
+    found
+}

@@ -1,0 +1,321 @@
+//! Visitors of a random site: what they did in which tab, and the batches their pages send of it:
+//! cut anywhere, sent twice, overlapping, late, in any order. Knows nothing of what is counted.
+
+use super::chance::Chance;
+use super::world::{CAMPAIGNS, ELEMENTS, NAMES, PATHS, VARIANTS, World};
+use std::ops::Range;
+use std::rc::Rc;
+use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
+use upriver_wire::batch::{
+    Batch, Body, BoxPoint, Campaign, Conversion, Custom, Device, Element, Event, Page, PageRef,
+    PageView, Press, Scroll, Size, Swipe, Variant,
+};
+use upriver_wire::{ElementId, SessionId, StreamId, ViewId, VisitorId};
+
+/// Events of one tab.
+const EVENTS_MAX: u64 = 8;
+/// Events of one batch, unless it is one that overlaps others.
+const BATCH_MAX: u64 = 4;
+
+/// One tab of one visitor: all it will ever say, with the page and the variants at each event.
+#[derive(Debug)]
+pub(super) struct Tab {
+    /// Its stream.
+    pub stream: u128,
+    /// Whose it is.
+    pub visitor: u128,
+    /// What is added to its clock to get the true time, milliseconds.
+    pub skew_ms: i64,
+    /// True time, what happened, and what held just before.
+    pub events: Vec<(u64, Body, Before)>,
+}
+
+/// What holds before an event.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
+    /// The page shown.
+    pub page: Page,
+    /// Variants shown so far, in the order they were.
+    pub variants: Vec<Variant>,
+}
+
+/// One batch on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Send {
+    /// The tab.
+    pub tab: Rc<Tab>,
+    /// Which of its events.
+    pub events: Range<usize>,
+}
+
+impl Send {
+    /// The batch, by the clock of the page.
+    pub(super) fn batch(&self) -> Batch {
+        let events = &self.tab.events[self.events.clone()];
+        let page_ms = |ms: u64| ms.saturating_add_signed(-self.tab.skew_ms);
+        let (first_ms, body, before) = &events[0];
+        let mut last_ms = *first_ms;
+        let page = match body {
+            Body::PageView(_) => PageRef::None,
+            _ => PageRef::Inline(before.page.clone()),
+        };
+        Batch {
+            stream: StreamId(self.tab.stream),
+            visitor: VisitorId(self.tab.visitor),
+            session: SessionId(1),
+            first_seq: self.events.start as u64,
+            first_ms: page_ms(*first_ms),
+            page,
+            variants: before.variants.clone(),
+            elements: ELEMENTS
+                .iter()
+                .map(|name| Element {
+                    id: ElementId::of(name),
+                    descriptor: None,
+                })
+                .collect(),
+            events: events
+                .iter()
+                .map(|(ms, body, _)| {
+                    let delta_ms = (*ms - last_ms) as u32;
+                    last_ms = *ms;
+                    Event {
+                        delta_ms,
+                        body: body.clone(),
+                    }
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Draws what `visitors` visitors of a site send, in the order it arrives.
+///
+/// `now_ms` is about when the first arrives; with `steady`, no clock is wrong and nothing lies in
+/// the future.
+pub(super) fn draw(
+    chance: &mut Chance,
+    world: &World,
+    visitors: u64,
+    now_ms: u64,
+    steady: bool,
+) -> Vec<Send> {
+    let mut sends = Vec::new();
+    for _ in 0..visitors {
+        let visitor = chance.id();
+        let start_ms = start(chance, now_ms, steady);
+        let latest_ms = if steady { now_ms } else { now_ms + 10 * 60_000 };
+        let mut first = None;
+        for _ in 0..1 + chance.below(3) {
+            let stream = stream_like(chance, first);
+            first.get_or_insert(stream);
+            let skew_ms = match chance.below(3) {
+                _ if steady => 0,
+                0 => chance.below(7_200_000) as i64 - 3_600_000,
+                _ => 0,
+            };
+            let events = events(chance, world, start_ms, latest_ms);
+            cut(
+                chance,
+                Rc::new(Tab {
+                    stream,
+                    visitor,
+                    skew_ms,
+                    events,
+                }),
+                &mut sends,
+            );
+        }
+    }
+    arrive(chance, &mut sends);
+    sends
+}
+
+/// When a visitor comes: at any time of the range, or at its very edge.
+fn start(chance: &mut Chance, now_ms: u64, steady: bool) -> u64 {
+    let from_ms = (now_ms / HOUR_MS - WHOLE_HOURS) * HOUR_MS;
+    match chance.below(8) {
+        0 if !steady => from_ms - 3 + chance.below(6),
+        1 if !steady => now_ms - chance.below(1_600) * 60_000,
+        2 if !steady => now_ms - chance.below(10),
+        _ => now_ms - 60_000 * (1 + chance.below(20 * 60)),
+    }
+}
+
+/// A stream's id; now and then one that shares the ten bits of another that go into the order.
+fn stream_like(chance: &mut Chance, other: Option<u128>) -> u128 {
+    let Some(other) = other.filter(|_| chance.percent(30)) else {
+        return chance.id();
+    };
+    // Both halves changed alike leave their exclusive or, and so the bits of the order, as it was.
+    let change = chance.id() as u64 | 1;
+    other ^ (u128::from(change) << 64 | u128::from(change))
+}
+
+fn events(
+    chance: &mut Chance,
+    world: &World,
+    start_ms: u64,
+    latest_ms: u64,
+) -> Vec<(u64, Body, Before)> {
+    let device = *chance.of(&[
+        Device::Other,
+        Device::Desktop,
+        Device::Tablet,
+        Device::Phone,
+    ]);
+    let campaign = *chance.of(&CAMPAIGNS);
+    let mut before = Before {
+        page: page(chance, device, campaign),
+        variants: Vec::new(),
+    };
+    let mut ms = start_ms + chance.below(4);
+    let mut events = Vec::new();
+    for _ in 0..1 + chance.below(EVENTS_MAX) {
+        let window_ms = *chance.of(&world.windows_ms);
+        ms += match chance.below(10) {
+            0..=4 => 0,
+            5 => 1,
+            6 => window_ms,
+            7 => window_ms - 1,
+            8 => window_ms + 1,
+            _ => chance.below(5),
+        };
+        ms = ms.min(latest_ms.max(start_ms));
+        let body = body(chance, &before);
+        let next = after(&body, &before);
+        events.push((ms, body, before));
+        before = next;
+    }
+    events
+}
+
+fn page(chance: &mut Chance, device: Device, campaign: &str) -> Page {
+    let source = if campaign.is_empty() { "" } else { "mail" };
+    let campaign = Campaign {
+        source: source.into(),
+        campaign: campaign.into(),
+        ..Campaign::default()
+    };
+    Page {
+        view: ViewId(chance.below(1_000)),
+        host: "shop.example".into(),
+        path: (*chance.of(&PATHS)).into(),
+        campaign: chance.percent(80).then_some(campaign),
+        device,
+        viewport: Size { w: 1280, h: 800 },
+        ..Page::default()
+    }
+}
+
+fn body(chance: &mut Chance, before: &Before) -> Body {
+    let element = chance.below(ELEMENTS.len() as u64) as u16;
+    let at = BoxPoint::new(chance.below(3) as f64 / 2.0, chance.below(3) as f64 / 2.0);
+    let name = (*chance.of(&NAMES)).to_owned();
+    match chance.below(10) {
+        0..=2 => {
+            let known = before
+                .page
+                .campaign
+                .as_ref()
+                .map_or("", |found| &found.campaign);
+            let campaign = if chance.percent(10) {
+                *chance.of(&CAMPAIGNS)
+            } else {
+                known
+            };
+            Body::PageView(PageView {
+                page: page(chance, before.page.device, campaign),
+                ..PageView::default()
+            })
+        }
+        3 | 4 => Body::Press(Press {
+            element,
+            at,
+            ..Press::default()
+        }),
+        5 => Body::Scroll(Scroll {
+            dy: 300,
+            ..Scroll::default()
+        }),
+        6 => Body::Custom(Custom {
+            name,
+            props: Vec::new(),
+        }),
+        7 => {
+            let value_micros = (chance.below(5) as i64 - 1) * 1_000_001;
+            Body::Conversion(Conversion {
+                name,
+                value_micros,
+                currency: (*chance.of(&["", "EUR", "USD"])).into(),
+                ..Conversion::default()
+            })
+        }
+        8 => {
+            let (experiment, variant) = *chance.of(&VARIANTS);
+            Body::Exposure(Variant {
+                experiment: experiment.into(),
+                variant: variant.into(),
+            })
+        }
+        _ => Body::Swipe(Swipe {
+            element,
+            at,
+            dx: 40,
+            ..Swipe::default()
+        }),
+    }
+}
+
+/// What holds after an event.
+pub(super) fn after(body: &Body, before: &Before) -> Before {
+    let mut next = before.clone();
+    match body {
+        Body::PageView(view) => next.page = view.page.clone(),
+        Body::Exposure(shown) => {
+            next.variants
+                .retain(|known| known.experiment != shown.experiment);
+            next.variants.push(shown.clone());
+        }
+        _ => {}
+    }
+    next
+}
+
+/// Cuts a tab into batches, some of them sent twice, some over events that others hold too.
+fn cut(chance: &mut Chance, tab: Rc<Tab>, sends: &mut Vec<Send>) {
+    let all = tab.events.len();
+    let mut send = |events: Range<usize>| {
+        sends.push(Send {
+            tab: tab.clone(),
+            events,
+        });
+    };
+    let mut from = 0;
+    while from < all {
+        let to = (from + 1 + chance.below(BATCH_MAX) as usize).min(all);
+        send(from..to);
+        if chance.percent(15) {
+            send(from..to);
+        }
+        if chance.percent(15) {
+            let start = chance.below(to as u64) as usize;
+            send(start..start + 1 + chance.below((all - start) as u64) as usize);
+        }
+        from = to;
+    }
+}
+
+/// Puts batches into an order of arrival: by time, nearly so, backwards, or any.
+fn arrive(chance: &mut Chance, sends: &mut [Send]) {
+    let time = |send: &Send| send.tab.events[send.events.end - 1].0;
+    match chance.below(4) {
+        0 => sends.sort_by_key(time),
+        1 => {
+            sends.sort_by_key(time);
+            sends.chunks_mut(5).for_each(|near| chance.shuffle(near));
+        }
+        2 => sends.sort_by_key(|send| std::cmp::Reverse(time(send))),
+        _ => chance.shuffle(sends),
+    }
+}

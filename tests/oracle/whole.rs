@@ -1,0 +1,198 @@
+//! The same through a whole collector: its process, its log on a real disk, HTTP, its live engine,
+//! its writer and its ClickHouse.
+
+use super::beside::rows;
+use super::case::Tally;
+use super::chance::Chance;
+use super::numbers::Numbers;
+use super::pipeline::queries;
+use super::recount::{interest, recount};
+use super::truth::Truth;
+use super::walk;
+use super::world::World;
+use crate::{Collector, eventually};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::time::{SystemTime, UNIX_EPOCH};
+use upriver_collector::live::{HOUR_MS, Query, Resource};
+use upriver_wire::envelope;
+
+/// Visitors of one site.
+const VISITORS: u64 = 6;
+/// Batches after which SQL is compared as well, and at the end.
+const SQL_EVERY: usize = 12;
+/// No case begins in the last minutes of an hour, when the range is about to move.
+const HOUR_END_MS: u64 = 3 * 60_000;
+
+/// Runs so many sites, one after the other, through one collector.
+///
+/// # Errors
+/// Something broke; a difference is not an error.
+pub async fn run(seed: u64, sites: u64) -> Result<Tally> {
+    let mut chance = Chance::new(seed ^ 0x77_68_6f_6c_65);
+    let mut worlds = Vec::new();
+    for site in 0..sites {
+        worlds.push(World::draw(&mut chance, &format!("whole{site}"))?);
+    }
+    let text: String = worlds.iter().map(|world| world.text.as_str()).collect();
+    let collector = Collector::start_with_sites(&text, &[]).await?;
+    let mut tally = Tally::default();
+    for world in &worlds {
+        let left_ms = HOUR_MS - now_ms()? % HOUR_MS;
+        if left_ms < HOUR_END_MS {
+            tokio::time::sleep(std::time::Duration::from_millis(left_ms + 1_000)).await;
+        }
+        tally.add(site(&collector, world, &mut chance).await?);
+    }
+    Ok(tally)
+}
+
+async fn site(collector: &Collector, world: &World, chance: &mut Chance) -> Result<Tally> {
+    let sends = walk::draw(chance, world, VISITORS, now_ms()?, true);
+    let id = &world.site.id;
+    let mut truth = Truth::default();
+    let mut tally = Tally {
+        cases: 1,
+        visitors: VISITORS,
+        batches: sends.len() as u64,
+        ..Tally::default()
+    };
+    for (at, send) in sends.iter().enumerate() {
+        // A time of sending of 0 says nothing about the page's clock, so its times stay as they are.
+        let bytes = envelope::encode(&send.batch(), 0);
+        let path = format!("/v1/batch?key={}", world.site.write_key);
+        let sent = collector.send_to(&path, bytes).await?;
+        ensure!(sent.status == 200, "batch {at} of {id}: {sent:?}");
+        truth.arrive(send, now_ms()?);
+        tally.events_sent += send.events.len() as u64;
+        let answers = answers(collector, world, truth.facts.len() as u64).await?;
+        let mut live = Numbers::default();
+        answers
+            .iter()
+            .for_each(|(place, answer)| live.take(*place, answer));
+        let again = recount(world, &truth.facts, now_ms()?, None);
+        let case = format!("{id}, after batch {at}");
+        let mut note = |what: &str, differences: Vec<String>| {
+            if !differences.is_empty() {
+                tally
+                    .differences
+                    .push((format!("{case}, {what}"), differences));
+            }
+        };
+        note(
+            "live and recount",
+            live.timeless().differences(&again.timeless()),
+        );
+        if at % SQL_EVERY == SQL_EVERY - 1 || at + 1 == sends.len() {
+            let count = format!("SELECT count() FROM events WHERE site = '{id}'");
+            collector
+                .sql_becomes(&count, truth.facts.len() as u64)
+                .await?;
+            let client = collector.clickhouse().await?;
+            let mut sql = Numbers::default();
+            for (place, answer) in &answers {
+                let text = sql_of(answer)?;
+                sql.take_sql(*place, answer, &rows(&client, &text).await?)?;
+            }
+            note(
+                "live and SQL",
+                live.of_sql().timeless().differences(&sql.timeless()),
+            );
+        }
+        tally.looks += 1;
+        tally.numbers += again.len() as u64;
+    }
+    tally.events = truth.facts.len() as u64;
+    tally.interest = interest(world, &truth.facts);
+    Ok(tally)
+}
+
+/// Every answer of a site, once it has counted so many events.
+async fn answers(
+    collector: &Collector,
+    world: &World,
+    events: u64,
+) -> Result<Vec<(usize, Resource)>> {
+    let names = [
+        "page_views",
+        "presses",
+        "scrolls",
+        "swipes",
+        "customs",
+        "conversions",
+        "exposures",
+    ];
+    eventually("the live engine has counted every event", async || {
+        let overview = get(collector, world, "overview", &[]).await?;
+        let counted: u64 = names
+            .iter()
+            .filter_map(|name| overview[*name].as_u64())
+            .sum();
+        ensure!(
+            counted <= events,
+            "{counted} events counted of {events} sent"
+        );
+        Ok((counted == events).then_some(()))
+    })
+    .await?;
+    let mut answers = Vec::new();
+    for (place, query) in queries(world).into_iter().enumerate() {
+        let answer = match &query {
+            Query::HeatMap(filter) => {
+                let mut pairs = vec![("page", filter.page.as_str())];
+                pairs.extend(filter.device.map(|device| ("device", device.name())));
+                pairs.extend(filter.campaign.as_deref().map(|name| ("campaign", name)));
+                pairs.extend(filter.variant.as_deref().map(|name| ("variant", name)));
+                let data = get(collector, world, "heatmap", &pairs).await?;
+                Resource::HeatMap(serde_json::from_value(data)?)
+            }
+            Query::Funnel(id) => {
+                let data = get(collector, world, "funnel", &[("id", id)]).await?;
+                Resource::Funnel(serde_json::from_value(data)?)
+            }
+            Query::Overview => {
+                let data = get(collector, world, "overview", &[]).await?;
+                Resource::Overview(serde_json::from_value(data)?)
+            }
+            Query::Campaigns => {
+                let data = get(collector, world, "campaigns", &[]).await?;
+                Resource::Campaigns(serde_json::from_value(data)?)
+            }
+            _ => {
+                let data = get(collector, world, "pages", &[]).await?;
+                Resource::Pages(serde_json::from_value(data)?)
+            }
+        };
+        answers.push((place, answer));
+    }
+    Ok(answers)
+}
+
+async fn get(
+    collector: &Collector,
+    world: &World,
+    resource: &str,
+    pairs: &[(&str, &str)],
+) -> Result<Value> {
+    let mut url = reqwest::Url::parse(&format!("{}/v1/live/{resource}", collector.url))?;
+    url.query_pairs_mut().extend_pairs(pairs);
+    let token = format!("rt_{}_0001", world.site.id);
+    let answer = collector.http.get(url).bearer_auth(token).send().await?;
+    ensure!(
+        answer.status().is_success(),
+        "{resource}: {}",
+        answer.text().await?
+    );
+    let mut update: Value = answer.json().await?;
+    Ok(update["data"].take())
+}
+
+fn sql_of(answer: &Resource) -> Result<String> {
+    let value = serde_json::to_value(answer)?;
+    let sql = value["basis"]["sql"].as_str();
+    Ok(sql.context("an answer without its SQL")?.to_owned())
+}
+
+fn now_ms() -> Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64)
+}

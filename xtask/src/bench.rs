@@ -1,0 +1,25 @@
+//! `cargo xtask bench`: builds the collector and the bench with optimisation and runs one of them.
+//! What is measured is in `tests/bench`.
+
+use crate::report::step;
+use crate::{Bench, Measure, release};
+use anyhow::Result;
+use std::path::Path;
+
+/// Builds, runs, and passes on what it says.
+///
+/// # Errors
+/// The figures are void, or something broke.
+pub(crate) fn run(root: &Path, flags: &Bench) -> Result<()> {
+    let binary = step("build the collector and the bench", || {
+        release::program(root, "bench")
+    })?;
+    let mut words = match flags.measure {
+        Measure::Ack { rate, seconds } => format!("ack --rate {rate} --seconds {seconds}"),
+        Measure::Live { visitors } => format!("live --visitors {visitors}"),
+    };
+    if flags.json {
+        words += " --json";
+    }
+    release::run(root, &binary, &words)
+}
