@@ -268,10 +268,23 @@ impl Touch {
         let (dx, dy) = (x - self.down.x, y - self.down.y);
         let across = dx.abs() > dy.abs();
         let travel = if across { dx.abs() } else { dy.abs() };
-        let recent = self
-            .samples
-            .iter()
-            .find(|sample| sample.0 >= ms - RELEASE_WINDOW_MS)?;
+        // Where the finger was when the window began. While it scrolls, a browser tells of the finger
+        // only now and then, so that lies between two samples more often than on one.
+        let start = ms - RELEASE_WINDOW_MS;
+        let place = self.samples.iter().position(|sample| sample.0 >= start)?;
+        let mut recent = *self.samples.get(place)?;
+        if let Some(before) = place
+            .checked_sub(1)
+            .and_then(|place| self.samples.get(place))
+        {
+            let part = (start - before.0) / (recent.0 - before.0).max(1.0);
+            let between = |from: f64, to: f64| from + (to - from) * part;
+            recent = (
+                start,
+                between(before.1, recent.1),
+                between(before.2, recent.2),
+            );
+        }
         let distance = if across {
             (x - recent.1).abs()
         } else {

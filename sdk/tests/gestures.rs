@@ -237,6 +237,40 @@ fn what_scripts_scroll_is_no_gesture_but_moves_the_page() {
     assert_eq!(*scroll, Point { x: 0, y: 900 });
 }
 
+/// A browser that scrolls holds back touch events and hands over the last one with the end.
+#[test]
+fn a_flick_is_a_swipe_though_the_browser_tells_little_of_it_and_a_rest_is_not() {
+    let swipes = |told: &[(f64, f64)], end: f64| {
+        let mut tab = Tab::open();
+        tab.down(0.0, Pointer::Touch, 3, 50.0, 700.0)
+            .at(20.0, Input::Cancel(3));
+        for (ms, y) in told {
+            tab.at(*ms, Input::TouchMove(50.0, *y));
+        }
+        tab.at(end, Input::TouchEnd(50.0, told[told.len() - 1].1));
+        let events = tab.batches().into_iter().flat_map(|batch| batch.events);
+        events
+            .filter(|event| matches!(event.body, Body::Swipe(_)))
+            .count()
+    };
+    assert_eq!(
+        swipes(&[(30.0, 680.0), (219.0, 400.0)], 220.0),
+        1,
+        "held back"
+    );
+    assert_eq!(
+        swipes(&[(25.0, 680.0), (35.0, 640.0), (166.0, 577.0)], 187.0),
+        1,
+        "told of late"
+    );
+    assert_eq!(
+        swipes(&[(30.0, 680.0), (219.0, 400.0), (500.0, 400.0)], 501.0),
+        0,
+        "rested"
+    );
+    assert_eq!(swipes(&[(30.0, 680.0), (900.0, 600.0)], 901.0), 0, "slow");
+}
+
 #[test]
 fn what_a_press_makes_a_script_scroll_is_no_gesture() {
     let scrolls = |mut tab: Tab| {

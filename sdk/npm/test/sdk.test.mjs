@@ -87,7 +87,7 @@ shop("a tap is one press; a flick is a scroll and a swipe, and no press", touch,
   await page.tap("#buy");
   await page.tap("#label");
   const cdp = await it.cdp();
-  await drag(cdp, { x: 200, y: 700 }, { x: 200, y: 400 }, 8);
+  await drag(cdp, { x: 200, y: 700 }, { x: 200, y: 400 }, 4);
   await page.waitForTimeout(900);
   await it.flush();
   assert.deepEqual(kinds(collector.of("press")), ["touch", "touch"]);
@@ -105,9 +105,9 @@ shop("swipes on a surface of the site's own and in a gallery", touch, async (it)
   const { page, collector } = it;
   const cdp = await it.cdp();
   const swipe = await page.locator("#swipe").boundingBox();
-  await drag(cdp, { x: swipe.x + 250, y: swipe.y + 60 }, { x: swipe.x + 50, y: swipe.y + 62 }, 6);
+  await drag(cdp, { x: swipe.x + 250, y: swipe.y + 60 }, { x: swipe.x + 50, y: swipe.y + 62 }, 3);
   const gallery = await page.locator("#gallery").boundingBox();
-  await drag(cdp, { x: gallery.x + 250, y: gallery.y + 60 }, { x: gallery.x + 60, y: gallery.y + 60 }, 8);
+  await drag(cdp, { x: gallery.x + 250, y: gallery.y + 60 }, { x: gallery.x + 60, y: gallery.y + 60 }, 3);
   await page.waitForTimeout(900);
   await it.flush();
   const swipes = collector.of("swipe");
@@ -353,6 +353,7 @@ test("importing it on a server does nothing", async () => {
 });
 
 /** A finger that goes from one place to another, by real touch events. */
+// Few, long steps: the driver takes its time over each, and a slow finger does not swipe.
 async function drag(cdp, from, to, steps) {
   const send = (type, touchPoints) => cdp.send("Input.dispatchTouchEvent", { type, touchPoints });
   await send("touchStart", [from]);
