@@ -198,9 +198,6 @@ impl Storage for Nowhere {
     fn len(&self, _: &str) -> io::Result<u64> {
         Ok(0)
     }
-    fn rename(&self, _: &str, _: &str) -> io::Result<()> {
-        Ok(())
-    }
     fn remove(&self, _: &str) -> io::Result<()> {
         Ok(())
     }

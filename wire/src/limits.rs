@@ -5,8 +5,6 @@
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of one HTTP request body after decompression.
 pub const BODY_DECODED_BYTES_MAX: usize = 1024 * 1024;
-/// Largest allowed ratio of decoded to received body bytes.
-pub const BODY_RATIO_MAX: usize = 100;
 /// Bytes of one WebSocket frame, in either direction.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 /// Events in one batch.

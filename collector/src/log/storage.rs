@@ -22,11 +22,9 @@ pub trait Storage: Send + Sync + 'static {
     fn read(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>>;
     /// Bytes in a file.
     fn len(&self, name: &str) -> io::Result<u64>;
-    /// Gives a file another name.
-    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
-    /// Makes creations, renames and removals durable.
+    /// Makes creations and removals durable.
     fn sync_dir(&self) -> io::Result<()>;
 }
 
@@ -119,10 +117,6 @@ impl Storage for Disk {
 
     fn len(&self, name: &str) -> io::Result<u64> {
         Ok(std::fs::metadata(self.folder.join(name))?.len())
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        std::fs::rename(self.folder.join(from), self.folder.join(to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

@@ -82,13 +82,6 @@ impl Storage for Simulated {
     fn len(&self, name: &str) -> io::Result<u64> {
         self.with(|s| Ok(s.files.get(name).ok_or_else(missing)?.written.len() as u64))
     }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.with(|s| {
-            let bytes = s.files.remove(from).ok_or_else(missing)?;
-            s.files.insert(to.into(), bytes);
-            Ok(())
-        })
-    }
     fn remove(&self, name: &str) -> io::Result<()> {
         self.with(|s| s.files.remove(name).map(|_| ()).ok_or_else(missing))
     }
