@@ -5,6 +5,7 @@
 //! nor each other; the pure parts take time and bytes as arguments.
 
 pub mod api;
+mod clock;
 pub mod config;
 mod feed;
 pub mod ingest;
@@ -12,6 +13,7 @@ pub mod live;
 pub mod log;
 pub mod row;
 mod run;
+mod secret;
 pub mod store;
 
 pub use run::{ClickHouse, Options, run};

@@ -6,6 +6,7 @@
 use crate::api::access::{self, Access};
 use crate::api::limits::{Limits, LimitsConfig};
 use crate::api::{self, ClickHouseUp, Stopping};
+use crate::clock;
 use crate::config::Site;
 use crate::feed::{apply, feed_live};
 use crate::ingest::recovery::{self, Recovered};
@@ -300,7 +301,7 @@ impl<S: Storage> Plan<S> {
         mut client: watch::Receiver<Option<Client>>,
         mark: u64,
     ) {
-        let from_ms = live::history_from_ms(access::now_ms());
+        let from_ms = live::history_from_ms(clock::now_ms());
         let mut progress = history::Progress::default();
         loop {
             let Ok(found) = client

@@ -4,7 +4,9 @@
 
 use super::error::ApiError;
 use super::token::{ALL_SITES, Scope, Signer};
+use crate::clock::now_ms;
 use crate::config::Site;
+use crate::secret;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
@@ -13,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// How long a login link works.
 pub const LOGIN_LINK_AGE: Duration = Duration::from_secs(15 * 60);
@@ -28,20 +30,13 @@ const USED_LINKS_MAX: usize = 10_000;
 /// File in the data folder that signs tokens.
 pub const SECRET_FILE: &str = "secret";
 
-/// Unix time, ms.
-pub fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
-}
-
 /// The signer of a data folder, its secret made at the first use.
 ///
 /// # Errors
 /// The secret can be neither read nor made.
 pub fn signer(data: &Path) -> io::Result<Signer> {
     let path = data.join(SECRET_FILE);
-    crate::store::child::make_password(&path)?;
+    secret::make_file(&path)?;
     Ok(Signer::new(&std::fs::read(path)?))
 }
 

@@ -1,9 +1,10 @@
 //! `POST /v1/batch`: one batch in, one answer out once it is on disk.
 
-use super::access::{Access, now_ms, origin};
+use super::access::{Access, origin};
 use super::decode::{self, Form};
 use super::error::ApiError;
 use super::limits::{Limits, address};
+use crate::clock::now_ms;
 use crate::config::Site;
 use crate::ingest::record::{DEAD_LETTER_BODY_BYTES_MAX, DeadLetter};
 use crate::ingest::{Ingest, IngestError};

@@ -59,12 +59,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let clock = || {
-            let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-        };
         Self {
-            clock: Arc::new(clock),
+            clock: Arc::new(crate::clock::now_ms),
             bounds: Bounds::default(),
         }
     }

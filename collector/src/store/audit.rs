@@ -11,6 +11,7 @@ mod facts;
 mod live;
 
 use super::ledger::Ledger;
+use crate::clock::now_ms;
 use crate::ingest::Ingest;
 use crate::log::Reader;
 use crate::log::storage::Storage;
@@ -19,7 +20,7 @@ use clickhouse::Client;
 use metrics::{counter, gauge};
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Requests for a report that wait at once. They share the next one.
@@ -186,10 +187,4 @@ fn publish(report: &Report) {
             );
         }
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }

@@ -70,8 +70,24 @@ pub struct Batch {
 }
 
 impl Batch {
-    fn rows(&self) -> usize {
+    /// Rows, those of the roll-up left out.
+    pub fn rows(&self) -> usize {
         self.events.len() + self.elements.len() + self.dead_letters.len()
+    }
+
+    /// Gives every row its place in the batch of that number, and computes the roll-up.
+    pub fn sealed(mut self, number: u64) -> Self {
+        for (idx, row) in (0..).zip(&mut self.events) {
+            (row.lane, row.batch, row.idx) = (LANE, number, idx);
+        }
+        for (idx, row) in (0..).zip(&mut self.elements) {
+            (row.lane, row.batch, row.idx) = (LANE, number, idx);
+        }
+        for (idx, row) in (0..).zip(&mut self.dead_letters) {
+            (row.lane, row.batch, row.idx) = (LANE, number, idx);
+        }
+        self.heatmap = rollup::heatmap(&self.events);
+        self
     }
 }
 
@@ -80,13 +96,12 @@ impl Batch {
 /// # Errors
 /// The log cannot be read.
 pub fn read<S: Storage>(reader: &mut Reader<S>, seal: Seal) -> Result<Batch, StoreError> {
-    let (mut batch, _) = collect(reader, seal.from, seal.to, usize::MAX)?;
-    finish(&mut batch, seal.batch);
-    Ok(batch)
+    let (batch, _) = collect(reader, seal.from, seal.to, usize::MAX)?;
+    Ok(batch.sealed(seal.batch))
 }
 
-/// Where the next batch that begins at `from` must end, and how many rows it then has: at `end`,
-/// when it is large enough, or where the day of receipt changes.
+/// Reads the next batch that begins at `from`, and says where it ends: at `end`, when it is large
+/// enough, or where the day of receipt changes. It has no number yet; see [`Batch::sealed`].
 ///
 /// # Errors
 /// The log cannot be read.
@@ -94,9 +109,8 @@ pub fn cut<S: Storage>(
     reader: &mut Reader<S>,
     from: Position,
     end: Position,
-) -> Result<(Position, usize), StoreError> {
-    let (batch, to) = collect(reader, from, end, BATCH_ROWS_MAX)?;
-    Ok((to, batch.rows()))
+) -> Result<(Batch, Position), StoreError> {
+    collect(reader, from, end, BATCH_ROWS_MAX)
 }
 
 fn collect<S: Storage>(
@@ -164,18 +178,4 @@ fn dead_row(letter: DeadLetter) -> DeadRow {
         body: letter.body,
         ..DeadRow::default()
     }
-}
-
-/// Gives every row its place and computes the roll-up.
-fn finish(batch: &mut Batch, number: u64) {
-    for (idx, row) in (0..).zip(&mut batch.events) {
-        (row.lane, row.batch, row.idx) = (LANE, number, idx);
-    }
-    for (idx, row) in (0..).zip(&mut batch.elements) {
-        (row.lane, row.batch, row.idx) = (LANE, number, idx);
-    }
-    for (idx, row) in (0..).zip(&mut batch.dead_letters) {
-        (row.lane, row.batch, row.idx) = (LANE, number, idx);
-    }
-    batch.heatmap = rollup::heatmap(&batch.events);
 }

@@ -3,13 +3,13 @@
 //! Owns the child's life and its passwords. Knows nothing of tables.
 
 use super::Access;
+use crate::secret;
 use clickhouse::Client;
 use metrics::{counter, gauge};
 use secrecy::SecretString;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -112,7 +112,7 @@ struct Started {
 async fn start(config: &ChildConfig) -> io::Result<Started> {
     std::fs::create_dir_all(&config.data)?;
     let analyst = config.data.join(ANALYST_PASSWORD_FILE);
-    make_password(&analyst)?;
+    secret::make_file(&analyst)?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["clickhouse", "--exit-with-parent", "--data"])
@@ -179,24 +179,4 @@ fn access(config: &ChildConfig) -> io::Result<Access> {
         password: SecretString::from(password.trim()),
         database: config.database.clone(),
     })
-}
-
-/// Makes a file with a random password, readable by its owner only, unless it is there.
-pub fn make_password(path: &Path) -> io::Result<()> {
-    use std::io::Write;
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-    match std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
-        Ok(mut file) => {
-            file.write_all(hex::encode(random).as_bytes())?;
-            file.sync_all()
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
 }

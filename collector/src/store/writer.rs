@@ -13,6 +13,7 @@ use super::batch::{self, BATCH_ROWS_MAX, Batch};
 use super::ledger::{Entry, Ledger};
 use super::state::State;
 use super::{LANE, StoreError};
+use crate::clock::now_ms;
 use crate::ingest::Ingest;
 use crate::ingest::record::Seal;
 use crate::log::storage::Storage;
@@ -20,7 +21,7 @@ use crate::log::{Position, Reader};
 use clickhouse::{Client, RowOwned, RowWrite};
 use metrics::{counter, gauge, histogram};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How long rows gather before they are inserted.
@@ -136,7 +137,8 @@ impl<S: Storage> Writer<S> {
         self.watermarks = resume.watermarks;
         self.newest = resume.checkpoint;
         for seal in resume.seals {
-            self.insert(seal).await?;
+            let batch = batch::read(&mut self.reader, seal)?;
+            self.insert(seal, batch).await?;
         }
         if self.watermarks.highest() > self.newest.batch {
             // ClickHouse has batches this log knows nothing of: it was set up anew beside an old
@@ -185,10 +187,11 @@ impl<S: Storage> Writer<S> {
         if end <= from {
             return Ok(false);
         }
-        let (to, rows) = batch::cut(&mut self.reader, from, end)?;
+        let (batch, to) = batch::cut(&mut self.reader, from, end)?;
         if to <= from {
             return Ok(false);
         }
+        let rows = batch.rows();
         if rows == 0 {
             // Only seals lie in between.
             self.newest.to = to;
@@ -201,14 +204,13 @@ impl<S: Storage> Writer<S> {
             to,
         };
         self.ingest.seal(seal).await?;
-        self.insert(seal).await?;
+        self.insert(seal, batch.sealed(seal.batch)).await?;
         Ok(rows >= BATCH_ROWS_MAX || to < end)
     }
 
     /// Inserts a sealed batch into every table that does not have it.
-    async fn insert(&mut self, seal: Seal) -> Result<(), StoreError> {
+    async fn insert(&mut self, seal: Seal, batch: Batch) -> Result<(), StoreError> {
         let begun = Instant::now();
-        let batch = batch::read(&mut self.reader, seal)?;
         let entry = Entry::of(seal, &batch);
         let Batch {
             events,
@@ -343,10 +345,4 @@ async fn settled(client: &Client, query_id: &str) -> Result<(), StoreError> {
             clickhouse::error::Error::Custom(format!("insert {query_id} is still running")).into(),
         ),
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }
