@@ -41,7 +41,9 @@ export function view(navigation: number, path: string, campaign?: Campaign): [nu
     .names(navigator.language).all;
   const first = place.length;
   const second = first + brought.length;
-  return [[...place, ...brought, ...sizes, ...rest], first, second, second + sizes.length];
+  const version = new Bytes().names("").all;
+  const third = second + sizes.length;
+  return [[...place, ...brought, ...sizes, ...version, ...rest], first, second, third, third + version.length];
 }
 
 // Host and path of an address.

@@ -24,6 +24,8 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
+/// Inputs with a time of their own go on from here.
+const OWN_TIME: u8 = 64;
 /// The kind that makes room.
 const ROOM: u8 = 26;
 
@@ -130,7 +132,8 @@ pub fn step(
             sizes: part(bytes, e, f),
             scroll: position,
             ratio: c as u32,
-            rest: part(bytes, f, bytes.len() as f64),
+            release: part(bytes, f, g),
+            rest: part(bytes, g, bytes.len() as f64),
         }),
         1 => Input::Down(down(), position, c as u32 >> 6 != 0),
         2 => Input::Move(h as i32, d, e),
@@ -168,7 +171,7 @@ pub fn step(
         25 => Input::Tick,
         _ => return core.tell(kind, now, a),
     };
-    if kind <= 15 {
+    if kind <= 15 || kind >= OWN_TIME {
         recorder.record(now, input);
     } else {
         let commands = recorder.step(now, input);

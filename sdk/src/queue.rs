@@ -9,7 +9,7 @@
 //! and the batch becoming sendable, and an ack is where a persisted copy goes.
 
 use crate::catalogue::Catalogue;
-use crate::encode::number;
+use crate::encode::{number, signed};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use upriver_wire::answer::Ack;
@@ -48,12 +48,42 @@ pub mod kind {
     pub const CONVERSION: u8 = 5;
     /// An exposure.
     pub const EXPOSURE: u8 = 6;
+    /// A finger, pen or button was held.
+    pub const LONG_PRESS: u8 = 7;
+    /// Two fingers moved apart or together.
+    pub const PINCH: u8 = 8;
+    /// A pointer rested over an element.
+    pub const HESITATION: u8 = 9;
+    /// The way of a pointer.
+    pub const PATH: u8 = 10;
+    /// How long the page was looked at.
+    pub const ATTENTION: u8 = 11;
+    /// An element was seen.
+    pub const IMPRESSION: u8 = 12;
+    /// A form was begun, submitted or given up.
+    pub const FORM: u8 = 13;
+    /// The same place was pressed again and again.
+    pub const RAGE: u8 = 14;
+    /// A press had no effect.
+    pub const DEAD: u8 = 15;
+    /// A press was followed by an error.
+    pub const ERROR_PRESS: u8 = 16;
+    /// A pointer was moved to and fro.
+    pub const THRASH: u8 = 17;
+    /// An error of the page's scripts.
+    pub const FAULT: u8 = 18;
+    /// The page was hidden or shown again.
+    pub const VISIBILITY: u8 = 19;
+    /// What the visitor agreed to.
+    pub const CONSENT: u8 = 20;
+    /// Who the visitor is.
+    pub const IDENTIFY: u8 = 21;
     /// The page stands elsewhere, and no event says so.
-    pub const MOVED: u8 = 7;
+    pub const MOVED: u8 = 128;
     /// Another visit begins here: `ms` is its number, `bytes` the campaign.
-    pub const SESSION: u8 = 8;
+    pub const SESSION: u8 = 129;
     /// A page view was shed: what follows is on this page.
-    pub const PAGE: u8 = 9;
+    pub const PAGE: u8 = 130;
 }
 
 /// Where a sealed batch is.
@@ -105,9 +135,11 @@ pub struct Page {
     /// Device, viewport, document.
     pub sizes: Vec<u8>,
     /// Scroll position.
-    pub scroll: (u32, u32),
+    pub scroll: (i32, i32),
     /// Device pixels per CSS pixel, percent.
     pub ratio: u32,
+    /// Version of the site.
+    pub release: Vec<u8>,
 }
 
 /// Something recorded.
@@ -119,6 +151,8 @@ pub struct Item {
     pub ms: u64,
     /// The element it names.
     pub element: Option<ElementId>,
+    /// The field a form's event names besides.
+    pub field: Option<ElementId>,
     /// How far the page moves by it.
     pub by: (i32, i32),
     /// What the wire has for it after its kind, element and page.
@@ -354,7 +388,9 @@ impl Queue {
         for item in &self.items {
             bytes += EVENT_BYTES + item.bytes.len();
             bytes += item.page.as_ref().map_or(0, |page| page.bytes());
-            bytes += item.element.map_or(0, |id| self.catalogue.bytes(id));
+            for id in item.element.into_iter().chain(item.field) {
+                bytes += self.catalogue.bytes(id);
+            }
             if !item.is_event()
                 || count == EVENTS_MAX.min(ELEMENTS_MAX / 2)
                 || (count > 0 && bytes > BATCH_BYTES_MAX)
@@ -381,19 +417,25 @@ impl Queue {
         self.sealed_ms = ms;
         events.push(item.kind);
         let mut rest = &item.bytes[..];
-        if let Some(id) = item.element {
+        let mut place_of = |id: ElementId| {
             let known = ids.iter().position(|known| *known == id);
-            let mut place = known.unwrap_or(ids.len());
             if known.is_none() {
                 ids.push(id);
                 self.catalogue.write(id, elements);
             }
+            known.unwrap_or(ids.len() - 1)
+        };
+        if let Some(id) = item.element {
+            let mut place = place_of(id);
             if item.kind == kind::SCROLL {
                 // Of a scroll, the first bit says that its container follows, and 0 is the page.
                 events.push(rest.split_off_first().map_or(0, |fields| fields | 1));
                 place += 1;
             }
             number(events, place as u64);
+            if item.kind == kind::FORM {
+                number(events, item.field.map_or(0, |id| place_of(id) as u64 + 1));
+            }
         }
         if let Some(page) = &item.page {
             page.write(events);
@@ -446,21 +488,22 @@ impl Page {
         out.extend_from_slice(&self.place);
         out.extend_from_slice(&self.campaign);
         out.extend_from_slice(&self.sizes);
-        number(out, u64::from(self.scroll.0));
-        number(out, u64::from(self.scroll.1));
+        signed(out, self.scroll.0);
+        signed(out, self.scroll.1);
         number(out, u64::from(self.ratio));
+        out.extend_from_slice(&self.release);
     }
 
     /// Upper bound.
     fn bytes(&self) -> usize {
-        PAGE_BYTES + self.place.len() + self.campaign.len() + self.sizes.len()
+        PAGE_BYTES + self.place.len() + self.campaign.len() + self.sizes.len() + self.release.len()
     }
 }
 
 fn scroll(page: &mut Option<Box<Page>>, (dx, dy): (i32, i32)) {
     if let Some(page) = page {
-        page.scroll.0 = page.scroll.0.saturating_add_signed(dx);
-        page.scroll.1 = page.scroll.1.saturating_add_signed(dy);
+        page.scroll.0 = page.scroll.0.saturating_add(dx);
+        page.scroll.1 = page.scroll.1.saturating_add(dy);
     }
 }
 

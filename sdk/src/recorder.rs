@@ -41,6 +41,8 @@ pub struct View<'a> {
     pub scroll: Position,
     /// Device pixels per CSS pixel, percent.
     pub ratio: u32,
+    /// Version of the site, with its length.
+    pub release: &'a [u8],
     /// Navigation, title, referrer, language.
     pub rest: &'a [u8],
 }
@@ -277,8 +279,9 @@ impl Recorder {
             place: Vec::from(view.place),
             campaign: Vec::from(view.campaign),
             sizes: Vec::from(view.sizes),
-            scroll: (view.scroll.0 as u32, view.scroll.1 as u32),
+            scroll: view.scroll,
             ratio: view.ratio,
+            release: Vec::from(view.release),
         };
         self.queue.push(Item {
             ms: now_ms as u64,

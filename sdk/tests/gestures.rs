@@ -7,7 +7,7 @@ use upriver_sdk::gesture::{Down, Target};
 use upriver_sdk::recorder::{Input, Names, Recorder};
 use upriver_sdk::uplink::{Command, News};
 use upriver_wire::batch::{
-    Custom, Descriptor, Direction, Page, PageRef, PageView, Point, Pointer, Scroll,
+    Custom, Descriptor, Direction, Offset, Page, PageRef, PageView, Point, Pointer, Scroll,
 };
 use upriver_wire::{Batch, Body, ElementId, StreamId};
 
@@ -234,7 +234,7 @@ fn what_scripts_scroll_is_no_gesture_but_moves_the_page() {
     let PageRef::Inline(Page { scroll, .. }) = &last.page else {
         panic!("{:?}", last.page)
     };
-    assert_eq!(*scroll, Point { x: 0, y: 900 });
+    assert_eq!(*scroll, Offset { x: 0, y: 900 });
 }
 
 /// A browser that scrolls holds back touch events and hands over the last one with the end.

@@ -6,8 +6,10 @@
 //!
 //! Enums grow only at the end; a struct never changes within a version.
 
-pub use crate::gesture::{Direction, Press, Scroll, Swipe};
+pub use crate::gesture::{Direction, LongPress, Pinch, Press, Scroll, Spot, Swipe};
+pub use crate::interest::{Attention, Form, FormStep, Hesitation, Impression, Look, Path, Step};
 pub use crate::pointer::{BoxPoint, Button, How, Layer, Pointer};
+pub use crate::trouble::{Dead, ErrorPress, Fault, FaultKind, Rage, Thrash};
 
 use crate::bounded;
 use crate::id::{ElementId, SessionId, StreamId, ViewId, VisitorId};
@@ -75,6 +77,36 @@ pub enum Body {
     Conversion(Conversion),
     /// A variant of an experiment was shown.
     Exposure(Variant),
+    /// A finger, pen or button was held.
+    LongPress(LongPress),
+    /// Two fingers moved apart or together.
+    Pinch(Pinch),
+    /// A pointer rested over an element.
+    Hesitation(Hesitation),
+    /// The way of a pointer.
+    Path(Path),
+    /// How long the page was looked at.
+    Attention(Attention),
+    /// An element was seen.
+    Impression(Impression),
+    /// A form was begun, submitted or given up.
+    Form(Form),
+    /// The same place was pressed again and again.
+    Rage(Rage),
+    /// A press had no effect.
+    Dead(Dead),
+    /// A press was followed by an error.
+    ErrorPress(ErrorPress),
+    /// A pointer was moved to and fro.
+    Thrash(Thrash),
+    /// An error of the page's scripts.
+    Fault(Fault),
+    /// The page was hidden or shown again.
+    Visibility(Visibility),
+    /// The visitor agreed to be recorded, so far as it was asked.
+    Consent(Consent),
+    /// The site says who the visitor is.
+    Identify(Identify),
 }
 
 /// Where a batch gets its page from.
@@ -119,10 +151,13 @@ pub struct Page {
     pub document: Size,
     /// Scroll position at this moment, CSS pixels.
     #[serde(default)]
-    pub scroll: Point,
+    pub scroll: Offset,
     /// Device pixels per CSS pixel, in percent.
     #[serde(default)]
     pub pixel_ratio_percent: u16,
+    /// Version of the site, as it calls it; empty when it does not say.
+    #[serde(default, deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub release: String,
 }
 
 /// A width and a height, CSS pixels.
@@ -141,6 +176,15 @@ pub struct Point {
     pub x: u32,
     /// Downwards.
     pub y: u32,
+}
+
+/// A scroll position, CSS pixels. `x` is negative where a right-to-left page is scrolled to the left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offset {
+    /// To the right.
+    pub x: i32,
+    /// Downwards.
+    pub y: i32,
 }
 
 /// The kind of device, as the page can tell it without fingerprinting.
@@ -269,6 +313,45 @@ pub struct Custom {
     /// Its properties, names unique.
     #[serde(default, deserialize_with = "bounded::seq::<_, _, PROPS_MAX>")]
     pub props: Vec<Prop>,
+}
+
+/// The page was hidden or shown again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visibility {
+    /// Whether it is visible from here on.
+    pub visible: bool,
+    /// How long it had been otherwise.
+    #[serde(default)]
+    pub after_ms: u32,
+}
+
+/// What the visitor agreed to. Nothing travels of one who did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// From here on.
+    pub state: ConsentState,
+}
+
+/// What may be recorded. Grows only at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentState {
+    /// Everything, and names may be kept in the browser.
+    #[default]
+    Granted,
+    /// Everything, and nothing may be kept in the browser: the visitor is new with every page load.
+    Cookieless,
+}
+
+/// The site says who the visitor is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identify {
+    /// Who: SHA-256 in hexadecimal of what the site gave, or that itself.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub user: String,
+    /// Whether it is the hash.
+    #[serde(default)]
+    pub hashed: bool,
 }
 
 /// An order, a sign-up, or whatever else the site counts as a success.

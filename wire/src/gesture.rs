@@ -24,6 +24,46 @@ pub struct Press {
     pub how: How,
 }
 
+/// A place on an element, with what it was reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spot {
+    /// Position in [`Batch::elements`](crate::Batch::elements).
+    pub element: u16,
+    /// Where in the element's box.
+    #[serde(default)]
+    pub at: BoxPoint,
+    /// Where in the window, CSS pixels.
+    #[serde(default)]
+    pub client: Point,
+    /// With what, on which layer.
+    #[serde(default)]
+    pub how: How,
+}
+
+/// A finger, pen or mouse button held down in one place. The time is that of going down; the press
+/// it may also be is an event of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LongPress {
+    /// Where.
+    pub spot: Spot,
+    /// From going down to letting go.
+    #[serde(default)]
+    pub duration_ms: u32,
+}
+
+/// Two fingers moved apart or together. The time is that of the second finger going down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinch {
+    /// Where the second finger went down.
+    pub spot: Spot,
+    /// Distance of the fingers at the end, in percent of that at the start: over 100 is apart.
+    #[serde(default)]
+    pub scale_percent: u32,
+    /// From the second finger going down to the first of them lifting.
+    #[serde(default)]
+    pub duration_ms: u32,
+}
+
 /// One scroll gesture in one container. Ends 150 ms after the last movement, or with a press.
 ///
 /// Eight bytes for most gestures in the binary form, where fields that are 0 are left out.

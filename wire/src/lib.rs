@@ -15,9 +15,11 @@ mod bounded;
 pub mod envelope;
 mod gesture;
 pub mod id;
+mod interest;
 pub mod limits;
 pub mod live;
 mod pointer;
+mod trouble;
 
 pub use answer::{Answer, Refusal};
 pub use batch::{Batch, Body, Event};

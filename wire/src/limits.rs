@@ -23,6 +23,10 @@ pub const LABEL_BYTES_MAX: usize = 128;
 pub const PROPS_MAX: usize = 32;
 /// Experiments a visitor takes part in at once.
 pub const VARIANTS_MAX: usize = 16;
+/// Steps of one pointer path.
+pub const STEPS_MAX: usize = 512;
+/// Bands of a document's height in which attention is told.
+pub const BANDS_MAX: usize = 20;
 /// Element ids one answer may ask the page to describe.
 pub const NEED_MAX: usize = 256;
 /// Largest coordinate or length in CSS pixels.

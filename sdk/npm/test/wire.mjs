@@ -77,8 +77,9 @@ export function decode(bytes) {
     device: DEVICES[r.uint()],
     viewport: size(),
     document: size(),
-    scroll: point(),
+    scroll: { x: r.int(), y: r.int() },
     pixelRatioPercent: r.uint(),
+    release: r.text(),
   });
   const at = () => {
     const packed = r.uint();
@@ -92,6 +93,7 @@ export function decode(bytes) {
       button: BUTTONS[(packed >> 4) & 3],
     };
   };
+  const spot = () => ({ element: r.uint(), at: at(), client: point(), how: how() });
   const props = () =>
     Object.fromEntries(
       r.list(() => {
@@ -143,6 +145,51 @@ export function decode(bytes) {
       props: props(),
     }),
     () => ({ kind: "exposure", ...variant() }),
+    () => ({ kind: "long_press", ...spot(), durationMs: r.uint() }),
+    () => ({ kind: "pinch", ...spot(), scalePercent: r.uint(), durationMs: r.uint() }),
+    () => ({ kind: "hesitation", ...spot(), durationMs: r.uint(), pressed: r.byte() === 1 }),
+    () => ({ kind: "path", steps: r.list(() => ({ deltaMs: r.uint(), dx: r.int(), dy: r.int() })) }),
+    () => ({
+      kind: "attention",
+      visibleMs: r.uint(),
+      activeMs: r.uint(),
+      firstBand: r.byte(),
+      bands: r.list(() => r.uint()),
+    }),
+    () => ({
+      kind: "impression",
+      element: r.uint(),
+      look: { background: r.uint(), size: size(), x: r.int(), y: r.int(), radius: r.uint() },
+    }),
+    () => ({
+      kind: "form",
+      element: r.uint(),
+      field: r.uint(),
+      step: ["start", "submit", "abandon"][r.uint()],
+      fields: r.uint(),
+      durationMs: r.uint(),
+    }),
+    () => ({ kind: "rage", ...spot() }),
+    () => ({ kind: "dead", ...spot(), afterMs: r.uint() }),
+    () => ({ kind: "error_press", ...spot(), afterMs: r.uint() }),
+    () => ({
+      kind: "thrash",
+      client: point(),
+      reversals: r.uint(),
+      distance: r.uint(),
+      durationMs: r.uint(),
+    }),
+    () => ({
+      kind: "fault",
+      fault: ["error", "rejection"][r.uint()],
+      message: r.text(),
+      source: r.text(),
+      line: r.uint(),
+      column: r.uint(),
+    }),
+    () => ({ kind: "visibility", visible: r.byte() === 1, afterMs: r.uint() }),
+    () => ({ kind: "consent", state: ["granted", "cookieless"][r.uint()] }),
+    () => ({ kind: "identify", user: r.text(), hashed: r.byte() === 1 }),
   ];
   const descriptor = () => ({
     selector: r.text(),

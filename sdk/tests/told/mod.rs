@@ -36,17 +36,18 @@ pub(crate) fn shown(view: PageView) -> Shown {
 
 impl Shown {
     /// In parts. View (8 bytes), host and path (2), campaign (1), device and sizes (5), scroll (2),
-    /// ratio (1), the rest (4).
+    /// ratio (1), release (1), the rest (4).
     pub(crate) fn view(&self) -> View<'_> {
         let bytes = &self.0;
-        assert_eq!(bytes.len(), 23);
+        assert_eq!(bytes.len(), 24);
         View {
+            release: &bytes[19..20],
             place: &bytes[8..10],
             campaign: &bytes[10..11],
             sizes: &bytes[11..16],
             scroll: (0, 0),
             ratio: 0,
-            rest: &bytes[19..],
+            rest: &bytes[20..],
         }
     }
 }
