@@ -2,7 +2,7 @@
 // Owns how that is done; `cargo xtask build` calls it after it has written `generated/`.
 
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 
 const imports = WebAssembly.Module.imports(
@@ -12,11 +12,22 @@ if (imports.length > 0) {
   throw new Error(`the wasm imports ${JSON.stringify(imports)}, which the page does not give it`);
 }
 rmSync("dist", { recursive: true, force: true });
-// Types first: what does not type-check is not built. Only those of the public module are shipped.
+// Types first: what does not type-check is not built. Only those of the public modules are shipped.
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc"], { stdio: "inherit" });
 for (const name of readdirSync("dist")) {
-  if (name !== "index.d.ts") rmSync(`dist/${name}`, { recursive: true });
+  if (name !== "index.d.ts" && name !== "slim.d.ts") rmSync(`dist/${name}`, { recursive: true });
 }
+
+// The recorder as plain JavaScript, for pages whose policy refuses wasm: that language has neither
+// 64-bit numbers nor what wasm got after its first version.
+const binaryen = (tool, ...args) =>
+  execFileSync(process.execPath, [`node_modules/binaryen/bin/${tool}`, ...args], { stdio: "inherit" });
+const LOWER = ["--signext-lowering", "--llvm-nontrapping-fptoint-lowering", "--llvm-memory-copy-fill-lowering"];
+const FEATURES = ["bulk-memory", "bulk-memory-opt", "multivalue", "mutable-globals", "nontrapping-float-to-int",
+  "reference-types", "sign-ext", "call-indirect-overlong"].map((name) => `--enable-${name}`);
+binaryen("wasm-opt", "generated/core.opt.wasm", ...FEATURES, ...LOWER, "-Oz", "-o", "generated/plain.wasm");
+binaryen("wasm2js", "generated/plain.wasm", ...FEATURES, "-O", "-o", "generated/plain.js");
+
 const options = {
   bundle: true,
   format: "esm",
@@ -25,8 +36,24 @@ const options = {
   charset: "utf8",
   legalComments: "none",
   logLevel: "warning",
+  external: ["./core.js", "./plain.js", "./slim-core.js"],
 };
-// What a page loads at once, and what it loads then.
-await build({ ...options, entryPoints: ["index.ts", "core.ts"], outdir: "dist", external: ["./core.js"] });
-// The latter without the wasm, to be weighed.
-await build({ ...options, entryPoints: ["core.ts"], outfile: "generated/shell.js", external: ["./generated/wasm.js"] });
+/** Puts one module of the package in another's place. */
+const instead = (from, to) => ({
+  name: "instead",
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^\\./${from}\\.js$`) }, to);
+  },
+});
+const slimCore = instead("core", () => ({ path: "./slim-core.js", external: true }));
+const fetched = instead("embedded", ({ resolveDir }) => ({ path: `${resolveDir}/fetched.ts` }));
+// What a page loads at once, what it loads then, and what it loads where wasm is refused.
+await build({ ...options, entryPoints: ["index.ts", "core.ts"], outdir: "dist" });
+await build({ ...options, entryPoints: ["generated/plain.js"], outdir: "dist" });
+// The same with the wasm as a file of its own, for bundlers and for a script tag.
+await build({ ...options, entryPoints: { slim: "index.ts" }, outdir: "dist", plugins: [slimCore] });
+await build({ ...options, entryPoints: { "slim-core": "core.ts" }, outdir: "dist", plugins: [fetched] });
+await build({ ...options, entryPoints: { upriver: "script.ts" }, format: "iife", outdir: "dist", plugins: [slimCore] });
+copyFileSync("generated/core.opt.wasm", "dist/upriver.wasm");
+// The core without the wasm, to be weighed.
+await build({ ...options, entryPoints: ["core.ts"], outfile: "generated/shell.js", external: ["./generated/wasm.js", "./plain.js"] });

@@ -62,7 +62,7 @@ export async function start(options: Options, at: number, entry: Entry): Promise
   }
   // Unix time of the page's clock 0. Taken once: the clock must not jump with the system's.
   const origin = Math.max(Date.now() - performance.now(), 0);
-  const loaded = await wasm.load();
+  const loaded = await wasm.load(options.wasm);
   const { recorder } = loaded;
   const give = (bytes: ArrayLike<number>) => wasm.give(loaded, bytes);
   const { campaign, path: landed } = address(queryParams);

@@ -19,6 +19,9 @@ export interface Options {
   queryParams?: string[];
   /** Whether Global Privacy Control and Do Not Track stop everything. Default: true. */
   respectSignals?: boolean;
+  /** Where the recorder's wasm is, or the compiled module. Only `upriver/slim` reads it. Default:
+   * `upriver.wasm` beside the module. */
+  wasm?: string | URL | WebAssembly.Module;
 }
 
 /** What a conversion is worth. */

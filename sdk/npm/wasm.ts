@@ -1,11 +1,11 @@
 // The recorder, compiled from Rust: loading it, and the numbers it calls things by.
 //
 // Owns the boundary (`sdk/src/exports.rs` has its other side): numbers, and two stretches of memory
-// for bytes. Knows neither the page nor what a gesture is. The other ways to load (a URL, a module
-// handed over, wasm2js) belong beside `load`.
+// for bytes. Knows neither the page nor what a gesture is, nor where the wasm comes from
+// (`embedded.ts`, `fetched.ts`).
 
-// @ts-ignore written by `cargo xtask build`
-import packed from "./generated/wasm.js";
+import { instantiate } from "./embedded.js";
+import type { Options } from "./index.js";
 
 /** The one function: does what `kind` says at a time (Unix ms), which is one of the numbers below. */
 export type Recorder = (kind: number, now?: number, ...numbers: number[]) => number;
@@ -59,13 +59,16 @@ const OUTPUT = 38;
 const OUTPUT_BYTES = 39;
 export const NUMBER = 40;
 
-/** Instantiates the embedded module. */
-export async function load(): Promise<Loaded> {
-  const deflated = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-  const inflated = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const { instance } = await WebAssembly.instantiate(await new Response(inflated).arrayBuffer());
-  const { step, memory } = instance.exports;
-  return { recorder: step as Recorder, memory: memory as WebAssembly.Memory };
+/** Loads the recorder; where wasm is refused or unknown, the same recorder as plain JavaScript. */
+export async function load(given: Options["wasm"]): Promise<Loaded> {
+  let made: WebAssembly.Exports;
+  try {
+    made = (await instantiate(given)).exports;
+  } catch {
+    // @ts-ignore written by `build.mjs`
+    made = await import("./plain.js");
+  }
+  return { recorder: made["step"] as Recorder, memory: made["memory"] as WebAssembly.Memory };
 }
 
 /** Hands bytes over for the next call. */

@@ -36,6 +36,8 @@ class Collector {
   slow = {};
   /** Pages: path → html. */
   pages = new Map();
+  /** Headers of pages. */
+  pageHeaders = {};
 
   server = createServer((request, response) => {
     this.serve(request, response).catch((error) => {
@@ -48,15 +50,16 @@ class Collector {
     const url = new URL(request.url, "http://x");
     this.requests.push({ method: request.method, path: url.pathname, headers: request.headers });
     if (url.pathname === "/v1/batch") return this.batch(request, response);
-    const own = /^\/upriver\/(\w+\.js)$/.exec(url.pathname)?.[1];
+    const own = /^\/upriver\/([\w-]+\.(js|wasm))$/.exec(url.pathname);
     if (own) {
-      await this.slow[own];
-      const text = await readFile(new URL(`../dist/${own}`, import.meta.url));
-      return response.writeHead(200, { "content-type": "text/javascript" }).end(text);
+      await this.slow[own[1]];
+      const bytes = await readFile(new URL(`../dist/${own[1]}`, import.meta.url));
+      const type = own[2] === "js" ? "text/javascript" : "application/wasm";
+      return response.writeHead(200, { "content-type": type }).end(bytes);
     }
     const page = this.pages.get(url.pathname);
     const type = url.pathname.endsWith(".js") ? "text/javascript" : "text/html; charset=utf-8";
-    response.writeHead(page ? 200 : 404, { "content-type": type }).end(page ?? "");
+    response.writeHead(page ? 200 : 404, { "content-type": type, ...this.pageHeaders }).end(page ?? "");
   }
 
   async batch(request, response) {
