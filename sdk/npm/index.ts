@@ -151,7 +151,7 @@ export function flush(): Promise<void> {
 /** Records nothing more; what there is is sent. Until the next load of the page. */
 export function stop(): void {
   if (core) call("stop");
-  else turnOff();
+  else if (!off) turnOff();
 }
 
 /** Calls back with the state now, and whenever it changes. Returns how to end that. */

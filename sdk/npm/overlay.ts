@@ -14,14 +14,19 @@ export function takeTicket(): string | undefined {
   return found[1];
 }
 
-/** Loads the overlay from the collector and starts it; `path`: what the SDK reports as the page's. */
-export async function showOverlay(
-  endpoint: string,
-  ticket: string,
-  path: () => string,
-): Promise<void> {
-  const url = `${endpoint}/overlay.js`;
-  // A bundler must leave this import alone.
-  const overlay = await import(/* webpackIgnore: true */ /* @vite-ignore */ url);
-  overlay.start({ endpoint, ticket, path });
+/** Loads the overlay from the collector and starts it; `path`: what the SDK reports as the page's.
+ * By a script tag: not every bundler leaves an import alone whose address it cannot know. */
+export function showOverlay(endpoint: string, ticket: string, path: () => string): Promise<void> {
+  return new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.type = "module";
+    script.src = `${endpoint}/overlay.js`;
+    // The overlay tells where it starts with this event, once it has run.
+    addEventListener("upriver-overlay", ({ detail: start }: CustomEventInit) => {
+      start({ endpoint, ticket, path });
+      done();
+    }, { once: true });
+    script.onerror = () => failed(`${script.src} could not be loaded`);
+    document.head.append(script);
+  });
 }

@@ -10,8 +10,9 @@ use spdx::{Expression, ParseMode};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const NPM_LOCKS: [&str; 5] = [
+const NPM_LOCKS: [&str; 6] = [
     "sdk/npm/package-lock.json",
+    "sdk/npm/packaging/package-lock.json",
     "dashboard/package-lock.json",
     "demo-site/package-lock.json",
     "embedded-clickhouse/package-lock.json",

@@ -230,3 +230,6 @@ class Running {
     if (changed || (set.ticket !== undefined && this.#wantsTicket)) this.#subscribe();
   }
 }
+
+// The SDK in the page below waits to be told, and hands over what its page says.
+dispatchEvent(new CustomEvent("upriver-overlay", { detail: start }));

@@ -324,7 +324,8 @@ shop("a ticket in the address starts the overlay and records nothing", {
   path: "/?colour=red&token=x#/cart&upriver-overlay=ticket-1",
   options: { queryParams: ["colour"] },
   before: ({ collector }) =>
-    collector.pages.set("/overlay.js", "export function start(given) { window.overlay = { ...given, path: given.path() }; }"),
+    collector.pages.set("/overlay.js", `dispatchEvent(new CustomEvent("upriver-overlay", {
+      detail: (given) => { window.overlay = { ...given, path: given.path() }; } }));`),
 }, async (it) => {
   await it.page.waitForFunction(() => window.overlay);
   assert.deepEqual(await it.page.evaluate(() => window.overlay), {

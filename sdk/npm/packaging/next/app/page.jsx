@@ -1,0 +1,10 @@
+import { Recorder } from "./recorder";
+
+export default function Page() {
+  return (
+    <>
+      <Recorder />
+      <button id="buy">Buy</button>
+    </>
+  );
+}
