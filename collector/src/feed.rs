@@ -6,7 +6,7 @@
 use crate::ingest::{Committed, rows};
 use crate::live::{self, Live};
 use crate::log::Position;
-use crate::row::{ElementRow, EventRow};
+use crate::row::{ElementRow, EventRow, Kind};
 use crate::store::audit::check::Counts;
 use crate::store::audit::{Cut, LiveCounts};
 use std::sync::Arc;
@@ -49,24 +49,22 @@ async fn overviews(live: &Live) -> Option<Vec<LiveCounts>> {
     for site in live.sites() {
         let published = live.snapshot(site.into(), live::Query::Overview).await;
         let update: serde_json::Value = serde_json::from_str(&published.ok()?.json).ok()?;
-        let overview: Overview = serde_json::from_value(update.get("data")?.clone()).ok()?;
+        let data = update.get("data")?;
+        let overview: Overview = serde_json::from_value(data.clone()).ok()?;
         let basis = overview.basis?;
+        let mut counts = Counts {
+            visitors: overview.visitors,
+            ..Counts::default()
+        };
+        for (count, kind) in counts.kinds.iter_mut().zip(Kind::ALL) {
+            let name = live::COUNTED.iter().find(|(_, counted)| counted == kind)?.0;
+            *count = data.get(name)?.as_u64()?;
+        }
         sites.push(LiveCounts {
             site: site.to_owned(),
             from_ms: basis.from_ms,
             complete: basis.complete,
-            counts: Counts {
-                visitors: overview.visitors,
-                kinds: [
-                    overview.page_views,
-                    overview.presses,
-                    overview.scrolls,
-                    overview.swipes,
-                    overview.customs,
-                    overview.conversions,
-                    overview.exposures,
-                ],
-            },
+            counts,
         });
     }
     Some(sites)

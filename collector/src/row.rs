@@ -4,10 +4,14 @@
 //! beside it are computed from the same values. Knows nothing of the log, HTTP or ClickHouse's
 //! transport.
 
+mod named;
+
+pub use named::{
+    Button, Consent, Device, Direction, Fault, FormStep, Kind, Layer, Navigation, Pointer,
+};
+
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
-use serde_repr::{Deserialize_repr, Serialize_repr};
-use upriver_wire::batch;
 use uuid::Uuid;
 
 /// One event. Field order is column order in `migrations/`; names are column names.
@@ -82,9 +86,9 @@ pub struct EventRow {
     /// See `client_x`.
     pub client_y: u32,
     /// Where in the document, CSS pixels.
-    pub page_x: u32,
+    pub page_x: i32,
     /// See `page_x`.
-    pub page_y: u32,
+    pub page_y: i32,
     /// With what.
     pub pointer: Pointer,
     /// On which layer.
@@ -99,9 +103,9 @@ pub struct EventRow {
     pub direction: Direction,
     /// Distance of a scroll beyond its net movement, CSS pixels.
     pub detour: u32,
-    /// Times a scroll turned back.
+    /// Times a scroll or thrash turned back.
     pub reversals: u16,
-    /// How long a scroll or swipe took.
+    /// How long it took.
     pub duration_ms: u32,
     /// Speed of a swipe at release, CSS pixels per second.
     pub release_px_s: u32,
@@ -123,6 +127,66 @@ pub struct EventRow {
     pub order_id: String,
     /// Properties as text; a shown variant as `variant`.
     pub props: Vec<(String, String)>,
+    /// Version of the site.
+    pub release: String,
+    /// Whether the element was pressed before a hesitation ended.
+    pub pressed: bool,
+    /// Distance of the fingers at the end of a pinch, percent of that at its start.
+    pub scale_percent: u32,
+    /// Distance of a thrash, CSS pixels.
+    pub distance: u32,
+    /// When the pointer was at each step of its way, milliseconds since the first.
+    pub way_ms: Vec<u32>,
+    /// Where it was then in the window, CSS pixels from the left.
+    pub way_x: Vec<i32>,
+    /// The same from the top.
+    pub way_y: Vec<i32>,
+    /// How long the page was visible.
+    pub visible_ms: u32,
+    /// How long it was visible and used.
+    pub active_ms: u32,
+    /// First band in `bands`, of 20 from the top of the document.
+    pub first_band: u8,
+    /// Active time of each band that was in the window, milliseconds.
+    pub bands: Vec<u32>,
+    /// Background of an element seen, `0xRRGGBB`.
+    pub look_background: u32,
+    /// Size of its box then, CSS pixels.
+    pub look_width: u32,
+    /// See `look_width`.
+    pub look_height: u32,
+    /// Top left of its box in the document then, CSS pixels.
+    pub look_x: i32,
+    /// See `look_x`.
+    pub look_y: i32,
+    /// Its corner radius then, CSS pixels.
+    pub look_radius: u16,
+    /// What happened to a form.
+    pub form_step: FormStep,
+    /// The field of the form that was used last.
+    pub field: u64,
+    /// Different fields of it used so far.
+    pub fields: u16,
+    /// Time since what went before: the press, or the last change of visibility.
+    pub after_ms: u32,
+    /// What kind of error it was.
+    pub fault: Fault,
+    /// Its message.
+    pub message: String,
+    /// Address of the script.
+    pub source: String,
+    /// Line in it, from 1.
+    pub source_line: u32,
+    /// Column in it, from 1.
+    pub source_column: u32,
+    /// Whether the page is visible from here on.
+    pub visible: bool,
+    /// What the visitor agreed to.
+    pub consent: Consent,
+    /// Who the visitor is, as the site says.
+    pub user: String,
+    /// Whether `user` is a hash.
+    pub user_hashed: bool,
     /// The writer's lane. `(lane, batch, idx)` names the row's place in storage.
     pub lane: u16,
     /// The sealed batch in that lane.
@@ -140,160 +204,6 @@ pub fn order(time_ms: u64, stream: u128, number_in_ms: u16) -> u64 {
     let folded = (stream ^ (stream >> 64)) as u64;
     let stream_bits = (folded ^ (folded >> 32)) & 0x3ff;
     (time_ms << 20) | (stream_bits << 10) | u64::from(number_in_ms.min(0x3ff))
-}
-
-macro_rules! column_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $value:literal $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize_repr, Deserialize_repr)]
-        #[repr(i8)]
-        pub enum $name { $($(#[$vdoc])* $variant = $value),* }
-
-        impl $name {
-            /// Every value, in the order of the column's `Enum8`.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// Its name in SQL and JSON.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text),* }
-            }
-        }
-    };
-}
-
-column_enum!(
-    /// What happened.
-    Kind {
-        /// A page was shown.
-        #[default]
-        PageView = 1 "page_view",
-        /// A press.
-        Press = 2 "press",
-        /// A scroll gesture.
-        Scroll = 3 "scroll",
-        /// A swipe.
-        Swipe = 4 "swipe",
-        /// The site's own event.
-        Custom = 5 "custom",
-        /// A conversion.
-        Conversion = 6 "conversion",
-        /// A variant was shown.
-        Exposure = 7 "exposure",
-    }
-);
-column_enum!(
-    /// The device.
-    Device {
-        /// Not a browser, or unknown.
-        #[default]
-        Other = 0 "other",
-        /// Fine pointer.
-        Desktop = 1 "desktop",
-        /// Coarse pointer, large.
-        Tablet = 2 "tablet",
-        /// Coarse pointer, small.
-        Phone = 3 "phone",
-    }
-);
-column_enum!(
-    /// With what something was pressed or swiped.
-    Pointer {
-        /// Nothing of the kind.
-        #[default]
-        None = 0 "none",
-        /// Mouse or trackpad.
-        Mouse = 1 "mouse",
-        /// Finger.
-        Touch = 2 "touch",
-        /// Pen.
-        Pen = 3 "pen",
-        /// Keyboard or assistive technology.
-        Keyboard = 4 "keyboard",
-    }
-);
-column_enum!(
-    /// On which layer an element lies.
-    Layer {
-        /// No element.
-        #[default]
-        None = 0 "none",
-        /// Scrolls with the page.
-        Flow = 1 "flow",
-        /// Fixed to the window.
-        Fixed = 2 "fixed",
-        /// Stuck at an edge.
-        Stuck = 3 "stuck",
-        /// Dialog, popover, full screen.
-        Top = 4 "top",
-    }
-);
-column_enum!(
-    /// Which button.
-    Button {
-        /// None.
-        #[default]
-        None = 0 "none",
-        /// Left, touch, Enter.
-        Primary = 1 "primary",
-        /// The wheel.
-        Middle = 2 "middle",
-        /// Right.
-        Secondary = 3 "secondary",
-        /// Any other.
-        Other = 4 "other",
-    }
-);
-column_enum!(
-    /// Direction of a movement.
-    Direction {
-        /// No movement.
-        #[default]
-        None = 0 "none",
-        /// Towards the top.
-        Up = 1 "up",
-        /// Towards the bottom.
-        Down = 2 "down",
-        /// Towards the left.
-        Left = 3 "left",
-        /// Towards the right.
-        Right = 4 "right",
-    }
-);
-column_enum!(
-    /// How a page came to be shown.
-    Navigation {
-        /// Not a page view.
-        #[default]
-        None = 0 "none",
-        /// Loaded.
-        Load = 1 "load",
-        /// Route change.
-        Route = 2 "route",
-        /// From the back/forward cache.
-        Restore = 3 "restore",
-    }
-);
-
-impl From<batch::Device> for Device {
-    fn from(device: batch::Device) -> Self {
-        match device {
-            batch::Device::Other => Self::Other,
-            batch::Device::Desktop => Self::Desktop,
-            batch::Device::Tablet => Self::Tablet,
-            batch::Device::Phone => Self::Phone,
-        }
-    }
-}
-
-impl From<Device> for batch::Device {
-    fn from(device: Device) -> Self {
-        match device {
-            Device::Other => Self::Other,
-            Device::Desktop => Self::Desktop,
-            Device::Tablet => Self::Tablet,
-            Device::Phone => Self::Phone,
-        }
-    }
 }
 
 /// The width bucket of a window: steps of 160 px, the last one open upwards.

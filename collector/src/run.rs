@@ -205,7 +205,7 @@ fn report<S: Storage>(recovered: &Recovered<S>) {
     if recovered.unknown_records > 0 {
         tracing::error!(
             records = recovered.unknown_records,
-            "the log has records of a newer version; they are passed over"
+            "the log has records of another version; they are passed over"
         );
     }
 }

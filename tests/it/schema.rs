@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use clickhouse::Row;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use upriver_collector::store::migrate;
 use upriver_tests::{Collector, document, eventually};
 
 /// Column to type, of each table.
@@ -76,10 +77,19 @@ fn differences(documented: &Tables, real: &Tables) -> Vec<String> {
     found
 }
 
+/// A collector whose tables are all there.
+async fn migrated() -> Result<Collector> {
+    let collector = Collector::start().await?;
+    let sql = "SELECT toUInt64(max(version)) FROM migrations";
+    collector
+        .sql_becomes(sql, u64::from(migrate::NEWEST))
+        .await?;
+    Ok(collector)
+}
+
 #[tokio::test]
 async fn every_column_is_documented_and_every_documented_one_exists() -> Result<()> {
-    let collector = Collector::start().await?;
-    collector.sql("SELECT count() FROM dead_letters").await?;
+    let collector = migrated().await?;
     let client = collector.clickhouse().await?;
     let sql = "SELECT table, name, type FROM system.columns WHERE database = 'upriver'";
     let mut real = Tables::new();
@@ -140,6 +150,62 @@ async fn orders_are_documented(collector: &Collector, text: &str) -> Result<()> 
                 table.name
             );
         }
+    }
+    Ok(())
+}
+
+/// The first schema, as a collector of that time would have made it.
+const FIRST: &str = include_str!("../../collector/migrations/0001_first.sql");
+/// A database beside the collector's.
+const OLD: &str = "old";
+
+/// Rows written before a migration are there after it, as they were, wherever it was interrupted.
+#[tokio::test]
+async fn rows_of_the_first_schema_are_kept_by_the_migrations_after_it() -> Result<()> {
+    let collector = migrated().await?;
+    let admin = collector.clickhouse().await?;
+    admin.query("CREATE DATABASE old").execute().await?;
+    let client = admin.with_database(OLD);
+    for statement in FIRST.split(";\n").filter(|text| text.contains("CREATE")) {
+        client.query_raw(statement).execute().await?;
+    }
+    let migrations = "CREATE TABLE migrations (version UInt32, name String, \
+                      applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version";
+    client.query(migrations).execute().await?;
+    let applied = "INSERT INTO migrations (version, name) VALUES (1, 'first')";
+    client.query(applied).execute().await?;
+    let rows = "INSERT INTO events (site, kind, time, received_at, path, page_x, page_y, props, idx) \
+                SELECT 'shop', if(number % 2 = 0, 'press', 'exposure'), now64(3), now64(3), '/a', \
+                number, 3 * number, map('n', toString(number)), number FROM numbers(1000)";
+    client.query(rows).execute().await?;
+    // As if the first start after the upgrade had been killed between two statements.
+    let half = "ALTER TABLE events ADD COLUMN release LowCardinality(String) AFTER props";
+    client.query(half).execute().await?;
+
+    for _ in 0..2 {
+        migrate::migrate(&client, OLD).await?;
+        let sums = "SELECT toUInt64(sum(page_x)), toUInt64(sum(page_y)), countIf(kind = 'press'), \
+                    uniqExact(props['n']), countIf(release = '' AND bands = [] AND NOT pressed \
+                    AND form_step = 'none') FROM events";
+        let found: (u64, u64, u64, u64, u64) = client.query(sums).fetch_one().await?;
+        assert_eq!(found, (499_500, 1_498_500, 500, 1_000, 1_000));
+    }
+    let new = "INSERT INTO events (site, kind, time, received_at, page_x, bands) \
+               VALUES ('shop', 'identify', now64(3), now64(3), -5, [1, 2])";
+    client.query(new).execute().await?;
+    let sql = "SELECT count() FROM events WHERE kind = 'identify' AND page_x = -5";
+    assert_eq!(client.query(sql).fetch_one::<u64>().await?, 1);
+
+    // The tables are then those of a fresh folder, column for column.
+    let columns = "SELECT name, type, position FROM system.columns \
+                   WHERE database = ? AND table = ? ORDER BY position";
+    let names = "SELECT name FROM system.tables WHERE database = 'upriver' ORDER BY name";
+    for table in client.query(names).fetch_all::<String>().await? {
+        let of = async |database: &str| {
+            let query = client.query(columns).bind(database).bind(&table);
+            query.fetch_all::<(String, String, u64)>().await
+        };
+        assert_eq!(of("old").await?, of("upriver").await?, "{table}");
     }
     Ok(())
 }

@@ -7,6 +7,33 @@ use std::collections::BTreeMap;
 use upriver_collector::live::Resource;
 use upriver_wire::live::{Campaigns, Funnel, HeatMap, Money, Overview, Pages};
 
+/// The numbers of `overview`, as the answer and SQL call them: visitors, then events by kind.
+pub(super) const OVERVIEW: [&str; 23] = [
+    "visitors",
+    "page_views",
+    "presses",
+    "scrolls",
+    "swipes",
+    "customs",
+    "conversions",
+    "exposures",
+    "long_presses",
+    "pinches",
+    "hesitations",
+    "paths",
+    "attention_reports",
+    "impressions",
+    "form_steps",
+    "rages",
+    "dead_presses",
+    "error_presses",
+    "thrashes",
+    "faults",
+    "visibility_changes",
+    "consents",
+    "identities",
+];
+
 /// What is counted, by name: `pages//cart/views`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Numbers(BTreeMap<String, i128>);
@@ -99,6 +126,21 @@ impl Numbers {
                 ("customs", answer.customs),
                 ("conversions", answer.conversions),
                 ("exposures", answer.exposures),
+                ("long_presses", answer.long_presses),
+                ("pinches", answer.pinches),
+                ("hesitations", answer.hesitations),
+                ("paths", answer.paths),
+                ("attention_reports", answer.attention_reports),
+                ("impressions", answer.impressions),
+                ("form_steps", answer.form_steps),
+                ("rages", answer.rages),
+                ("dead_presses", answer.dead_presses),
+                ("error_presses", answer.error_presses),
+                ("thrashes", answer.thrashes),
+                ("faults", answer.faults),
+                ("visibility_changes", answer.visibility_changes),
+                ("consents", answer.consents),
+                ("identities", answer.identities),
             ],
         );
         self.money("overview", &answer.value);
@@ -193,19 +235,7 @@ impl Numbers {
                     .with_context(|| format!("no {field} in {row}"))
             };
             let (key, fields): (_, &[&str]) = match answer {
-                Resource::Overview(_) => (
-                    "overview".to_owned(),
-                    &[
-                        "visitors",
-                        "page_views",
-                        "presses",
-                        "scrolls",
-                        "swipes",
-                        "customs",
-                        "conversions",
-                        "exposures",
-                    ],
-                ),
+                Resource::Overview(_) => ("overview".to_owned(), &OVERVIEW),
                 Resource::Campaigns(_) => (
                     format!(
                         "campaigns/{}|{}|{}",

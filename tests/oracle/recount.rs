@@ -76,6 +76,21 @@ fn plain(facts: &[&Fact], now_ms: u64, numbers: &mut Numbers) {
             Kind::Custom => "customs",
             Kind::Conversion => "conversions",
             Kind::Exposure => "exposures",
+            Kind::LongPress => "long_presses",
+            Kind::Pinch => "pinches",
+            Kind::Hesitation => "hesitations",
+            Kind::Path => "paths",
+            Kind::Attention => "attention_reports",
+            Kind::Impression => "impressions",
+            Kind::Form => "form_steps",
+            Kind::Rage => "rages",
+            Kind::Dead => "dead_presses",
+            Kind::ErrorPress => "error_presses",
+            Kind::Thrash => "thrashes",
+            Kind::Fault => "faults",
+            Kind::Visibility => "visibility_changes",
+            Kind::Consent => "consents",
+            Kind::Identify => "identities",
         };
         numbers.add(format!("overview/{kind}"), 1);
         match fact.kind {
@@ -99,7 +114,8 @@ fn plain(facts: &[&Fact], now_ms: u64, numbers: &mut Numbers) {
                     numbers.add(format!("{campaign}/minute/{minute}"), 1);
                 }
             }
-            Kind::Exposure => {}
+            // Counted in the overview, and a sign that the visitor was there.
+            _ => {}
         }
     }
     for (name, _) in distinct {

@@ -138,6 +138,21 @@ fn fact(body: &Body, before: &Before) -> Fact {
             fact.kind = Kind::Exposure;
             fact.name.clone_from(&shown.experiment);
         }
+        Body::LongPress(_) => fact.kind = Kind::LongPress,
+        Body::Pinch(_) => fact.kind = Kind::Pinch,
+        Body::Hesitation(_) => fact.kind = Kind::Hesitation,
+        Body::Path(_) => fact.kind = Kind::Path,
+        Body::Attention(_) => fact.kind = Kind::Attention,
+        Body::Impression(_) => fact.kind = Kind::Impression,
+        Body::Form(_) => fact.kind = Kind::Form,
+        Body::Rage(_) => fact.kind = Kind::Rage,
+        Body::Dead(_) => fact.kind = Kind::Dead,
+        Body::ErrorPress(_) => fact.kind = Kind::ErrorPress,
+        Body::Thrash(_) => fact.kind = Kind::Thrash,
+        Body::Fault(_) => fact.kind = Kind::Fault,
+        Body::Visibility(_) => fact.kind = Kind::Visibility,
+        Body::Consent(_) => fact.kind = Kind::Consent,
+        Body::Identify(_) => fact.kind = Kind::Identify,
     }
     fact
 }

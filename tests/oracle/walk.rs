@@ -7,8 +7,10 @@ use std::ops::Range;
 use std::rc::Rc;
 use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
 use upriver_wire::batch::{
-    Batch, Body, BoxPoint, Campaign, Conversion, Custom, Device, Element, Event, Page, PageRef,
-    PageView, Press, Scroll, Size, Swipe, Variant,
+    Attention, Batch, Body, BoxPoint, Campaign, Consent, Conversion, Custom, Dead, Device, Element,
+    ErrorPress, Event, Fault, Form, Hesitation, Identify, Impression, LongPress, Page, PageRef,
+    PageView, Path, Pinch, Press, Rage, Scroll, Size, Spot, Step, Swipe, Thrash, Variant,
+    Visibility,
 };
 use upriver_wire::{ElementId, SessionId, StreamId, ViewId, VisitorId};
 
@@ -212,7 +214,7 @@ fn body(chance: &mut Chance, before: &Before) -> Body {
     let element = chance.below(ELEMENTS.len() as u64) as u16;
     let at = BoxPoint::new(chance.below(3) as f64 / 2.0, chance.below(3) as f64 / 2.0);
     let name = (*chance.of(&NAMES)).to_owned();
-    match chance.below(10) {
+    match chance.below(12) {
         0..=2 => {
             let known = before
                 .page
@@ -258,11 +260,71 @@ fn body(chance: &mut Chance, before: &Before) -> Body {
                 variant: variant.into(),
             })
         }
-        _ => Body::Swipe(Swipe {
+        9 => Body::Swipe(Swipe {
             element,
             at,
             dx: 40,
             ..Swipe::default()
+        }),
+        _ => {
+            let spot = Spot {
+                element,
+                at,
+                ..Spot::default()
+            };
+            beside(chance, spot, name)
+        }
+    }
+}
+
+/// One of the kinds that no number but those of the overview is made of. Many are about an element
+/// or have a name, as presses and orders do, and must not be taken for one.
+fn beside(chance: &mut Chance, spot: Spot, name: String) -> Body {
+    let duration_ms = chance.below(3_000) as u32;
+    let after_ms = duration_ms;
+    match chance.below(15) {
+        0 => Body::LongPress(LongPress { spot, duration_ms }),
+        1 => Body::Pinch(Pinch {
+            spot,
+            scale_percent: 150,
+            duration_ms,
+        }),
+        2 => Body::Hesitation(Hesitation {
+            spot,
+            duration_ms,
+            pressed: chance.percent(50),
+        }),
+        3 => Body::Path(Path {
+            steps: vec![Step::default(); 1 + chance.below(3) as usize],
+        }),
+        4 => Body::Attention(Attention {
+            visible_ms: 5_000,
+            active_ms: duration_ms,
+            first_band: 18,
+            bands: vec![duration_ms; 2],
+        }),
+        5 => Body::Impression(Impression {
+            element: spot.element,
+            ..Impression::default()
+        }),
+        6 => Body::Form(Form {
+            element: spot.element,
+            field: spot.element + 1,
+            ..Form::default()
+        }),
+        7 => Body::Rage(Rage { spot }),
+        8 => Body::Dead(Dead { spot, after_ms }),
+        9 => Body::ErrorPress(ErrorPress { spot, after_ms }),
+        10 => Body::Thrash(Thrash::default()),
+        11 => Body::Fault(Fault {
+            message: name,
+            ..Fault::default()
+        }),
+        12 => Body::Visibility(Visibility::default()),
+        13 => Body::Consent(Consent::default()),
+        _ => Body::Identify(Identify {
+            user: name,
+            hashed: false,
         }),
     }
 }

@@ -4,7 +4,7 @@
 use super::beside::rows;
 use super::case::Tally;
 use super::chance::Chance;
-use super::numbers::Numbers;
+use super::numbers::{Numbers, OVERVIEW};
 use super::pipeline::queries;
 use super::recount::{interest, recount};
 use super::truth::Truth;
@@ -113,19 +113,11 @@ async fn answers(
     world: &World,
     events: u64,
 ) -> Result<Vec<(usize, Resource)>> {
-    let names = [
-        "page_views",
-        "presses",
-        "scrolls",
-        "swipes",
-        "customs",
-        "conversions",
-        "exposures",
-    ];
     eventually("the live engine has counted every event", async || {
         let overview = get(collector, world, "overview", &[]).await?;
-        let counted: u64 = names
+        let counted: u64 = OVERVIEW
             .iter()
+            .skip(1)
             .filter_map(|name| overview[*name].as_u64())
             .sum();
         ensure!(

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use upriver_wire::batch::{
-    Batch, Body, BoxPoint, Campaign, Conversion, Custom, Descriptor, Device, Element, Event,
-    PageRef, PageView, Point, Press, Size,
+    Attention, Batch, Body, BoxPoint, Campaign, Consent, Conversion, Custom, Dead, Descriptor,
+    Device, Element, ErrorPress, Event, Fault, Form, Hesitation, Identify, Impression, LongPress,
+    PageRef, PageView, Path, Pinch, Point, Press, Rage, Size, Spot, Step, Thrash, Visibility,
 };
 use upriver_wire::{ElementId, SessionId, StreamId, ViewId, VisitorId, envelope};
 
@@ -116,6 +117,73 @@ impl Page {
             name: name.into(),
             props: Vec::new(),
         })
+    }
+
+    /// One of the kinds that are neither pressed, swiped, scrolled, viewed nor the site's own: by
+    /// turns all of them.
+    pub fn by_turns(number: usize) -> Body {
+        let spot = Spot {
+            at: BoxPoint::new(0.5, 0.5),
+            client: Point { x: 100, y: 200 },
+            ..Spot::default()
+        };
+        let (duration_ms, after_ms) = (700, 40);
+        match number % 15 {
+            0 => Body::LongPress(LongPress { spot, duration_ms }),
+            1 => Body::Pinch(Pinch {
+                spot,
+                scale_percent: 130,
+                duration_ms,
+            }),
+            2 => Body::Hesitation(Hesitation {
+                spot,
+                duration_ms,
+                pressed: false,
+            }),
+            3 => Body::Path(Path {
+                steps: vec![
+                    Step {
+                        delta_ms: 9,
+                        dx: 40,
+                        dy: 30
+                    };
+                    5
+                ],
+            }),
+            4 => Body::Attention(Attention {
+                visible_ms: 9_000,
+                active_ms: 4_000,
+                first_band: 17,
+                bands: vec![4_000, 2_000, 1],
+            }),
+            5 => Body::Impression(Impression::default()),
+            6 => Body::Form(Form {
+                field: 1,
+                fields: 1,
+                ..Form::default()
+            }),
+            7 => Body::Rage(Rage { spot }),
+            8 => Body::Dead(Dead { spot, after_ms }),
+            9 => Body::ErrorPress(ErrorPress { spot, after_ms }),
+            10 => Body::Thrash(Thrash {
+                reversals: 6,
+                distance: 2_000,
+                ..Thrash::default()
+            }),
+            11 => Body::Fault(Fault {
+                message: "x is not a function".into(),
+                ..Fault::default()
+            }),
+            12 => Body::Visibility(Visibility {
+                visible: false,
+                after_ms,
+            }),
+            13 => Body::Consent(Consent::default()),
+            _ => Body::Identify(Identify {
+                user: "0f".repeat(32),
+                hashed: true,
+            }),
+        }
     }
 
     /// An order.

@@ -68,6 +68,51 @@ pub struct Overview {
     pub conversions: u64,
     /// Variants shown.
     pub exposures: u64,
+    /// Fingers, pens or buttons held down.
+    #[serde(default)]
+    pub long_presses: u64,
+    /// Two fingers moved apart or together.
+    #[serde(default)]
+    pub pinches: u64,
+    /// Rests of a pointer over an element.
+    #[serde(default)]
+    pub hesitations: u64,
+    /// Stretches of the way of a pointer.
+    #[serde(default)]
+    pub paths: u64,
+    /// Reports of how long a page was looked at.
+    #[serde(default)]
+    pub attention_reports: u64,
+    /// Elements seen.
+    #[serde(default)]
+    pub impressions: u64,
+    /// Forms begun, submitted or given up, one each.
+    #[serde(default)]
+    pub form_steps: u64,
+    /// Bursts of presses in one place.
+    #[serde(default)]
+    pub rages: u64,
+    /// Presses without an effect.
+    #[serde(default)]
+    pub dead_presses: u64,
+    /// Presses followed by an error.
+    #[serde(default)]
+    pub error_presses: u64,
+    /// Pointers moved to and fro.
+    #[serde(default)]
+    pub thrashes: u64,
+    /// Errors of the page's scripts.
+    #[serde(default)]
+    pub faults: u64,
+    /// Times a page was hidden or shown again.
+    #[serde(default)]
+    pub visibility_changes: u64,
+    /// Consents told.
+    #[serde(default)]
+    pub consents: u64,
+    /// Times the site said who a visitor is.
+    #[serde(default)]
+    pub identities: u64,
     /// Value of the conversions.
     pub value: Vec<Money>,
 }
@@ -262,11 +307,11 @@ pub struct ActivityItem {
     pub time_ms: u64,
     /// The first 8 digits of the visitor's id.
     pub visitor: String,
-    /// `page_view`, `press`, `scroll`, `swipe`, `custom`, `conversion` or `exposure`.
+    /// Its kind, as in the column `kind`.
     pub kind: String,
     /// The page's path.
     pub path: String,
-    /// What it was about: the element's label, a direction, the event's name.
+    /// What it was about: the element's label, a direction, the event's name, an error's message.
     pub about: String,
     /// Value of a conversion.
     pub value: Option<Money>,

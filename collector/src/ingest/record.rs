@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use upriver_wire::Batch;
 
-/// First byte of every record, so that a newer form can be told from this one.
-const VERSION: u8 = 1;
+/// First byte of every record, so that another form can be told from this one. Version 1 held a page
+/// without its release; it was never released.
+const VERSION: u8 = 2;
 
 /// One record of the log. Grows only at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ pub struct Seal {
     pub to: u64,
 }
 
-/// A record that cannot be read back although its checksum was right: a newer version wrote it.
+/// A record that cannot be read back although its checksum was right: another version wrote it.
 #[derive(Debug, thiserror::Error)]
 #[error("a record of the log is of a form this version does not know")]
 pub struct UnknownRecord;

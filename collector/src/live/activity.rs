@@ -8,6 +8,16 @@ use std::collections::BTreeMap;
 use upriver_wire::batch::Campaign;
 use upriver_wire::live::{ActivityItem, Money};
 
+/// Kinds that are not told: they come by themselves, in numbers, or say who somebody is.
+const UNTOLD: [Kind; 6] = [
+    Kind::Path,
+    Kind::Attention,
+    Kind::Impression,
+    Kind::Visibility,
+    Kind::Consent,
+    Kind::Identify,
+];
+
 /// Receipt, order, tie: which of two items is newer.
 type Place = (i64, u64, u32);
 
@@ -23,6 +33,9 @@ impl Feed {
     /// Offers an event. Most are too old to be kept when a batch is offered newest first, and
     /// then cost nothing.
     pub(crate) fn offer(&mut self, row: &EventRow, tie: u32) -> bool {
+        if UNTOLD.contains(&row.kind) {
+            return false;
+        }
         let place = (row.received_at, row.ord, tie);
         if self.items.len() >= ACTIVITY_MAX {
             if self
@@ -77,8 +90,8 @@ impl Feed {
 fn item(row: &EventRow) -> ActivityItem {
     let about = match row.kind {
         Kind::PageView => row.title.clone(),
-        // The label of the element, looked up when the feed is read.
-        Kind::Press => String::new(),
+        Kind::Form => row.form_step.name().to_string(),
+        Kind::Fault => row.message.clone(),
         Kind::Scroll | Kind::Swipe => row.direction.name().to_string(),
         Kind::Custom | Kind::Conversion => row.name.clone(),
         Kind::Exposure => {
@@ -87,6 +100,21 @@ fn item(row: &EventRow) -> ActivityItem {
                 format!("{}={variant}", row.name)
             })
         }
+        // The label of the element, looked up when the feed is read.
+        Kind::Press
+        | Kind::LongPress
+        | Kind::Pinch
+        | Kind::Hesitation
+        | Kind::Rage
+        | Kind::Dead
+        | Kind::ErrorPress => String::new(),
+        Kind::Thrash
+        | Kind::Path
+        | Kind::Attention
+        | Kind::Impression
+        | Kind::Visibility
+        | Kind::Consent
+        | Kind::Identify => String::new(),
     };
     let money = row.kind == Kind::Conversion && (row.value != 0 || !row.currency.is_empty());
     ActivityItem {
@@ -113,16 +141,18 @@ fn item(row: &EventRow) -> ActivityItem {
 
 /// The definition in words.
 pub(crate) const DEFINITION: &str = "The newest 100 events in the order the collector received \
-    them, whenever they happened. Ids count up while the collector runs and begin anew after a \
+    them, whenever they happened; ways of the pointer, attention, impressions, visibility, consent \
+    and identities are left out. Ids count up while the collector runs and begin anew after a \
     restart.";
 
 /// The query that gives the same events, newest first.
 pub(crate) fn query(site: &str, from_ms: u64) -> String {
+    let untold = UNTOLD.map(|kind| sql::literal(kind.name())).join(", ");
     format!(
         "SELECT toUnixTimestamp64Milli(time) AS time_ms, \
          substring(toString(visitor), 1, 8) AS visitor_start, kind, path,\n    \
-         name, element, direction, value, currency, utm_source, utm_medium, utm_campaign, device\n\
-         FROM events\nWHERE site = {} AND received_at >= {}\n\
+         name, element, direction, form_step, message, value, currency, utm_source, utm_medium, utm_campaign, device\n\
+         FROM events\nWHERE site = {} AND received_at >= {} AND kind NOT IN ({untold})\n\
          ORDER BY received_at DESC, ord DESC\nLIMIT {ACTIVITY_MAX}",
         sql::literal(site),
         sql::moment(from_ms),

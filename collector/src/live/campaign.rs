@@ -123,7 +123,8 @@ impl Campaigns {
                 enters(&mut mark.engaged, &mut counts.engaged);
             }
             Kind::Conversion => enters(&mut mark.converted, &mut counts.converted),
-            Kind::PageView | Kind::Exposure => (),
+            // Neither a success nor one of what the definition calls engaged.
+            _ => (),
         }
     }
 

@@ -32,6 +32,7 @@ mod tests;
 pub use engine::Engine;
 pub use heatmap::HeatFilter;
 pub use hub::{LiveError, Published};
+pub use overview::COUNTED;
 pub use range::{HOUR_MS, WHOLE_HOURS};
 pub use resource::{Query, Resource};
 

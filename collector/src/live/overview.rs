@@ -16,7 +16,7 @@ pub(crate) struct Totals {
 
 #[derive(Debug, Default)]
 struct HourTotals {
-    kinds: [u64; 8],
+    kinds: [u64; Kind::ALL.len() + 1],
     value: Sums,
     /// Events of visitors that were not kept.
     visitor_not_kept: u64,
@@ -72,6 +72,21 @@ impl Totals {
             customs: of(Kind::Custom),
             conversions: of(Kind::Conversion),
             exposures: of(Kind::Exposure),
+            long_presses: of(Kind::LongPress),
+            pinches: of(Kind::Pinch),
+            hesitations: of(Kind::Hesitation),
+            paths: of(Kind::Path),
+            attention_reports: of(Kind::Attention),
+            impressions: of(Kind::Impression),
+            form_steps: of(Kind::Form),
+            rages: of(Kind::Rage),
+            dead_presses: of(Kind::Dead),
+            error_presses: of(Kind::ErrorPress),
+            thrashes: of(Kind::Thrash),
+            faults: of(Kind::Fault),
+            visibility_changes: of(Kind::Visibility),
+            consents: of(Kind::Consent),
+            identities: of(Kind::Identify),
             value,
         };
         (overview, too_large)
@@ -82,16 +97,44 @@ impl Totals {
 pub(crate) const DEFINITION: &str = "Distinct visitors with any event, events by kind, and the sum \
     of the conversions' values in millionths, by currency.";
 
+/// The numbers of the overview that count the events of one kind, by the name of their field.
+pub const COUNTED: [(&str, Kind); Kind::ALL.len()] = [
+    ("page_views", Kind::PageView),
+    ("presses", Kind::Press),
+    ("scrolls", Kind::Scroll),
+    ("swipes", Kind::Swipe),
+    ("customs", Kind::Custom),
+    ("conversions", Kind::Conversion),
+    ("exposures", Kind::Exposure),
+    ("long_presses", Kind::LongPress),
+    ("pinches", Kind::Pinch),
+    ("hesitations", Kind::Hesitation),
+    ("paths", Kind::Path),
+    ("attention_reports", Kind::Attention),
+    ("impressions", Kind::Impression),
+    ("form_steps", Kind::Form),
+    ("rages", Kind::Rage),
+    ("dead_presses", Kind::Dead),
+    ("error_presses", Kind::ErrorPress),
+    ("thrashes", Kind::Thrash),
+    ("faults", Kind::Fault),
+    ("visibility_changes", Kind::Visibility),
+    ("consents", Kind::Consent),
+    ("identities", Kind::Identify),
+];
+
 /// The query that gives the same numbers: one row.
 pub(crate) fn query(site: &str, from_ms: u64) -> String {
+    let count = |(name, kind): (&str, Kind)| {
+        let kind = sql::literal(kind.name());
+        format!("    countIf(kind = {kind}) AS {name},\n")
+    };
     format!(
-        "SELECT uniqExact(visitor) AS visitors,\n    countIf(kind = 'page_view') AS page_views,\n    \
-         countIf(kind = 'press') AS presses,\n    countIf(kind = 'scroll') AS scrolls,\n    \
-         countIf(kind = 'swipe') AS swipes,\n    countIf(kind = 'custom') AS customs,\n    \
-         countIf(kind = 'conversion') AS conversions,\n    countIf(kind = 'exposure') AS exposures,\n    \
+        "SELECT uniqExact(visitor) AS visitors,\n{}    \
          sumMapIf(map(currency, toInt128(toDecimal128(value, 6) * 1000000)), \
          kind = 'conversion' AND (value != 0 OR currency != '')) AS value_micros\n\
          FROM events\nWHERE {}",
+        COUNTED.map(count).concat(),
         sql::in_range(site, from_ms)
     )
 }

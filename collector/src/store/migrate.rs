@@ -4,13 +4,23 @@ use super::StoreError;
 use clickhouse::Client;
 
 /// Every migration, oldest first. Never edited once released; a change is a new one.
-const MIGRATIONS: &[(u32, &str, &str)] =
-    &[(1, "first", include_str!("../../migrations/0001_first.sql"))];
+const MIGRATIONS: &[(u32, &str, &str)] = &[
+    (1, "first", include_str!("../../migrations/0001_first.sql")),
+    (
+        2,
+        "all_kinds",
+        include_str!("../../migrations/0002_all_kinds.sql"),
+    ),
+];
+
+/// The version of the newest migration.
+pub const NEWEST: u32 = MIGRATIONS.len() as u32;
 
 /// Brings the database up to date. `client` must already name it.
 ///
 /// A statement that failed half-way through a migration is run again at the next start; `CREATE`
-/// is therefore made to pass over what is there already.
+/// is therefore made to pass over what is there already, and every `ALTER` is written so that it
+/// can be repeated.
 ///
 /// # Errors
 /// ClickHouse refused, or cannot be reached.
@@ -51,7 +61,7 @@ pub async fn migrate(client: &Client, database: &str) -> Result<u32, StoreError>
             .await?;
         tracing::info!(version, name, "migration applied");
     }
-    Ok(applied.max(MIGRATIONS.len() as u32))
+    Ok(applied.max(NEWEST))
 }
 
 /// Splits a migration into statements: each ends with `;` at the end of a line.
@@ -85,21 +95,47 @@ mod tests {
         }
     }
 
+    /// The columns of a table after all migrations, in order, as the statements say.
+    fn columns(table: &str) -> Vec<String> {
+        let mut columns: Vec<String> = Vec::new();
+        for (_, _, sql) in MIGRATIONS {
+            if let Some(create) = sql.split(&format!("CREATE TABLE {table}\n(\n")).nth(1) {
+                let body = create.split("\n)\n").next().unwrap();
+                let names = body
+                    .lines()
+                    .map(|line| line.split_whitespace().next().unwrap());
+                columns = names.map(str::to_owned).collect();
+            }
+            for alter in sql.split(&format!("ALTER TABLE {table}\n")).skip(1) {
+                let body = alter.split(";\n").next().unwrap();
+                for line in body.lines() {
+                    let words: Vec<&str> = line.trim_end_matches(',').split_whitespace().collect();
+                    let [
+                        "ADD",
+                        "COLUMN",
+                        "IF",
+                        "NOT",
+                        "EXISTS",
+                        name,
+                        ..,
+                        "AFTER",
+                        after,
+                    ] = words[..]
+                    else {
+                        continue;
+                    };
+                    let place = columns.iter().position(|known| known == after).unwrap();
+                    columns.insert(place + 1, name.to_owned());
+                }
+            }
+        }
+        columns
+    }
+
     /// The row is inserted by position as well as by name, so both must agree with the table.
     #[test]
     fn rows_have_the_columns_of_their_tables() {
         use clickhouse::Row;
-        let columns = |table: &str| -> Vec<String> {
-            let sql = MIGRATIONS[0].2;
-            let create = sql
-                .split(&format!("CREATE TABLE {table}\n(\n"))
-                .nth(1)
-                .unwrap();
-            let body = create.split("\n)\n").next().unwrap();
-            body.lines()
-                .map(|line| line.split_whitespace().next().unwrap().to_owned())
-                .collect()
-        };
         assert_eq!(columns("events"), crate::row::EventRow::COLUMN_NAMES);
         assert_eq!(columns("elements"), crate::row::ElementRow::COLUMN_NAMES);
         assert_eq!(
@@ -110,5 +146,18 @@ mod tests {
             columns("dead_letters"),
             super::super::batch::DeadRow::COLUMN_NAMES
         );
+    }
+
+    /// A migration that stopped half-way is run again from its first statement.
+    #[test]
+    fn what_is_altered_can_be_altered_again() {
+        let all = MIGRATIONS.iter().flat_map(|(_, _, sql)| statements(sql));
+        for statement in all.filter(|statement| statement.starts_with("ALTER ")) {
+            let repeatable = ["ADD COLUMN IF NOT EXISTS ", "MODIFY "];
+            for command in statement.split("\n    ").skip(1) {
+                let ok = repeatable.iter().any(|start| command.starts_with(start));
+                assert!(ok, "{command}");
+            }
+        }
     }
 }

@@ -5,13 +5,13 @@ use crate::sample;
 use std::fmt::Debug;
 use upriver_wire::answer::{Ack, Refused};
 use upriver_wire::batch::{
-    BoxPoint, Campaign, Conversion, Custom, Descriptor, Direction, Element, Page, PageRef,
-    PageView, Prop, Value, Variant,
+    Attention, BoxPoint, Campaign, Conversion, Custom, Descriptor, Direction, Element, Fault,
+    Identify, Page, PageRef, PageView, Path, Prop, Step, Value, Variant,
 };
 use upriver_wire::envelope::{HEADER_BYTES, VERSION, decode_answer, encode_answer};
 use upriver_wire::limits::{
-    ELEMENTS_MAX, EVENTS_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, NEED_MAX, PROPS_MAX,
-    SELECTOR_BYTES_MAX, STRING_BYTES_MAX, VARIANTS_MAX,
+    BANDS_MAX, ELEMENTS_MAX, EVENTS_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, NEED_MAX, PROPS_MAX,
+    SELECTOR_BYTES_MAX, STEPS_MAX, STRING_BYTES_MAX, VARIANTS_MAX,
 };
 use upriver_wire::{
     Answer, Batch, Body, ElementId, Event, Refusal, StreamId, WireError, decode, encode,
@@ -116,6 +116,17 @@ fn lists_hold_their_limit_and_no_more() {
             ..Conversion::default()
         }))
     });
+    check_batch("steps of a path", STEPS_MAX, |count| {
+        sample::batch_of(Body::Path(Path {
+            steps: vec![Step::default(); count],
+        }))
+    });
+    check_batch("bands of attention", BANDS_MAX, |count| {
+        sample::batch_of(Body::Attention(Attention {
+            bands: vec![7; count],
+            ..Attention::default()
+        }))
+    });
     check_answer("needed elements", NEED_MAX, |count| {
         Answer::Ack(Ack {
             need: vec![ElementId(7); count],
@@ -127,7 +138,8 @@ fn lists_hold_their_limit_and_no_more() {
 #[test]
 fn strings_hold_their_limit_and_no_more() {
     type Set = fn(&mut Page, String);
-    let page_fields: [(&str, usize, Set); 7] = [
+    let page_fields: [(&str, usize, Set); 8] = [
+        ("release", NAME_BYTES_MAX, |page, text| page.release = text),
         ("host", STRING_BYTES_MAX, |page, text| page.host = text),
         ("path", STRING_BYTES_MAX, |page, text| page.path = text),
         ("utm_source", NAME_BYTES_MAX, |page, text| {
@@ -158,7 +170,25 @@ fn strings_hold_their_limit_and_no_more() {
     }
 
     type Make = fn(String) -> Batch;
-    let others: [(&str, usize, Make); 14] = [
+    let others: [(&str, usize, Make); 17] = [
+        ("message of an error", STRING_BYTES_MAX, |message| {
+            sample::batch_of(Body::Fault(Fault {
+                message,
+                ..Fault::default()
+            }))
+        }),
+        ("script of an error", STRING_BYTES_MAX, |source| {
+            sample::batch_of(Body::Fault(Fault {
+                source,
+                ..Fault::default()
+            }))
+        }),
+        ("user", NAME_BYTES_MAX, |user| {
+            sample::batch_of(Body::Identify(Identify {
+                user,
+                hashed: false,
+            }))
+        }),
         ("title", STRING_BYTES_MAX, |title| {
             viewed(PageView {
                 title,

@@ -3,9 +3,11 @@
 
 use upriver_wire::answer::{Ack, Refused};
 use upriver_wire::batch::{
-    BoxPoint, Button, Campaign, Conversion, Custom, Descriptor, Device, Element, How, Layer,
-    Navigation, Page, PageRef, PageView, Point, Pointer, Press, Prop, Scroll, Size, Swipe, Value,
-    Variant,
+    Attention, BoxPoint, Button, Campaign, Consent, ConsentState, Conversion, Custom, Dead,
+    Descriptor, Device, Element, ErrorPress, Fault, FaultKind, Form, FormStep, Hesitation, How,
+    Identify, Impression, Layer, LongPress, Look, Navigation, Offset, Page, PageRef, PageView,
+    Path, Pinch, Point, Pointer, Press, Prop, Rage, Scroll, Size, Spot, Step, Swipe, Thrash, Value,
+    Variant, Visibility,
 };
 use upriver_wire::{
     Answer, Batch, Body, ElementId, Event, Refusal, SessionId, StreamId, ViewId, VisitorId,
@@ -24,6 +26,21 @@ pub(crate) fn bodies() -> Vec<(&'static str, Body)> {
         ("custom", Body::Custom(custom())),
         ("conversion", Body::Conversion(conversion())),
         ("exposure", Body::Exposure(variant("buy-button", "green"))),
+        ("long_press", Body::LongPress(long_press())),
+        ("pinch", Body::Pinch(pinch())),
+        ("hesitation", Body::Hesitation(hesitation())),
+        ("path", Body::Path(path())),
+        ("attention", Body::Attention(attention())),
+        ("impression", Body::Impression(impression())),
+        ("form", Body::Form(form())),
+        ("rage", Body::Rage(Rage { spot: spot(11) })),
+        ("dead", Body::Dead(dead())),
+        ("error_press", Body::ErrorPress(error_press())),
+        ("thrash", Body::Thrash(thrash())),
+        ("fault", Body::Fault(fault())),
+        ("visibility", Body::Visibility(visibility())),
+        ("consent", Body::Consent(consent())),
+        ("identify", Body::Identify(identify())),
     ]
 }
 
@@ -165,8 +182,9 @@ fn page() -> Page {
         device: Device::Phone,
         viewport: Size { w: 390, h: 844 },
         document: Size { w: 391, h: 5_120 },
-        scroll: Point { x: 1, y: 260 },
+        scroll: Offset { x: -1, y: 260 },
         pixel_ratio_percent: 300,
+        release: "2026.07-rc1".into(),
     }
 }
 
@@ -229,5 +247,143 @@ fn variant(experiment: &str, variant: &str) -> Variant {
     Variant {
         experiment: experiment.into(),
         variant: variant.into(),
+    }
+}
+
+/// A place of its own for each number.
+fn spot(number: u16) -> Spot {
+    let n = u32::from(number);
+    Spot {
+        element: number % 2,
+        at: BoxPoint::new(f64::from(number) / 100.0, 1.0 - f64::from(number) / 200.0),
+        client: Point {
+            x: 100 + n,
+            y: 700 - n,
+        },
+        how: How {
+            pointer: Pointer::Pen,
+            layer: Layer::Top,
+            button: Button::Middle,
+        },
+    }
+}
+
+fn long_press() -> LongPress {
+    LongPress {
+        spot: spot(3),
+        duration_ms: 815,
+    }
+}
+
+fn pinch() -> Pinch {
+    Pinch {
+        spot: spot(5),
+        scale_percent: 240,
+        duration_ms: 431,
+    }
+}
+
+fn hesitation() -> Hesitation {
+    Hesitation {
+        spot: spot(7),
+        duration_ms: 2_340,
+        pressed: true,
+    }
+}
+
+fn path() -> Path {
+    let step = |delta_ms, dx, dy| Step { delta_ms, dx, dy };
+    Path {
+        steps: vec![
+            step(0, 412, 300),
+            step(48, -35, 4),
+            step(61, 0, -120),
+            step(1_900, 7, 1),
+        ],
+    }
+}
+
+fn attention() -> Attention {
+    Attention {
+        visible_ms: 21_500,
+        active_ms: 15_250,
+        first_band: 3,
+        bands: vec![250, 15_250, 14_000, 1],
+    }
+}
+
+fn impression() -> Impression {
+    Impression {
+        element: 1,
+        look: Look {
+            background: 0x00_c0_ff,
+            size: Size { w: 311, h: 47 },
+            x: -18,
+            y: 2_040,
+            radius: 9,
+        },
+    }
+}
+
+fn form() -> Form {
+    Form {
+        element: 0,
+        field: 2,
+        step: FormStep::Abandon,
+        fields: 4,
+        duration_ms: 65_432,
+    }
+}
+
+fn dead() -> Dead {
+    Dead {
+        spot: spot(13),
+        after_ms: 2_500,
+    }
+}
+
+fn error_press() -> ErrorPress {
+    ErrorPress {
+        spot: spot(17),
+        after_ms: 37,
+    }
+}
+
+fn thrash() -> Thrash {
+    Thrash {
+        client: Point { x: 801, y: 77 },
+        reversals: 6,
+        distance: 3_120,
+        duration_ms: 940,
+    }
+}
+
+fn fault() -> Fault {
+    Fault {
+        kind: FaultKind::Rejection,
+        message: "undefined is not a function".into(),
+        source: "https://shop.example/assets/cart.js".into(),
+        line: 120,
+        column: 14,
+    }
+}
+
+fn visibility() -> Visibility {
+    Visibility {
+        visible: true,
+        after_ms: 72_000,
+    }
+}
+
+fn consent() -> Consent {
+    Consent {
+        state: ConsentState::Cookieless,
+    }
+}
+
+fn identify() -> Identify {
+    Identify {
+        user: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8".into(),
+        hashed: true,
     }
 }

@@ -5,11 +5,13 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use upriver_wire::answer::{Ack, Refused};
 use upriver_wire::batch::{
-    BoxPoint, Button, Campaign, Conversion, Custom, Descriptor, Device, Element, How, Layer,
-    Navigation, Page, PageRef, PageView, Point, Pointer, Press, Prop, Scroll, Size, Swipe, Value,
-    Variant,
+    Attention, BoxPoint, Button, Campaign, Consent, ConsentState, Conversion, Custom, Dead,
+    Descriptor, Device, Element, ErrorPress, Fault, FaultKind, Form, FormStep, Hesitation, How,
+    Identify, Impression, Layer, LongPress, Look, Navigation, Offset, Page, PageRef, PageView,
+    Path, Pinch, Point, Pointer, Press, Prop, Rage, Scroll, Size, Spot, Step, Swipe, Thrash, Value,
+    Variant, Visibility,
 };
-use upriver_wire::limits::{NAME_BYTES_MAX, STRING_BYTES_MAX};
+use upriver_wire::limits::{BANDS_MAX, NAME_BYTES_MAX, STRING_BYTES_MAX};
 use upriver_wire::{
     Answer, Batch, Body, ElementId, Event, Refusal, SessionId, StreamId, ViewId, VisitorId,
 };
@@ -139,7 +141,129 @@ fn body() -> impl Strategy<Value = Body> {
         (name(), props()).prop_map(|(name, props)| Body::Custom(Custom { name, props })),
         conversion.prop_map(Body::Conversion),
         variant().prop_map(Body::Exposure),
+        more_gestures(),
+        interest(),
+        trouble(),
+        states(),
     ]
+}
+
+fn more_gestures() -> impl Strategy<Value = Body> {
+    let ms = any::<u32>;
+    prop_oneof![
+        (spot(), ms())
+            .prop_map(|(spot, duration_ms)| { Body::LongPress(LongPress { spot, duration_ms }) }),
+        (spot(), ms(), ms()).prop_map(|(spot, scale_percent, duration_ms)| {
+            Body::Pinch(Pinch {
+                spot,
+                scale_percent,
+                duration_ms,
+            })
+        }),
+        (spot(), ms(), any::<bool>()).prop_map(|(spot, duration_ms, pressed)| {
+            Body::Hesitation(Hesitation {
+                spot,
+                duration_ms,
+                pressed,
+            })
+        }),
+        vec(any::<(u32, i32, i32)>(), 0..12).prop_map(|steps| {
+            let step = |(delta_ms, dx, dy)| Step { delta_ms, dx, dy };
+            let steps = steps.into_iter().map(step).collect();
+            Body::Path(Path { steps })
+        }),
+    ]
+}
+
+fn interest() -> impl Strategy<Value = Body> {
+    let attention = (any::<(u32, u32, u8)>(), vec(any::<u32>(), 0..=BANDS_MAX));
+    let attention = attention.prop_map(|((visible_ms, active_ms, first_band), bands)| {
+        Body::Attention(Attention {
+            visible_ms,
+            active_ms,
+            first_band,
+            bands,
+        })
+    });
+    let impression = (any::<(u16, u32)>(), size(), any::<(i32, i32, u16)>());
+    let impression = impression.prop_map(|((element, background), size, (x, y, radius))| {
+        let look = Look {
+            background,
+            size,
+            x,
+            y,
+            radius,
+        };
+        Body::Impression(Impression { element, look })
+    });
+    let step = prop_oneof![
+        Just(FormStep::Start),
+        Just(FormStep::Submit),
+        Just(FormStep::Abandon)
+    ];
+    let form = (any::<(u16, u16, u16, u32)>(), step);
+    let form = form.prop_map(|((element, field, fields, duration_ms), step)| {
+        Body::Form(Form {
+            element,
+            field,
+            step,
+            fields,
+            duration_ms,
+        })
+    });
+    prop_oneof![attention, impression, form]
+}
+
+fn trouble() -> impl Strategy<Value = Body> {
+    let ms = any::<u32>;
+    let thrash = (point(), any::<u16>(), ms(), ms());
+    let thrash = thrash.prop_map(|(client, reversals, distance, duration_ms)| {
+        Body::Thrash(Thrash {
+            client,
+            reversals,
+            distance,
+            duration_ms,
+        })
+    });
+    let kind = prop_oneof![Just(FaultKind::Error), Just(FaultKind::Rejection)];
+    let told = (text(STRING_BYTES_MAX), text(STRING_BYTES_MAX));
+    let fault = (kind, told, any::<(u32, u32)>());
+    let fault = fault.prop_map(|(kind, (message, source), (line, column))| {
+        Body::Fault(Fault {
+            kind,
+            message,
+            source,
+            line,
+            column,
+        })
+    });
+    prop_oneof![
+        spot().prop_map(|spot| Body::Rage(Rage { spot })),
+        (spot(), ms()).prop_map(|(spot, after_ms)| Body::Dead(Dead { spot, after_ms })),
+        (spot(), ms()).prop_map(|(spot, after_ms)| Body::ErrorPress(ErrorPress { spot, after_ms })),
+        thrash,
+        fault,
+    ]
+}
+
+fn states() -> impl Strategy<Value = Body> {
+    let state = prop_oneof![Just(ConsentState::Granted), Just(ConsentState::Cookieless)];
+    prop_oneof![
+        any::<(bool, u32)>()
+            .prop_map(|(visible, after_ms)| Body::Visibility(Visibility { visible, after_ms })),
+        state.prop_map(|state| Body::Consent(Consent { state })),
+        (name(), any::<bool>())
+            .prop_map(|(user, hashed)| Body::Identify(Identify { user, hashed })),
+    ]
+}
+
+fn spot() -> impl Strategy<Value = Spot> {
+    (any::<u16>(), place(), point(), how()).prop_map(|(element, at, client, how)| Spot {
+        element,
+        at,
+        client,
+        how,
+    })
 }
 
 fn press() -> impl Strategy<Value = Press> {
@@ -195,18 +319,22 @@ fn page() -> impl Strategy<Value = Page> {
         Just(Device::Phone)
     ];
     let named = (any::<u64>(), text(STRING_BYTES_MAX), text(STRING_BYTES_MAX));
-    let measures = (size(), size(), point(), any::<u16>());
+    let scroll = any::<(i32, i32)>().prop_map(|(x, y)| Offset { x, y });
+    let measures = (size(), size(), scroll, any::<u16>(), name());
     (named, option::of(campaign()), device, measures).prop_map(
-        |((view, host, path), campaign, device, (viewport, document, scroll, ratio))| Page {
-            view: ViewId(view),
-            host,
-            path,
-            campaign,
-            device,
-            viewport,
-            document,
-            scroll,
-            pixel_ratio_percent: ratio,
+        |((view, host, path), campaign, device, (viewport, document, scroll, ratio, release))| {
+            Page {
+                view: ViewId(view),
+                host,
+                path,
+                campaign,
+                device,
+                viewport,
+                document,
+                scroll,
+                pixel_ratio_percent: ratio,
+                release,
+            }
         },
     )
 }

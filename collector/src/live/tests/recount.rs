@@ -10,6 +10,16 @@ use upriver_wire::ElementId;
 use upriver_wire::live::*;
 use uuid::Uuid;
 
+/// Kinds the activity does not tell.
+const UNTOLD: [&str; 6] = [
+    "path",
+    "attention",
+    "impression",
+    "visibility",
+    "consent",
+    "identify",
+];
+
 pub(super) struct Recount<'a> {
     site: &'a config::Site,
     all: Vec<&'a EventRow>,
@@ -63,6 +73,7 @@ impl<'a> Recount<'a> {
             .all
             .iter()
             .filter(|row| row.received_at >= self.from_ms as i64)
+            .filter(|row| !UNTOLD.contains(&row.kind.name()))
             .collect();
         rows.sort_by_key(|row| (row.received_at, row.ord, tie(row)));
         let start = |row: &EventRow| row.visitor.simple().to_string()[..8].to_string();
@@ -83,6 +94,21 @@ impl<'a> Recount<'a> {
             customs: of(Kind::Custom),
             conversions: of(Kind::Conversion),
             exposures: of(Kind::Exposure),
+            long_presses: of(Kind::LongPress),
+            pinches: of(Kind::Pinch),
+            hesitations: of(Kind::Hesitation),
+            paths: of(Kind::Path),
+            attention_reports: of(Kind::Attention),
+            impressions: of(Kind::Impression),
+            form_steps: of(Kind::Form),
+            rages: of(Kind::Rage),
+            dead_presses: of(Kind::Dead),
+            error_presses: of(Kind::ErrorPress),
+            thrashes: of(Kind::Thrash),
+            faults: of(Kind::Fault),
+            visibility_changes: of(Kind::Visibility),
+            consents: of(Kind::Consent),
+            identities: of(Kind::Identify),
             value: value(&self.range),
         }
     }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::row::Kind;
 use crate::store::ledger::Entry;
 use serde::Serialize;
 
@@ -74,20 +75,9 @@ pub struct Accounts {
 pub struct Counts {
     /// Distinct visitors.
     pub visitors: u64,
-    /// Events by kind, in the order of [`COUNTED`].
-    pub kinds: [u64; COUNTED.len()],
+    /// Events by kind, in the order of [`Kind::ALL`].
+    pub kinds: [u64; Kind::ALL.len()],
 }
-
-/// The kinds in [`Counts::kinds`].
-pub const COUNTED: [&str; 7] = [
-    "page_view",
-    "press",
-    "scroll",
-    "swipe",
-    "custom",
-    "conversion",
-    "exposure",
-];
 
 /// A site as the live engine counts it and as SQL does, both up to the same event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -272,8 +262,8 @@ fn live(facts: &Facts) -> Check {
     let mut wrong = Told::default();
     for Compared { site, live, sql } in sites {
         let visitors = ("visitors", live.visitors, sql.visitors);
-        let kinds = COUNTED.iter().zip(live.kinds.iter().zip(sql.kinds));
-        let kinds = kinds.map(|(kind, (live, sql))| (*kind, *live, sql));
+        let kinds = Kind::ALL.iter().zip(live.kinds.iter().zip(sql.kinds));
+        let kinds = kinds.map(|(kind, (live, sql))| (kind.name(), *live, sql));
         for (what, live, sql) in std::iter::once(visitors).chain(kinds) {
             if live != sql {
                 wrong.tell(live.abs_diff(sql), || {

@@ -4,11 +4,12 @@
 //! one position. The tables reach that position a moment later, with a batch that may go on beyond
 //! it; the rows of that batch are in log order, so "before the position" is a condition on `idx`.
 
-use super::check::{COUNTED, Compared, Counts};
+use super::check::{Compared, Counts};
 use super::facts::events_between;
 use super::{Auditor, LiveCounts};
 use crate::log::Position;
 use crate::log::storage::Storage;
+use crate::row::Kind;
 use crate::store::LANE;
 use clickhouse::{Client, Row};
 use serde::Deserialize;
@@ -86,7 +87,10 @@ async fn counts(
         visitors: u64,
         kinds: Vec<u64>,
     }
-    let kinds = COUNTED.map(|kind| format!("countIf(kind = '{kind}')"));
+    let kinds = Kind::ALL.iter();
+    let kinds: Vec<_> = kinds
+        .map(|kind| format!("countIf(kind = '{}')", kind.name()))
+        .collect();
     let sql = format!(
         "SELECT uniqExact(visitor) AS visitors, [{}] AS kinds FROM events \
          WHERE site = ? AND time >= fromUnixTimestamp64Milli(?) \
