@@ -1,7 +1,8 @@
 //! The elements this page has named, and which of them the collector has been told about.
 //!
 //! Owns descriptors until the page goes, as the bytes the wire has for them. Refuses to know how
-//! one is made. A descriptor travels once a stream, and again when an answer asks for it.
+//! one is made. A descriptor travels once a stream, and again when an answer asks for it; that of an
+//! element that was only seen travels when it is asked for, because others have seen it before.
 
 use alloc::vec::Vec;
 use upriver_wire::ElementId;
@@ -49,10 +50,10 @@ impl Catalogue {
     }
 
     /// Appends an element, with its descriptor if that has yet to be sent; from now on it counts as
-    /// sent.
-    pub fn write(&mut self, id: ElementId, out: &mut Vec<u8>) {
+    /// sent. `seen`: it was only seen.
+    pub fn write(&mut self, id: ElementId, seen: bool, out: &mut Vec<u8>) {
         match self.known.iter_mut().find(|known| known.id == id) {
-            Some(known) if known.due => known.write(out),
+            Some(known) if known.due && (known.asked || !seen) => known.write(out),
             _ => {
                 out.extend_from_slice(&id.0.to_le_bytes());
                 out.push(0);

@@ -33,8 +33,9 @@ struct Core {
     recorder: Option<Recorder>,
     /// What the shell hands over.
     input: Vec<u8>,
-    /// The element named last.
+    /// The element named last, and the one before.
     element: ElementId,
+    before: ElementId,
     /// What the shell has yet to do, the next first.
     commands: Vec<Command>,
     /// The bytes and the number of the command taken last.
@@ -47,6 +48,7 @@ static CORE: Mutex<Core> = Mutex::new(Core {
     recorder: None,
     input: Vec::new(),
     element: ElementId(0),
+    before: ElementId(0),
     commands: Vec::new(),
     output: Vec::new(),
     number: 0,
@@ -169,6 +171,18 @@ pub fn step(
             body: bytes,
         }),
         25 => Input::Tick,
+        80 => Input::Alive,
+        81 => Input::Shown(a != 0.0),
+        82 => Input::Sized(a as u32, b as u32),
+        83 => Input::Impression(core.element, bytes),
+        // The form is named first, then the field; of a private one the form again.
+        84 => Input::Field(
+            a as usize,
+            core.before,
+            (core.before != core.element).then_some(core.element),
+            b as u16,
+        ),
+        85 => Input::Form(a as usize, core.element, b != 0.0),
         _ => return core.tell(kind, now, a),
     };
     if kind <= 15 || kind >= OWN_TIME {
@@ -190,6 +204,7 @@ impl Core {
             // Names an element for the inputs that follow. Input: version and selector. Returns
             // whether it has been described.
             27 => {
+                self.before = self.element;
                 self.element = ElementId::of_bytes(&self.input);
                 u64::from(recorder.knows(self.element))
             }

@@ -10,9 +10,11 @@
 extern crate alloc;
 
 pub mod answer;
+pub mod attention;
 pub mod catalogue;
 pub mod encode;
 pub mod gesture;
+pub mod interest;
 pub mod queue;
 pub mod recorder;
 pub mod retry;

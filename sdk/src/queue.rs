@@ -417,11 +417,12 @@ impl Queue {
         self.sealed_ms = ms;
         events.push(item.kind);
         let mut rest = &item.bytes[..];
+        let seen = item.kind == kind::IMPRESSION;
         let mut place_of = |id: ElementId| {
             let known = ids.iter().position(|known| *known == id);
             if known.is_none() {
                 ids.push(id);
-                self.catalogue.write(id, elements);
+                self.catalogue.write(id, seen, elements);
             }
             known.unwrap_or(ids.len() - 1)
         };

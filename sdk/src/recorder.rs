@@ -5,6 +5,7 @@
 
 use crate::encode::{self, number, signed};
 use crate::gesture::{Click, Down, Gesture, Gestures, Target};
+use crate::interest::Interest;
 use crate::queue::{Counts, Item, Page, Queue, kind};
 use crate::retry::Random;
 use crate::scroll::{Moved, Position, Scrolls};
@@ -80,6 +81,18 @@ pub enum Input<'a> {
     Exposure(&'a [u8]),
     /// Another visit begins, brought by this campaign (or that there is none).
     Session(SessionId, &'a [u8]),
+    /// Somebody does something.
+    Alive,
+    /// The page is visible from here on, or hidden.
+    Shown(bool),
+    /// Window and document are so high, CSS pixels.
+    Sized(u32, u32),
+    /// An element has been seen, looking so.
+    Impression(ElementId, &'a [u8]),
+    /// A field of the form at this place is used; `None`: a private one. The last of so many.
+    Field(usize, ElementId, Option<ElementId>, u16),
+    /// The form at this place is submitted (`true`) or given up.
+    Form(usize, ElementId, bool),
     /// Send without waiting.
     Flush,
     /// The page is hidden or going.
@@ -101,6 +114,7 @@ pub enum Input<'a> {
 pub struct Recorder {
     gestures: Gestures,
     scrolls: Scrolls,
+    interest: Interest,
     queue: Queue,
     uplink: Uplink,
     random: Random,
@@ -114,6 +128,7 @@ impl Recorder {
         Self {
             gestures: Gestures::default(),
             scrolls: Scrolls::default(),
+            interest: Interest::default(),
             queue: Queue::new(names.stream, names.visitor, names.session),
             uplink: Uplink::new(random.bits()),
             random,
@@ -136,17 +151,17 @@ impl Recorder {
         match input {
             Input::News(news) => self.uplink.hear(now_ms, &news, &mut self.queue, &mut out),
             Input::Leave => {
-                self.rest(now_ms, true);
+                self.end(now_ms);
                 self.uplink.leave(now_ms, &mut self.queue, &mut out);
             }
             Input::Pause => self.uplink.pause(&mut out),
             Input::Resume => self.uplink.resume(&mut self.queue),
             Input::Flush => {
-                self.rest(now_ms, true);
+                self.end(now_ms);
                 self.uplink.hurry = true;
             }
             Input::Stop => {
-                self.rest(now_ms, true);
+                self.end(now_ms);
                 self.stopped = true;
                 self.uplink.leave(now_ms, &mut self.queue, &mut out);
                 self.uplink.stop(Transport::Stopped, &mut out);
@@ -162,7 +177,8 @@ impl Recorder {
     /// When [`Input::Tick`] is due, ms; infinite when never.
     pub fn due_ms(&mut self) -> f64 {
         let uplink = self.uplink.due_ms(&mut self.queue);
-        self.scrolls.due_ms().min(uplink)
+        let attention = self.interest.attention.due_ms();
+        self.scrolls.due_ms().min(attention).min(uplink)
     }
 
     /// A click. `true`: it is a press that nothing else told of, and wants [`Input::Activated`].
@@ -208,6 +224,7 @@ impl Recorder {
     }
 
     fn see(&mut self, now_ms: f64, input: Input<'_>) {
+        let ms = now_ms as u64;
         match input {
             Input::View(view) => self.view(now_ms, view),
             Input::Down(down, position, primary) => {
@@ -265,6 +282,20 @@ impl Recorder {
                 bytes: Vec::from(campaign),
                 ..Item::default()
             }),
+            Input::Alive => self.interest.attention.alive(ms),
+            Input::Shown(visible) => self.interest.shown(ms, visible, &mut self.queue),
+            Input::Sized(window, document) => self.interest.attention.sized(ms, window, document),
+            Input::Impression(element, look) => {
+                self.interest.impression(ms, element, look, &mut self.queue);
+            }
+            Input::Field(place, form, field, fields) => {
+                self.interest
+                    .field(ms, place, form, field, fields, &mut self.queue);
+            }
+            Input::Form(place, form, submitted) => {
+                self.interest
+                    .form(ms, place, form, submitted, &mut self.queue);
+            }
             // Not things seen; `step` has dealt with them.
             Input::Flush | Input::Leave | Input::Pause | Input::Resume => {}
             Input::Stop | Input::Tick | Input::News(_) => {}
@@ -273,6 +304,10 @@ impl Recorder {
 
     fn view(&mut self, now_ms: f64, view: View<'_>) {
         self.rest(now_ms, true);
+        self.interest.left(now_ms as u64, &mut self.queue);
+        self.interest
+            .attention
+            .scrolled(now_ms as u64, view.scroll.1);
         self.scrolls.place(view.scroll);
         let page = Page {
             view: self.random.bits(),
@@ -307,6 +342,9 @@ impl Recorder {
     }
 
     fn scrolled(&mut self, now_ms: f64, container: Option<ElementId>, to: Position) {
+        if container.is_none() {
+            self.interest.attention.scrolled(now_ms as u64, to.1);
+        }
         let held = self.gestures.any_down();
         if let Some(moved) = self.scrolls.moved(now_ms, container, to, held) {
             self.moved(moved);
@@ -318,6 +356,13 @@ impl Recorder {
         while let Some(moved) = self.scrolls.ended(now_ms, now) {
             self.moved(moved);
         }
+        self.interest.tick(now_ms as u64, &mut self.queue);
+    }
+
+    /// Tells of everything that runs.
+    fn end(&mut self, now_ms: f64) {
+        self.rest(now_ms, true);
+        self.interest.tell(now_ms as u64, 0, &mut self.queue);
     }
 
     fn moved(&mut self, moved: Moved) {
