@@ -21,6 +21,11 @@ export class Bytes {
     return this;
   }
 
+  /** A whole number that may be negative. */
+  int(value: number): this {
+    return this.uint(value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
   /** A text, cut between letters to so many bytes. */
   text(value: string, max: number): this {
     const room = new Uint8Array(max);

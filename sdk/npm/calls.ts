@@ -46,7 +46,7 @@ export function check({ endpoint, key, queryParams = [] }: Options = {} as Optio
 }
 
 /** The calls of one page. */
-export function calls(shell: Shell, stats: () => Stats, endRoutes: () => void): Calls {
+export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls {
   const { listeners, quiet } = shell.entry;
   let waiting: { seen: number; done: () => void }[] = [];
   let shown: State = "starting";
@@ -65,7 +65,7 @@ export function calls(shell: Shell, stats: () => Stats, endRoutes: () => void): 
       if (!named("convert", name)) return;
       if (!Number.isFinite(value)) return complain(`convert("${name}"): value must be a finite number`);
       const micros = Math.min(Math.max(Math.round(value * MICROS), -AMOUNT_MAX), AMOUNT_MAX);
-      const bytes = new Bytes().names(name).uint(micros < 0 ? -2 * micros - 1 : 2 * micros);
+      const bytes = new Bytes().names(name).int(micros);
       say(CONVERSION, at, bytes.names(String(currency), String(order)).props(flat(props)));
     },
     expose(at, experiment: string, variant: string) {
@@ -82,7 +82,7 @@ export function calls(shell: Shell, stats: () => Stats, endRoutes: () => void): 
       queueMicrotask(changed);
     },
     stop(at) {
-      endRoutes();
+      end();
       quiet();
       shell.step(STOP, at);
     },

@@ -6,8 +6,12 @@
 import { type Calls, calls, check, complain } from "./calls.js";
 import { campaignBytes, address, view } from "./page.js";
 import type { Entry, Facts, Options, State, Stats } from "./index.js";
+import { canonical, describe } from "./element.js";
+import { forms } from "./forms.js";
 import { hearing } from "./hearing.js";
 import { idBytes } from "./bytes.js";
+import { looking } from "./looking.js";
+import { VERSION } from "./naming.js";
 import { showOverlay, takeTicket } from "./overlay.js";
 import { onRoute } from "./routes.js";
 import { randomName, visitor } from "./visit.js";
@@ -18,6 +22,7 @@ import * as wasm from "./wasm.js";
 const ROUTE_SETTLE = 50;
 /** The longest a timer is set to, ms. */
 const TIMER_MAX = 600_000;
+const encoder = new TextEncoder();
 // In the order of `Transport` in sdk/src/uplink.rs.
 const STATES: State[] = ["starting", "stream", "http", "offline", "stopped", "forbidden"];
 
@@ -41,6 +46,8 @@ export interface Shell {
   settle(): void;
   /** Somebody is there: the visit goes on, or another begins. Before what they do. */
   alive(at: number): void;
+  /** Names an element for the next input, describing it if it is new. */
+  name(element: Element, box?: DOMRect, interactive?: boolean): void;
   /** Hands bytes over. */
   give(bytes: ArrayLike<number>): void;
   /** The page came back (2), or the site says that this is another (1). */
@@ -83,6 +90,14 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     recorder(kind, origin + when, ...numbers);
   }
 
+  function name(element: Element, box?: DOMRect, interactive?: boolean): void {
+    const selector = canonical(element);
+    give(encoder.encode(VERSION + selector));
+    if (recorder(wasm.NAME)) return;
+    give(describe(element, selector, box, interactive).all);
+    recorder(wasm.DESCRIBE);
+  }
+
   function settle(): void {
     settleRoute(false);
     step(wasm.TICK, performance.now());
@@ -102,7 +117,9 @@ export async function start(options: Options, at: number, entry: Entry): Promise
 
   // Sets the one timer to when something is due next.
   function arm(): void {
-    const due = Math.min(recorder(wasm.DUE) - origin, (routed ?? Infinity) + ROUTE_SETTLE);
+    // What is seen is seen of the page that was routed to, once that is told.
+    const next = routed === undefined ? seeing.due() : routed + ROUTE_SETTLE;
+    const due = Math.min(recorder(wasm.DUE) - origin, next);
     if (due === timerDue) return;
     clearTimeout(timer);
     timerDue = due;
@@ -110,6 +127,8 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     const wait = Math.min(Math.max(due - performance.now(), 0), TIMER_MAX);
     timer = setTimeout(() => {
       timerDue = Infinity;
+      settleRoute(false);
+      if (routed === undefined) seeing.look();
       settle();
     }, wait + 1);
   }
@@ -124,10 +143,12 @@ export async function start(options: Options, at: number, entry: Entry): Promise
 
   function show(when: number, navigation: number): void {
     path = pathNow();
+    filling.left(when);
     const [bytes, ...ends] = view(navigation, path, visiting.visit().campaign);
     give(bytes);
     const ratio = Math.round(devicePixelRatio * 100) || 100;
     step(wasm.VIEW, when, Math.max(scrollX + 0.5, 0), Math.max(scrollY + 0.5, 0), ratio, ...ends);
+    seeing.begin();
   }
 
   // Records the page that was routed to, once it has settled or (`now`) before what follows.
@@ -163,6 +184,7 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     give,
     entry,
     alive,
+    name,
     click: (when, detail) => !!recorder(wasm.CLICK, origin + when, detail),
     view(when, navigation) {
       routed = undefined;
@@ -170,9 +192,15 @@ export async function start(options: Options, at: number, entry: Entry): Promise
       show(when, navigation);
     },
   };
-  ways = calls(shell, stats, endRoutes);
+  ways = calls(shell, stats, () => {
+    endRoutes();
+    seeing.end();
+  });
+  const filling = forms(shell);
+  const seeing = looking(shell, filling);
+  step(wasm.SHOWN, at, +!entry.hidden);
   show(at, 0);
   settle();
-  return { hear: hearing(shell), call: ways.call, stats };
+  return { hear: hearing(shell, filling, seeing), call: ways.call, stats };
 }
 

@@ -1,7 +1,7 @@
 // Elements: which one was meant, what it is called, how it looks.
 //
-// Owns reading the tree, boxes and styles; on a press only, and of an element once. Knows no rules
-// of naming (`naming.ts`) and nothing of gestures.
+// Owns reading the tree, boxes and styles; on a press, and of an element once. Knows no rules of
+// naming (`naming.ts`) and nothing of gestures.
 
 import { Bytes, NAME_MAX } from "./bytes.js";
 import * as naming from "./naming.js";
@@ -10,7 +10,7 @@ const ROLES = ["button", "link", "tab", "menuitem", "checkbox", "radio", "switch
 /** What a site makes pressable by itself. */
 const BY_HAND = `[onclick],${ROLES.map((role) => `[role=${role}]`)}`;
 /** What people press. The pressed thing is the nearest of these, or what lay under the pointer. */
-const INTERACTIVE = `a,button,input,select,textarea,label,summary,option,[data-upriver],${BY_HAND}`;
+export const INTERACTIVE = `a,button,input,select,textarea,label,summary,option,[data-upriver],${BY_HAND}`;
 /** What a browser itself turns a key into a click on, or what takes text. */
 const NATIVE = "a[href],button,input,select,textarea,summary,[contenteditable]";
 const PRIVATE = "[data-upriver-private]";
@@ -82,18 +82,25 @@ export function canonical(element: Element, hidden = isPrivate(element)): string
 export function describe(element: Element, selector: string, box?: DOMRect, interactive = false): Bytes {
   let shown = naming.fitting(selector);
   if (shown !== selector && !unique(document, shown)) shown = "";
-  const style = box && getComputedStyle(element);
   const labelled = interactive && !isPrivate(element);
-  return new Bytes()
+  const words = new Bytes()
     .text(shown, naming.SELECTOR_MAX)
     .text(labelled ? label(element) : "", naming.LABEL_MAX)
-    .text(role(element), NAME_MAX)
-    .uint(style ? background(element) : WHITE)
-    .uint(whole(box?.width ?? 0))
-    .uint(whole(box?.height ?? 0))
-    .uint(whole(box ? box.left + scrollX : 0))
-    .uint(whole(box ? box.top + scrollY : 0))
-    .uint(Math.min(parseInt(style?.borderTopLeftRadius ?? "") || 0, 0xffff));
+    .text(role(element), NAME_MAX);
+  return look(element, box, words);
+}
+
+/** How an element looks now, as the wire writes it; after `words`, where no place is negative. */
+export function look(element: Element, box?: DOMRect, words?: Bytes): Bytes {
+  const bytes = words ?? new Bytes();
+  const style = box && getComputedStyle(element);
+  const { left, top, width, height } = box ?? { left: -scrollX, top: -scrollY, width: 0, height: 0 };
+  bytes.uint(style ? background(element) : WHITE).uint(whole(width)).uint(whole(height));
+  for (const place of [left + scrollX, top + scrollY]) {
+    if (words) bytes.uint(whole(place));
+    else bytes.int(place < 0 ? -whole(-place) : whole(place));
+  }
+  return bytes.uint(Math.min(parseInt(style?.borderTopLeftRadius ?? "") || 0, 0xffff));
 }
 
 // The host of the shadow root an element lives in.
@@ -117,7 +124,7 @@ function drawing(element: Element): Element | undefined {
   return svg && ((svg.parentElement && drawing(svg.parentElement)) ?? svg);
 }
 
-const isPrivate = (element: Element) => !!nearest(element, PRIVATE);
+export const isPrivate = (element: Element) => !!nearest(element, PRIVATE);
 
 function unique(root: ParentNode, selector: string): boolean {
   try {

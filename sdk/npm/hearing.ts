@@ -4,28 +4,26 @@
 // nothing of what a press or a gesture is, and adds no listener.
 
 import type { Shell } from "./core.js";
-import { byHand, canonical, describe, onScrollbar, pressed } from "./element.js";
+import { byHand, onScrollbar, pressed } from "./element.js";
+import type { Forms } from "./forms.js";
 import type { Facts } from "./index.js";
-import { VERSION } from "./naming.js";
+import type { Looking } from "./looking.js";
 import * as wasm from "./wasm.js";
 
 const POINTERS = ["mouse", "touch", "pen"];
 const KEYBOARD = 3;
 const BUTTON_OTHER = 3;
 const FIRST_OF_KIND = 64;
-
-const encoder = new TextEncoder();
+/** A mouse that only moves sets the timer at most this often, ms. */
+const MOVED_EVERY = 1_000;
 
 /** How the page's events come in. */
-export function hearing({ recorder, step, settle, alive, give, view, click }: Shell) {
-  // Names an element for the next input, describing it if it is new.
-  function name(element: Element, box?: DOMRect, interactive?: boolean): void {
-    const selector = canonical(element);
-    give(encoder.encode(VERSION + selector));
-    if (recorder(wasm.NAME)) return;
-    give(describe(element, selector, box, interactive).all);
-    recorder(wasm.DESCRIBE);
-  }
+export function hearing(shell: Shell, forms: Forms, looking: Looking) {
+  const { recorder, step, settle, alive, name, view, click } = shell;
+  /** The page has been left; whatever comes then comes of a page that is back. */
+  let left = false;
+  /** When the timer was last set by a mouse that only moves. */
+  let moved = 0;
 
   // A press at a place in the window; without one it counts for the middle of the box.
   function press(kind: number, at: number, event: MouseEvent, facts: Now, how: number, placed = true): void {
@@ -44,6 +42,14 @@ export function hearing({ recorder, step, settle, alive, give, view, click }: Sh
   function hear(event: Event, kept?: Facts): void {
     const at = event.timeStamp;
     const facts = now(event, kept);
+    if (left && !facts.hidden) {
+      left = false;
+      step(wasm.RESUME, at);
+      show(at, 1);
+      view(at, 2);
+    }
+    // Those of a pointer, a key or a wheel.
+    if (event instanceof UIEvent) step(wasm.ALIVE, at);
     const pointer = event as PointerEvent;
     const { clientX: x, clientY: y, pointerId: id } = pointer;
     const kind = Math.max(POINTERS.indexOf(pointer.pointerType), 0);
@@ -51,7 +57,11 @@ export function hearing({ recorder, step, settle, alive, give, view, click }: Sh
     switch (event.type) {
       case "pointermove":
         // Nothing is read of the movements of a mouse.
-        if (kind === 0 || !recorder(wasm.TOUCHING)) return;
+        if (kind === 0 || !recorder(wasm.TOUCHING)) {
+          if (at < moved + MOVED_EVERY) return;
+          moved = at;
+          break;
+        }
         moves(wasm.MOVE);
         break;
       case "pointerdown": {
@@ -66,7 +76,11 @@ export function hearing({ recorder, step, settle, alive, give, view, click }: Sh
       case "pointercancel":
         moves(wasm.CANCEL);
         break;
+      case "submit":
+        forms.submitted(facts.under as HTMLFormElement, at);
+        break;
       case "click":
+        forms.used(event, facts.under, at);
         if (click(at, pointer.detail) && facts.under) {
           const placed = pointer.detail > 0;
           press(wasm.ACTIVATED, at, pointer, facts, placed ? kind : KEYBOARD, placed);
@@ -75,6 +89,7 @@ export function hearing({ recorder, step, settle, alive, give, view, click }: Sh
       case "keydown": {
         const { repeat, key } = event as KeyboardEvent;
         step(wasm.KEY, at, +repeat);
+        forms.used(event, facts.under, at);
         // What a site has made pressable by itself makes no click when a key is pressed.
         if (!repeat && facts.under && /^( |Enter)$/.test(key) && byHand(facts.under)) {
           press(wasm.ACTIVATED, at, pointer, facts, KEYBOARD, false);
@@ -104,19 +119,25 @@ export function hearing({ recorder, step, settle, alive, give, view, click }: Sh
     settle();
   }
 
-  // The page is shown, hidden, left, or back.
-  function stands(event: Event, { page, hidden }: Now): void {
-    const at = event.timeStamp;
-    const shown = event.type === "visibilitychange" && !hidden;
-    if (shown || (event as PageTransitionEvent).persisted && event.type === "pageshow") {
+  // The page is shown, hidden or left.
+  function stands({ type, timeStamp: at }: Event, { page, hidden }: Now): void {
+    const leaves = type === "pagehide";
+    if (!leaves && !hidden) {
       step(wasm.RESUME, at);
-      if (!shown) view(at, 2);
-    } else if (event.type !== "pageshow") {
-      // Where the last movement ended: no event may tell of it any more.
-      step(wasm.SCROLLED, at, ...page);
-      step(wasm.LEAVE, at);
-      if (event.type === "pagehide") step(wasm.PAUSE, at);
+      return show(at, 1);
     }
+    // Where the last movement ended: no event may tell of it any more.
+    step(wasm.SCROLLED, at, ...page);
+    show(at, 0);
+    if (leaves) forms.left(at);
+    step(wasm.LEAVE, at);
+    if (leaves) step(wasm.PAUSE, at);
+    left ||= leaves;
+  }
+
+  function show(at: number, visible: number): void {
+    step(wasm.SHOWN, at, visible);
+    looking.since(at);
   }
 
   return hear;

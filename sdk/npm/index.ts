@@ -87,13 +87,15 @@ export interface Entry {
   listeners: Set<(state: State) => void>;
   /** Ends listening. */
   quiet: () => void;
+  /** Whether the page was hidden when recording was asked for. */
+  hidden: boolean;
 }
 
 /** Calls and gestures kept until the core is there. */
 const EARLY_MAX = 500;
 // With the one for routes (`routes.ts`) there are 14.
 const KINDS =
-  "pointerdown pointermove pointerup pointercancel click keydown touchmove touchend wheel scroll visibilitychange pagehide pageshow";
+  "pointerdown pointermove pointerup pointercancel click keydown touchmove touchend wheel scroll submit visibilitychange pagehide";
 
 const listeners: Entry["listeners"] = new Set();
 const api: Upriver = { track, convert, expose, page, flush, stop, on, stats };
@@ -172,11 +174,12 @@ export function stats(): Stats {
 
 async function begin(options: Options): Promise<void> {
   const at = performance.now();
+  const { hidden } = document;
   listen("add");
   try {
     const { start } = await import("./core.js");
     if (off) return;
-    const started = await start(options, at, { listeners, quiet: () => listen("remove") });
+    const started = await start(options, at, { listeners, quiet: () => listen("remove"), hidden });
     if (off) started?.call("stop", at, []);
     else if (started === null) {
       // Said on the console. The site may try again.

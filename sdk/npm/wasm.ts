@@ -43,6 +43,11 @@ export const FRAME = 22;
 export const CLOSED = 23;
 export const POSTED = 24;
 export const TICK = 25;
+export const ALIVE = 80;
+export const SHOWN = 81;
+export const SIZED = 82;
+export const IMPRESSION = 83;
+export const FORM = 84;
 
 // Anything but ROOM begins, the first time.
 export const ROOM = 26;

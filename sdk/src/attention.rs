@@ -19,7 +19,8 @@ pub const TOLD_EVERY_MS: u32 = 10_000;
 /// What is known of the page now, and the sums since they were last told.
 #[derive(Debug, Default)]
 pub struct Attention {
-    visible: bool,
+    /// Whether the page can be seen.
+    pub visible: bool,
     /// Somebody is there until then.
     until_ms: u64,
     /// Everything before is in the sums.

@@ -5,6 +5,7 @@
 //! called (`npm/wasm.ts` has the same). Times are Unix milliseconds.
 
 use crate::gesture::{Down, Target};
+use crate::interest::Filled;
 use crate::recorder::{Input, Names, Recorder, View};
 use crate::uplink::{Command, News};
 use alloc::vec::Vec;
@@ -176,13 +177,15 @@ pub fn step(
         82 => Input::Sized(a as u32, b as u32),
         83 => Input::Impression(core.element, bytes),
         // The form is named first, then the field; of a private one the form again.
-        84 => Input::Field(
+        84 => Input::Form(
             a as usize,
-            core.before,
-            (core.before != core.element).then_some(core.element),
-            b as u16,
+            Filled {
+                step: b as u8,
+                form: core.before,
+                field: (core.before != core.element).then_some(core.element),
+                fields: c as u16,
+            },
         ),
-        85 => Input::Form(a as usize, core.element, b != 0.0),
         _ => return core.tell(kind, now, a),
     };
     if kind <= 15 || kind >= OWN_TIME {

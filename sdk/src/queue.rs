@@ -200,6 +200,26 @@ impl Queue {
         }
     }
 
+    /// Takes an event that moves no page and brings none.
+    #[inline(never)]
+    pub fn tell_of(
+        &mut self,
+        kind: u8,
+        ms: u64,
+        element: Option<ElementId>,
+        field: Option<ElementId>,
+        bytes: Vec<u8>,
+    ) {
+        self.push(Item {
+            kind,
+            ms,
+            element,
+            field,
+            bytes,
+            ..Item::default()
+        });
+    }
+
     /// Takes an event. It is put in its place by time, but never before a page view or a mark.
     pub fn push(&mut self, item: Item) {
         self.counts.recorded += 1;

@@ -3,9 +3,10 @@
 //! Owns what an input means for pages, gestures, scrolling and the queue, and the order they are
 //! told in. Refuses to know clocks, sockets and documents: [`Recorder::step`] is handed everything.
 
+use crate::attention::TOLD_EVERY_MS;
 use crate::encode::{self, number, signed};
 use crate::gesture::{Click, Down, Gesture, Gestures, Target};
-use crate::interest::Interest;
+use crate::interest::{Filled, Interest};
 use crate::queue::{Counts, Item, Page, Queue, kind};
 use crate::retry::Random;
 use crate::scroll::{Moved, Position, Scrolls};
@@ -89,10 +90,8 @@ pub enum Input<'a> {
     Sized(u32, u32),
     /// An element has been seen, looking so.
     Impression(ElementId, &'a [u8]),
-    /// A field of the form at this place is used; `None`: a private one. The last of so many.
-    Field(usize, ElementId, Option<ElementId>, u16),
-    /// The form at this place is submitted (`true`) or given up.
-    Form(usize, ElementId, bool),
+    /// Something becomes of the form at this place.
+    Form(usize, Filled),
     /// Send without waiting.
     Flush,
     /// The page is hidden or going.
@@ -288,13 +287,8 @@ impl Recorder {
             Input::Impression(element, look) => {
                 self.interest.impression(ms, element, look, &mut self.queue);
             }
-            Input::Field(place, form, field, fields) => {
-                self.interest
-                    .field(ms, place, form, field, fields, &mut self.queue);
-            }
-            Input::Form(place, form, submitted) => {
-                self.interest
-                    .form(ms, place, form, submitted, &mut self.queue);
+            Input::Form(place, filled) => {
+                self.interest.form(ms, place, &filled, &mut self.queue);
             }
             // Not things seen; `step` has dealt with them.
             Input::Flush | Input::Leave | Input::Pause | Input::Resume => {}
@@ -327,12 +321,8 @@ impl Recorder {
     }
 
     fn said(&mut self, now_ms: f64, kind: u8, bytes: &[u8]) {
-        self.queue.push(Item {
-            kind,
-            ms: now_ms as u64,
-            bytes: Vec::from(bytes),
-            ..Item::default()
-        });
+        let bytes = Vec::from(bytes);
+        self.queue.tell_of(kind, now_ms as u64, None, None, bytes);
     }
 
     /// Before a press: the page's position is told, so that place in window + position is exact.
@@ -356,7 +346,8 @@ impl Recorder {
         while let Some(moved) = self.scrolls.ended(now_ms, now) {
             self.moved(moved);
         }
-        self.interest.tick(now_ms as u64, &mut self.queue);
+        self.interest
+            .tell(now_ms as u64, TOLD_EVERY_MS, &mut self.queue);
     }
 
     /// Tells of everything that runs.

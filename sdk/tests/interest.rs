@@ -4,7 +4,7 @@
 mod told;
 
 use proptest::prelude::*;
-use upriver_sdk::interest::{FORMS_MAX, IMPRESSIONS_MAX};
+use upriver_sdk::interest::{FORMS_MAX, Filled, IMPRESSIONS_MAX};
 use upriver_sdk::recorder::{Input, Names, Recorder};
 use upriver_sdk::uplink::{Command, News};
 use upriver_wire::answer::{Ack, Answer};
@@ -372,7 +372,7 @@ fn what_is_only_seen_is_described_when_it_is_asked_for_and_what_is_used_at_once(
         tab.at(0, Input::Impression(ElementId(id), &[0; 6]));
     }
     tab.at(0, Input::Flush)
-        .at(0, Input::Field(0, ElementId(8), None, 1))
+        .at(0, uses(0, 8, None, 1))
         .at(0, Input::Flush);
     let described: Vec<Vec<(u64, bool)>> = tab
         .sent
@@ -389,6 +389,16 @@ fn what_is_only_seen_is_described_when_it_is_asked_for_and_what_is_used_at_once(
         described[described.len() - 2..],
         [vec![(7, false), (8, false)], vec![(8, true)]]
     );
+}
+
+fn uses(place: usize, form: u64, field: Option<u64>, fields: u16) -> Input<'static> {
+    let filled = Filled {
+        step: 0,
+        form: ElementId(form),
+        field: field.map(ElementId),
+        fields,
+    };
+    Input::Form(place, filled)
 }
 
 /// What was told of forms: when, which form, field, step, fields, duration.
@@ -416,14 +426,18 @@ fn forms(tab: &mut Tab) -> Vec<(u64, u64, Option<u64>, FormStep, u16, u32)> {
 fn a_form_begins_with_its_first_field_and_ends_once() {
     use FormStep::{Abandon, Start, Submit};
     let mut tab = Tab::open(true);
-    let field = |place, form, field, fields| {
-        Input::Field(place, ElementId(form), Some(ElementId(field)), fields)
+    let field = |place, form, field, fields| uses(place, form, Some(field), fields);
+    let end = |place, submitted| {
+        let filled = Filled {
+            step: if submitted { 1 } else { 2 },
+            form: ElementId(99),
+            ..Filled::default()
+        };
+        Input::Form(place, filled)
     };
-    let end = |place, submitted| Input::Form(place, ElementId(99), submitted);
     tab.at(100, field(0, 1, 11, 1)).at(50, field(1, 2, 21, 1));
     // A private field is counted, and not named.
-    tab.at(50, field(0, 1, 12, 2))
-        .at(50, Input::Field(0, ElementId(1), None, 3));
+    tab.at(50, field(0, 1, 12, 2)).at(50, uses(0, 1, None, 3));
     tab.at(50, field(1, 2, 22, 2))
         .at(50, end(1, true))
         .at(50, end(1, false));

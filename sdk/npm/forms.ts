@@ -1,0 +1,98 @@
+// Forms: which fields of them are used, and what comes of them.
+//
+// Owns telling a form's use from the keys and clicks that are heard anyway, and the forms of which
+// something has been used. Reads no value, ever: a field is used by a key that writes, or by a click
+// where it is no text. Elements are named by the shell; what is begun, submitted or given up is the
+// recorder's business.
+
+import type { Shell } from "./core.js";
+import { isPrivate } from "./element.js";
+import { FORM } from "./wasm.js";
+
+type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+
+/** Forms followed at once, as in sdk/src/interest.rs. */
+const FORMS_MAX = 8;
+const FIELDS = "input:not([type=submit],[type=button],[type=reset],[type=image]),select,textarea";
+// A browser that fills in a form itself tells of keys without a name.
+const WRITES = /^(.|Backspace|Delete|Unidentified|Process|Dead|undefined)$/u;
+/** Fields of text that are also filled in by a click. */
+const PICKED = /^(date|month|week|time)/;
+
+/** The forms of one page. */
+export type Forms = ReturnType<typeof forms>;
+
+export function forms({ step, name, alive }: Shell) {
+  const places = Array.from({ length: FORMS_MAX }, () => ({
+    form: undefined as HTMLFormElement | undefined,
+    fields: new Set<Element>(),
+  }));
+  type Place = (typeof places)[number];
+  /** The field used last: a key in it again tells nothing new. */
+  let last: Element | undefined;
+  let watching = false;
+
+  const placeOf = (form: HTMLFormElement): Place | undefined => {
+    const place = places.find((it) => it.form === form) ?? places.find((it) => !it.form);
+    if (place) place.form = form;
+    return place;
+  };
+
+  function end(place: Place, at: number, what: number): void {
+    step(FORM, at, places.indexOf(place), what);
+    place.form = last = undefined;
+    place.fields.clear();
+  }
+
+  function submitted(form: HTMLFormElement, at: number): void {
+    const place = placeOf(form);
+    if (!place) return;
+    alive(at);
+    name(form);
+    name(form);
+    end(place, at, 1);
+  }
+
+  // A form that a script submits makes no event.
+  function watch(): void {
+    if (watching) return;
+    watching = true;
+    const prototype = HTMLFormElement.prototype;
+    const { submit } = prototype;
+    prototype.submit = function () {
+      // Nothing that goes wrong here may keep the form from being sent.
+      try {
+        submitted(this, performance.now());
+      } catch {}
+      submit.call(this);
+    };
+  }
+
+  return {
+    submitted,
+
+    /** A key or a click on something that may be a field. */
+    used(event: Event, under: Element, at: number): void {
+      if (under === last || !under.matches?.(FIELDS)) return;
+      const field = under as Field;
+      const { form, type } = field;
+      const text = field.matches(":read-write") && !PICKED.test(type);
+      const using = event.type === "click" ? !text : WRITES.test((event as KeyboardEvent).key);
+      const place = using && form && !(field as HTMLInputElement).readOnly && placeOf(form);
+      if (!place) return;
+      watch();
+      last = field;
+      place.fields.add(field);
+      alive(at);
+      name(form);
+      // Of a private field the form is all that is told.
+      name(isPrivate(field) ? form : field);
+      step(FORM, at, places.indexOf(place), 0, place.fields.size);
+    },
+
+    /** The page is left (`all`), or has changed: forms that went with it are given up. */
+    left(at: number, all = true): void {
+      for (const place of places) if (place.form && (all || !place.form.isConnected)) end(place, at, 2);
+    },
+  };
+}
