@@ -100,8 +100,7 @@ export async function start(options: Options, at: number, entry: Entry): Promise
 
   function settle(): void {
     settleRoute(false);
-    step(wasm.TICK, performance.now());
-    for (let command; (command = recorder(wasm.NEXT)); ) {
+    for (let command; (command = recorder(wasm.NEXT, origin + performance.now())); ) {
       if (command === 1) way.open();
       else if (command === 2) way.close();
       else if (command === 3) way.send(wasm.taken(loaded));
@@ -135,7 +134,11 @@ export async function start(options: Options, at: number, entry: Entry): Promise
 
   function alive(when: number): void {
     settleRoute(true);
-    if (!visiting.alive(origin + when)) return;
+    if (visiting.alive(origin + when)) visit(when);
+  }
+
+  // Tells of the visit, before the page it begins on.
+  function visit(when: number): void {
     const { session, campaign } = visiting.visit();
     give([...idBytes(session), ...campaignBytes(campaign)]);
     step(wasm.SESSION, when);
@@ -144,10 +147,9 @@ export async function start(options: Options, at: number, entry: Entry): Promise
   function show(when: number, navigation: number): void {
     path = pathNow();
     filling.left(when);
-    const [bytes, ...ends] = view(navigation, path, visiting.visit().campaign);
+    const [bytes, parts] = view(navigation, path);
     give(bytes);
-    const ratio = Math.round(devicePixelRatio * 100) || 100;
-    step(wasm.VIEW, when, Math.max(scrollX + 0.5, 0), Math.max(scrollY + 0.5, 0), ratio, ...ends);
+    step(wasm.VIEW, when, Math.max(scrollX + 0.5, 0), Math.max(scrollY + 0.5, 0), parts);
     seeing.begin();
   }
 
@@ -170,8 +172,9 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     };
   }
 
-  give([...idBytes(randomName(16)), ...idBytes(visiting.name), ...idBytes(visiting.visit().session), ...idBytes(randomName(8))]);
+  give([...idBytes(randomName(16)), ...idBytes(visiting.name), ...idBytes(randomName(8))]);
   recorder(wasm.TICK);
+  visit(at);
   const endRoutes = onRoute(() => {
     if (routed !== undefined || pathNow() === path) return;
     routed = performance.now();

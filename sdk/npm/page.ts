@@ -3,9 +3,9 @@
 // Owns reading `location`, `document` and the window into the parts of a page view. Knows no
 // elements and no recorder.
 
-import { Bytes, TEXT_MAX } from "./bytes.js";
+import { Bytes, TEXT_MAX, idBytes } from "./bytes.js";
 import { whole } from "./element.js";
-import { type Campaign, readQuery } from "./visit.js";
+import { type Campaign, randomName, readQuery } from "./visit.js";
 
 /** Short side from which a touch device is a tablet, CSS pixels. */
 const TABLET_SHORT_SIDE = 600;
@@ -22,28 +22,23 @@ export function address(allowed: string[]): { campaign?: Campaign; path: string 
 export const campaignBytes = (campaign?: Campaign): number[] =>
   campaign ? new Bytes().uint(1).names(...campaign).all : [0];
 
-/** A page view in the parts the recorder takes: the bytes, and where each part but the last ends.
- * `navigation`: 0 load, 1 route, 2 restore. */
-export function view(navigation: number, path: string, campaign?: Campaign): [number[], ...number[]] {
+/** A page view as the recorder takes it: the bytes, and the lengths of their first three parts, 16 bits
+ * each. `navigation`: 0 load, 1 route, 2 restore. */
+export function view(navigation: number, path: string): [number[], number] {
   const root = document.documentElement;
-  const place = new Bytes().text(location.host, TEXT_MAX).text(path, TEXT_MAX).all;
-  const brought = campaignBytes(campaign);
-  const sizes = new Bytes()
-    .uint(device())
-    .uint(whole(innerWidth))
-    .uint(whole(innerHeight))
-    .uint(whole(root.scrollWidth))
-    .uint(whole(root.scrollHeight)).all;
-  const rest = new Bytes()
+  const bytes = new Bytes();
+  bytes.all = idBytes(randomName(8));
+  const place = bytes.text(location.host, TEXT_MAX).text(path, TEXT_MAX).all.length;
+  bytes.uint(device());
+  for (const length of [innerWidth, innerHeight, root.scrollWidth, root.scrollHeight]) bytes.uint(whole(length));
+  const sizes = bytes.all.length - place;
+  const version = bytes.uint(Math.round(devicePixelRatio * 100) || 100).names("").all.length - sizes - place;
+  bytes
     .uint(navigation)
     .text(document.title, TEXT_MAX)
     .text(navigation ? "" : bare(document.referrer), TEXT_MAX)
-    .names(navigator.language).all;
-  const first = place.length;
-  const second = first + brought.length;
-  const version = new Bytes().names("").all;
-  const third = second + sizes.length;
-  return [[...place, ...brought, ...sizes, ...version, ...rest], first, second, third, third + version.length];
+    .names(navigator.language);
+  return [bytes.all, place + sizes * 2 ** 16 + version * 2 ** 32];
 }
 
 // Host and path of an address.

@@ -78,11 +78,11 @@ export async function load(given: Options["wasm"]): Promise<Loaded> {
 
 /** Hands bytes over for the next call. */
 export function give({ recorder, memory }: Loaded, bytes: ArrayLike<number>): void {
-  // First the room: it may move the memory.
   const at = recorder(ROOM, 0, bytes.length);
-  new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
+  // More than there is room for is nothing the recorder would understand.
+  if (at) new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
 }
 
-/** The bytes of the command taken last. */
+/** The bytes of the batch of the command taken last. */
 export const taken = ({ recorder, memory }: Loaded): Uint8Array<ArrayBuffer> =>
   new Uint8Array(memory.buffer as ArrayBuffer, recorder(OUTPUT), recorder(OUTPUT_BYTES)).slice();

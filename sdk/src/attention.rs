@@ -7,8 +7,7 @@
 //! Somebody is there for [`ACTIVE_MS`] after each thing they do. All times are whole milliseconds,
 //! so what is told in parts adds up to the whole.
 
-use crate::encode::number;
-use alloc::vec::Vec;
+use crate::encode::{Bytes, number};
 use upriver_wire::limits::BANDS_MAX;
 
 /// Somebody who does something is there for this long.
@@ -66,16 +65,15 @@ impl Attention {
         self.document = document;
     }
 
-    /// The sums up to now, with the bytes the wire has for them and their time, if there is at least
-    /// so much active time; with 0, if the page was visible at all. They begin again.
-    pub fn tell(&mut self, ms: u64, active_ms_min: u32) -> Option<(u64, Vec<u8>)> {
+    /// Appends the sums up to now as the wire has them, if there is at least so much active time; with
+    /// 0, if the page was visible at all. They begin again; their time is returned.
+    pub fn tell(&mut self, ms: u64, active_ms_min: u32, bytes: &mut Bytes<'_>) -> Option<u64> {
         self.sum(ms);
         if self.visible_ms == 0 || self.active_ms < active_ms_min {
             return None;
         }
-        let mut bytes = Vec::new();
-        number(&mut bytes, u64::from(self.visible_ms));
-        number(&mut bytes, u64::from(self.active_ms));
+        number(bytes, u64::from(self.visible_ms));
+        number(bytes, u64::from(self.active_ms));
         let seen = |ms: &u32| *ms != 0;
         let first = self.bands_ms.iter().position(seen).unwrap_or(0);
         let end = self.bands_ms.iter().rposition(seen).map_or(0, |at| at + 1);
@@ -83,12 +81,12 @@ impl Attention {
         bytes.push(first as u8);
         bytes.push(bands.len() as u8);
         for ms in bands {
-            number(&mut bytes, u64::from(*ms));
+            number(bytes, u64::from(*ms));
         }
         self.visible_ms = 0;
         self.active_ms = 0;
         self.bands_ms = [0; BANDS_MAX];
-        Some((self.summed_ms, bytes))
+        Some(self.summed_ms)
     }
 
     /// When there is enough active time to be told, ms; infinite when that takes somebody to do

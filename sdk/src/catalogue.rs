@@ -4,7 +4,8 @@
 //! one is made. A descriptor travels once a stream, and again when an answer asks for it; that of an
 //! element that was only seen travels when it is asked for, because others have seen it before.
 
-use alloc::vec::Vec;
+use crate::encode::Bytes;
+use crate::shelf::{GONE, Record, Shelf};
 use upriver_wire::ElementId;
 
 /// Elements remembered; one more forgets the oldest, which is described again when it is next used.
@@ -12,25 +13,23 @@ pub const ELEMENTS_KEPT_MAX: usize = 512;
 /// Descriptors asked for that travel with one batch.
 pub const ASKED_A_BATCH_MAX: usize = 16;
 
-#[derive(Debug)]
-struct Known {
-    id: ElementId,
-    descriptor: Vec<u8>,
-    /// It has yet to be sent, or is asked for again.
-    due: bool,
-    asked: bool,
-}
+// What is to be done with a descriptor.
+const SENT: u8 = 0;
+const SEEN: u8 = 1;
+const DUE: u8 = 2;
+const ASKED: u8 = 3;
 
 /// Descriptors by element.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    known: Vec<Known>,
+    /// Each has its element, and as its kind what is to be done.
+    known: Shelf,
 }
 
 impl Catalogue {
     /// Whether an element has been described.
     pub fn knows(&self, id: ElementId) -> bool {
-        self.known.iter().any(|known| known.id == id)
+        self.find(id).is_some()
     }
 
     /// Describes an element, unless it has been. `descriptor`: as the wire writes it.
@@ -38,64 +37,77 @@ impl Catalogue {
         if self.knows(id) {
             return;
         }
-        if self.known.len() >= ELEMENTS_KEPT_MAX {
-            self.known.remove(0);
+        let record = Record {
+            kind: SEEN,
+            element: Some(id),
+            ..Record::default()
+        };
+        let count = self.known.records().len();
+        if count >= ELEMENTS_KEPT_MAX
+            && let Some(oldest) = self.known.records_mut().first_mut()
+        {
+            oldest.kind = GONE;
+            self.known.sweep();
         }
-        self.known.push(Known {
-            id,
-            descriptor: Vec::from(descriptor),
-            due: true,
-            asked: false,
-        });
+        let count = self.known.records().len();
+        self.known.insert(count, record, descriptor);
     }
 
     /// Appends an element, with its descriptor if that has yet to be sent; from now on it counts as
-    /// sent. `seen`: it was only seen.
-    pub fn write(&mut self, id: ElementId, seen: bool, out: &mut Vec<u8>) {
-        match self.known.iter_mut().find(|known| known.id == id) {
-            Some(known) if known.due && (known.asked || !seen) => known.write(out),
-            _ => {
-                out.extend_from_slice(&id.0.to_le_bytes());
-                out.push(0);
-            }
+    /// sent.
+    pub fn write(&mut self, id: ElementId, out: &mut Bytes<'_>) {
+        out.all(&id.0.to_le_bytes());
+        let mut due = 0;
+        let mut descriptor: &[u8] = &[];
+        let at = self.find(id).unwrap_or(usize::MAX);
+        if let Some(known) = self.known.records_mut().get_mut(at)
+            && known.kind >= DUE
+        {
+            known.kind = SENT;
+            due = 1;
+            let known = *known;
+            descriptor = self.known.bytes(&known);
+        }
+        out.push(due);
+        out.all(descriptor);
+    }
+
+    /// An event tells more of this one than that it was seen.
+    pub fn named(&mut self, id: ElementId) {
+        self.raise(id, DUE);
+    }
+
+    /// The collector asks for this one.
+    pub fn need(&mut self, id: ElementId) {
+        self.raise(id, ASKED);
+    }
+
+    fn raise(&mut self, id: ElementId, to: u8) {
+        let at = self.find(id).unwrap_or(usize::MAX);
+        if let Some(known) = self.known.records_mut().get_mut(at)
+            && (known.kind == SEEN || to == ASKED)
+        {
+            known.kind = to;
         }
     }
 
-    /// The collector asks for these.
-    pub fn need(&mut self, ids: &[ElementId]) {
-        for known in &mut self.known {
-            if ids.contains(&known.id) {
-                known.due = true;
-                known.asked = true;
-            }
-        }
-    }
-
-    /// Appends elements that were asked for, and that no event of this batch names. Returns how many.
-    pub fn asked_again(&mut self, out: &mut Vec<u8>) -> usize {
-        let mut count = 0;
-        for known in &mut self.known {
-            if known.asked && count < ASKED_A_BATCH_MAX {
-                known.write(out);
-                count += 1;
-            }
-        }
-        count
+    /// Elements that were asked for, as many as travel with one batch.
+    pub fn asked(&self) -> impl Iterator<Item = ElementId> {
+        let known = self.known.records().iter();
+        let asked = known.filter(|known| known.kind == ASKED);
+        asked
+            .take(ASKED_A_BATCH_MAX)
+            .filter_map(|known| known.element)
     }
 
     /// Upper bound of the bytes an element's descriptor takes in the next batch.
     pub fn bytes(&self, id: ElementId) -> usize {
-        let known = self.known.iter().find(|known| known.id == id && known.due);
-        known.map_or(0, |known| known.descriptor.len())
+        let known = self.find(id).and_then(|at| self.known.records().get(at));
+        known.map_or(0, |it| if it.kind == SENT { 0 } else { it.len() })
     }
-}
 
-impl Known {
-    fn write(&mut self, out: &mut Vec<u8>) {
-        self.due = false;
-        self.asked = false;
-        out.extend_from_slice(&self.id.0.to_le_bytes());
-        out.push(1);
-        out.extend_from_slice(&self.descriptor);
+    fn find(&self, id: ElementId) -> Option<usize> {
+        let mut known = self.known.records().iter();
+        known.position(|known| known.element == Some(id))
     }
 }

@@ -4,11 +4,46 @@
 //! byte for byte. The generic encoder is there for every type and every transport; in a page it
 //! weighs 4 KB after compression, this a few hundred bytes.
 
-use alloc::vec::Vec;
 use upriver_wire::batch::Scroll;
 
+/// Bytes under construction, in a room of somebody else's. What does not fit is cut off: whoever
+/// gives the room knows what comes.
+#[derive(Debug)]
+pub struct Bytes<'a> {
+    room: &'a mut [u8],
+    len: usize,
+}
+
+impl<'a> Bytes<'a> {
+    /// None yet.
+    pub fn new(room: &'a mut [u8]) -> Self {
+        Self { room, len: 0 }
+    }
+
+    /// What there is so far.
+    pub fn done(&self) -> &[u8] {
+        self.room.get(..self.len).unwrap_or_default()
+    }
+
+    /// Appends one.
+    pub fn push(&mut self, byte: u8) {
+        if let Some(place) = self.room.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+        debug_assert!(self.len <= self.room.len(), "no room for another byte");
+    }
+
+    /// Appends several.
+    pub fn all(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.push(*byte);
+        }
+    }
+}
+
 /// Appends a whole number of variable length.
-pub fn number(out: &mut Vec<u8>, mut value: u64) {
+pub fn number(out: &mut Bytes<'_>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -17,14 +52,16 @@ pub fn number(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a number that may be negative.
-pub fn signed(out: &mut Vec<u8>, value: i32) {
-    number(out, u64::from((value << 1 ^ value >> 31) as u32));
+pub fn signed(out: &mut Bytes<'_>, value: i32) {
+    number(out, u64::from(zigzag(value)));
+}
+
+fn zigzag(value: i32) -> u32 {
+    (value << 1 ^ value >> 31) as u32
 }
 
 /// A scroll but for its container: the byte that says which fields follow, and these.
-pub fn scroll(scroll: &Scroll) -> Vec<u8> {
-    let mut out = Vec::from([0]);
-    let zigzag = |value: i32| (value << 1 ^ value >> 31) as u32;
+pub fn scroll(out: &mut Bytes<'_>, scroll: &Scroll) {
     let fields = [
         zigzag(scroll.dx),
         zigzag(scroll.dy),
@@ -32,19 +69,14 @@ pub fn scroll(scroll: &Scroll) -> Vec<u8> {
         u32::from(scroll.reversals),
         scroll.duration_ms,
     ];
-    let mut bit = 1;
     let mut present = 0;
-    for field in fields {
-        bit <<= 1;
-        if field != 0 {
-            present |= bit;
-            number(&mut out, u64::from(field));
-        }
+    for field in fields.iter().rev() {
+        present = (present | u8::from(*field != 0)) << 1;
     }
-    if let Some(first) = out.first_mut() {
-        *first = present;
+    out.push(present);
+    for field in fields.iter().filter(|field| **field != 0) {
+        number(out, u64::from(*field));
     }
-    out
 }
 
 #[cfg(test)]
@@ -70,12 +102,13 @@ mod tests {
             };
             let event = Event { delta_ms: 0, body: Body::Scroll(gesture) };
             let batch = Batch { events: vec![event], ..Batch::default() };
-            prop_assert!(encode(&batch, 0).ends_with(&scroll(&gesture)));
-            let mut by_sign = Vec::new();
+            let mut rooms = [[0; 64]; 3];
+            let [mut by_scroll, mut by_sign, mut by_number] = rooms.each_mut().map(|room| Bytes::new(room));
+            scroll(&mut by_scroll, &gesture);
+            prop_assert!(encode(&batch, 0).ends_with(by_scroll.done()));
             signed(&mut by_sign, dx);
-            let mut by_number = Vec::new();
             number(&mut by_number, u64::from((dx << 1 ^ dx >> 31) as u32));
-            prop_assert_eq!(by_sign, by_number);
+            prop_assert_eq!(by_sign.done(), by_number.done());
         }
     }
 }

@@ -7,11 +7,11 @@
 use crate::gesture::{Down, Target};
 use crate::interest::Filled;
 use crate::recorder::{Input, Names, Recorder, View};
-use crate::uplink::{Command, News};
-use alloc::vec::Vec;
+use crate::uplink::{News, Order};
 use lol_alloc::{FreeListAllocator, LockedAllocator};
 use spin::Mutex;
 use upriver_wire::batch::{BoxPoint, Button, Layer, Pointer};
+use upriver_wire::limits::FRAME_BYTES_MAX;
 use upriver_wire::{ElementId, SessionId, StreamId, VisitorId};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -29,30 +29,29 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 const OWN_TIME: u8 = 64;
 /// The kind that makes room.
 const ROOM: u8 = 26;
+/// Bytes handed over at once.
+const INPUT_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
 struct Core {
     recorder: Option<Recorder>,
-    /// What the shell hands over.
-    input: Vec<u8>,
+    /// What the shell hands over, and how much of it.
+    room: [u8; INPUT_BYTES_MAX],
+    input: usize,
     /// The element named last, and the one before.
     element: ElementId,
     before: ElementId,
-    /// What the shell has yet to do, the next first.
-    commands: Vec<Command>,
-    /// The bytes and the number of the command taken last.
-    output: Vec<u8>,
-    number: u64,
+    /// The batch of the order taken last.
+    batch: u64,
 }
 
 // A page has one thread, and nothing here calls back into it: the lock is never waited for.
 static CORE: Mutex<Core> = Mutex::new(Core {
     recorder: None,
-    input: Vec::new(),
+    room: [0; INPUT_BYTES_MAX],
+    input: 0,
     element: ElementId(0),
     before: ElementId(0),
-    commands: Vec::new(),
-    output: Vec::new(),
-    number: 0,
+    batch: 0,
 });
 
 /// Does one thing; the numbers of `kind` are those of the matches below, what `a` to `h` are as well.
@@ -76,26 +75,30 @@ pub fn step(
     h: f64,
 ) -> f64 {
     let core = &mut *CORE.lock();
-    // Makes room for so many bytes of input; returns where.
+    // Makes room for so many bytes of input; returns where. 0: there is not so much room, the input is
+    // empty.
     if kind == ROOM {
-        core.input.clear();
-        core.input.resize(a as usize, 0);
-        return core.input.as_mut_ptr() as usize as f64;
+        core.input = a as usize;
+        if core.input <= INPUT_BYTES_MAX {
+            return core.room.as_ptr() as usize as f64;
+        }
+        core.input = 0;
+        return 0.0;
     }
-    // Begins. Input: stream (16 bytes), visitor (16), session (8), a random seed (8).
+    let bytes = core.room.get(..core.input).unwrap_or_default();
+    // Begins. Input: stream (16 bytes), visitor (16), a random seed (8). A visit and a view follow.
     let Some(recorder) = &mut core.recorder else {
-        let mut rest = &core.input[..];
+        let mut rest = bytes;
         let stream = StreamId(wide(&mut rest));
         let visitor = VisitorId(wide(&mut rest));
         core.recorder = Some(Recorder::new(Names {
             stream,
             visitor,
-            session: SessionId(long(&mut rest)),
+            session: SessionId::default(),
             seed: long(&mut rest),
         }));
         return 0.0;
     };
-    let bytes = &core.input[..];
     let down = || {
         let packed = c as u32;
         let target = Target {
@@ -130,13 +133,9 @@ pub fn step(
     let position = (a as i32, b as i32);
     let input = match kind {
         0 => Input::View(View {
-            place: part(bytes, 0.0, d),
-            campaign: part(bytes, d, e),
-            sizes: part(bytes, e, f),
+            bytes,
+            parts: c as u64,
             scroll: position,
-            ratio: c as u32,
-            release: part(bytes, f, g),
-            rest: part(bytes, g, bytes.len() as f64),
         }),
         1 => Input::Down(down(), position, c as u32 >> 6 != 0),
         2 => Input::Move(h as i32, d, e),
@@ -191,8 +190,7 @@ pub fn step(
     if kind <= 15 || kind >= OWN_TIME {
         recorder.record(now, input);
     } else {
-        let commands = recorder.step(now, input);
-        core.commands.extend(commands);
+        recorder.hear(now, input);
     }
     0.0
 }
@@ -202,24 +200,36 @@ impl Core {
         let Some(recorder) = &mut self.recorder else {
             return 0.0;
         };
+        let bytes = self.room.get(..self.input).unwrap_or_default();
         let counts = recorder.counts();
         let whole = match kind {
             // Names an element for the inputs that follow. Input: version and selector. Returns
             // whether it has been described.
             27 => {
                 self.before = self.element;
-                self.element = ElementId::of_bytes(&self.input);
+                self.element = ElementId::of_bytes(bytes);
                 u64::from(recorder.knows(self.element))
             }
             // Describes the element named last. Input: its descriptor.
             28 => {
-                recorder.describe(self.element, &self.input);
+                recorder.describe(self.element, bytes);
                 0
             }
             // A click: whether it is a press that wants input 5.
             29 => u64::from(recorder.click(now, a as i32)),
-            // Takes the next command.
-            30 => u64::from(self.next()),
+            // What to do next: 0 nothing more, 1 open, 2 close, 3 send, 4 post, 5 post that outlives the
+            // page.
+            30 => {
+                let (order, batch) = match recorder.next(now) {
+                    None => (0, 0),
+                    Some(Order::Open) => (1, 0),
+                    Some(Order::Close) => (2, 0),
+                    Some(Order::Send(batch)) => (3, batch),
+                    Some(Order::Post(batch, keepalive)) => (4 + u64::from(keepalive), batch),
+                };
+                self.batch = batch;
+                order
+            }
             // Events: recorded, acked, dropped, refused.
             31 => counts.recorded,
             32 => counts.acked,
@@ -230,37 +240,13 @@ impl Core {
             36 => return recorder.due_ms(),
             // Whether a finger or pen is down.
             37 => u64::from(recorder.touching()),
-            // Of the command taken last: where its bytes are, how many, its number.
-            38 => self.output.as_ptr() as u64,
-            39 => self.output.len() as u64,
-            _ => self.number,
+            // Of the order taken last: where the bytes of its batch are, how many, its number.
+            38 => recorder.batch(self.batch).as_ptr() as u64,
+            39 => recorder.batch(self.batch).len() as u64,
+            _ => self.batch,
         };
         whole as f64
     }
-
-    /// 0 none, 1 open, 2 close, 3 send, 4 post, 5 post that outlives the page.
-    fn next(&mut self) -> u8 {
-        if self.commands.is_empty() {
-            return 0;
-        }
-        match self.commands.remove(0) {
-            Command::Open => 1,
-            Command::Close => 2,
-            Command::Send(bytes) => {
-                self.output = bytes;
-                3
-            }
-            Command::Post(number, bytes, keepalive) => {
-                self.number = number;
-                self.output = bytes;
-                4 + u8::from(keepalive)
-            }
-        }
-    }
-}
-
-fn part(bytes: &[u8], from: f64, to: f64) -> &[u8] {
-    bytes.get(from as usize..to as usize).unwrap_or_default()
 }
 
 fn long(rest: &mut &[u8]) -> u64 {

@@ -4,13 +4,14 @@
 //! hidden or shown. Refuses to know elements but by name, and what is filled in.
 
 use crate::attention::Attention;
-use crate::encode::number;
+use crate::encode::{Bytes, number};
 use crate::queue::{Queue, kind};
-use alloc::vec::Vec;
 use upriver_wire::ElementId;
 
 /// Different elements of which an impression is told in one view.
 pub const IMPRESSIONS_MAX: usize = 200;
+/// Bytes of the longest event that is encoded here.
+const DRAFT_BYTES_MAX: usize = 160;
 /// Forms that can be filled in at once.
 pub const FORMS_MAX: usize = 8;
 
@@ -28,13 +29,15 @@ pub struct Filled {
 }
 
 /// Everything of a view that is told later.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Interest {
     /// Where the window is, and for how long.
     pub attention: Attention,
     /// Since when the page is visible or hidden; 0 when that is not known.
     since_ms: u64,
-    counted: Vec<ElementId>,
+    /// What was counted, and how much that is.
+    counted: [ElementId; IMPRESSIONS_MAX],
+    count: usize,
     forms: [Filling; FORMS_MAX],
 }
 
@@ -45,6 +48,18 @@ struct Filling {
     since_ms: u64,
 }
 
+impl Default for Interest {
+    fn default() -> Self {
+        Self {
+            attention: Attention::default(),
+            since_ms: 0,
+            counted: [ElementId(0); IMPRESSIONS_MAX],
+            count: 0,
+            forms: Default::default(),
+        }
+    }
+}
+
 impl Interest {
     /// The page can be seen from here on, or cannot. It is told when it changes.
     pub fn shown(&mut self, ms: u64, visible: bool, queue: &mut Queue) {
@@ -53,10 +68,11 @@ impl Interest {
                 return;
             }
             self.tell(ms, 0, queue);
-            let mut bytes = Vec::new();
+            let mut room = [0; DRAFT_BYTES_MAX];
+            let bytes = &mut Bytes::new(&mut room);
             bytes.push(u8::from(visible));
-            duration(&mut bytes, self.since_ms, ms);
-            queue.tell_of(kind::VISIBILITY, ms, None, None, bytes);
+            duration(bytes, self.since_ms, ms);
+            queue.tell_of(kind::VISIBILITY, ms, None, bytes.done());
         }
         self.attention.shown(ms, visible);
         self.since_ms = ms;
@@ -66,22 +82,27 @@ impl Interest {
     /// [`Self::form`].
     pub fn left(&mut self, ms: u64, queue: &mut Queue) {
         self.tell(ms, 0, queue);
-        self.counted.clear();
+        self.count = 0;
     }
 
     /// Tells of attention, if there is at least so much of it.
     pub fn tell(&mut self, ms: u64, active_ms_min: u32, queue: &mut Queue) {
-        if let Some((ms, bytes)) = self.attention.tell(ms, active_ms_min) {
-            queue.tell_of(kind::ATTENTION, ms, None, None, bytes);
+        let mut room = [0; DRAFT_BYTES_MAX];
+        let bytes = &mut Bytes::new(&mut room);
+        if let Some(ms) = self.attention.tell(ms, active_ms_min, bytes) {
+            queue.tell_of(kind::ATTENTION, ms, None, bytes.done());
         }
     }
 
     /// An element has been seen; `look` as the wire has it.
     pub fn impression(&mut self, ms: u64, element: ElementId, look: &[u8], queue: &mut Queue) {
-        if self.counted.len() < IMPRESSIONS_MAX && !self.counted.contains(&element) {
-            self.counted.push(element);
-            let look = Vec::from(look);
-            queue.tell_of(kind::IMPRESSION, ms, Some(element), None, look);
+        let known = self.counted.get(..self.count).unwrap_or_default();
+        if !known.contains(&element)
+            && let Some(free) = self.counted.get_mut(self.count)
+        {
+            *free = element;
+            self.count += 1;
+            queue.tell_of(kind::IMPRESSION, ms, Some(element), look);
         }
     }
 
@@ -102,12 +123,14 @@ impl Interest {
             filling.so_far.fields = filled.fields;
         }
         if filled.step == 1 || first == uses {
-            let mut bytes = Vec::new();
-            bytes.push(filled.step);
-            number(&mut bytes, u64::from(filling.so_far.fields));
-            duration(&mut bytes, filling.since_ms, ms);
             let Filled { form, field, .. } = filling.so_far;
-            queue.tell_of(kind::FORM, ms, Some(form), field, bytes);
+            let mut room = [0; DRAFT_BYTES_MAX];
+            let bytes = &mut Bytes::new(&mut room);
+            bytes.all(&field.unwrap_or_default().0.to_le_bytes());
+            bytes.push(filled.step);
+            number(bytes, u64::from(filling.so_far.fields));
+            duration(bytes, filling.since_ms, ms);
+            queue.tell_of(kind::FORM, ms, Some(form), bytes.done());
         }
         if !uses {
             *filling = Filling::default();
@@ -115,6 +138,6 @@ impl Interest {
     }
 }
 
-fn duration(bytes: &mut Vec<u8>, since_ms: u64, ms: u64) {
+fn duration(bytes: &mut Bytes<'_>, since_ms: u64, ms: u64) {
     number(bytes, ms.saturating_sub(since_ms).min(u64::from(u32::MAX)));
 }

@@ -19,6 +19,7 @@ pub mod queue;
 pub mod recorder;
 pub mod retry;
 pub mod scroll;
+pub mod shelf;
 pub mod uplink;
 
 #[cfg(target_arch = "wasm32")]

@@ -8,14 +8,14 @@
 //! `seal` is the one door events leave by: persist-before-send belongs there, between the encoding
 //! and the batch becoming sendable, and an ack is where a persisted copy goes.
 
-use crate::catalogue::Catalogue;
-use crate::encode::{number, signed};
-use alloc::boxed::Box;
-use alloc::vec::Vec;
-use upriver_wire::answer::Ack;
+use crate::catalogue::{ASKED_A_BATCH_MAX, Catalogue};
+use crate::encode::{Bytes, number, signed};
+use crate::shelf::{GONE, Record, Shelf};
 use upriver_wire::envelope::{HEADER_BYTES, VERSION};
-use upriver_wire::limits::{ELEMENTS_MAX, EVENTS_MAX, NAME_BYTES_MAX, PROPS_MAX, VARIANTS_MAX};
-use upriver_wire::{ElementId, SessionId, StreamId, VisitorId, set_sent_at};
+use upriver_wire::limits::{
+    ELEMENTS_MAX, EVENTS_MAX, FRAME_BYTES_MAX, NAME_BYTES_MAX, PROPS_MAX, VARIANTS_MAX,
+};
+use upriver_wire::{ElementId, SessionId, StreamId, VisitorId};
 
 /// Events waiting to be cut into batches; beyond it scrolls are shed first, then what is new.
 pub const BACKLOG_EVENTS_MAX: usize = 2_000;
@@ -24,6 +24,10 @@ pub const UNACKED_BATCHES_MAX: usize = 32;
 /// Estimated bytes at which a batch is full. The estimate is an upper bound, and one event more
 /// than this still fits the wire's frame.
 pub const BATCH_BYTES_MAX: usize = 24 * 1024;
+/// Events of one batch.
+pub const BATCH_EVENTS_MAX: usize = 480;
+/// Room that events leave for marks.
+const MARKS_BYTES: usize = 16 * 1024;
 /// Upper bound of what a batch takes before its events: ids and counts.
 const BATCH_HEAD_BYTES: usize = 96;
 /// Upper bound of a page's numbers.
@@ -80,34 +84,33 @@ pub mod kind {
     pub const IDENTIFY: u8 = 21;
     /// The page stands elsewhere, and no event says so.
     pub const MOVED: u8 = 128;
-    /// Another visit begins here: `ms` is its number, `bytes` the campaign.
+    /// The visit from here on: its number and its campaign.
     pub const SESSION: u8 = 129;
-    /// A page view was shed: what follows is on this page.
+    /// The page from here on: that of a view which was shed, or which has been sealed.
     pub const PAGE: u8 = 130;
+    /// A variant that is shown from here on.
+    pub const VARIANT: u8 = 131;
 }
 
-/// Where a sealed batch is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Whereabouts {
+/// Something recorded: its kind is one of [`kind`], its bytes what the wire has for it after its kind
+/// and element. A form's begin with its field's identity (8 bytes, 0: none); a view's are those of
+/// its [`crate::recorder::View`], whose ends are its number.
+pub type Item = Record;
+
+/// Where a sealed batch is: its record's kind. The record's number is that of its first event, its
+/// time that of sending, and [`events`] how many it has.
+pub mod whereabouts {
     /// Waiting to be sent, or to be sent again.
-    Here,
-    /// Sent over the socket at this time (ms), not acked.
-    OnSocket(f64),
+    pub const HERE: u8 = 0;
+    /// Sent over the socket, not acked.
+    pub const ON_SOCKET: u8 = 1;
     /// In a request that has not ended.
-    InRequest,
+    pub const IN_REQUEST: u8 = 2;
 }
 
-/// A batch that has been cut.
-#[derive(Debug)]
-pub struct Sealed {
-    /// Number of its first event.
-    pub first_seq: u64,
-    /// One past the number of its last event.
-    pub next_seq: u64,
-    /// The envelope.
-    pub bytes: Vec<u8>,
-    /// Where it is.
-    pub at: Whereabouts,
+/// How many events a sealed batch has.
+pub fn events(sealed: &Record) -> u64 {
+    u64::from(sealed.by.0 as u32)
 }
 
 /// How many events came to what end.
@@ -123,44 +126,6 @@ pub struct Counts {
     pub refused: u64,
 }
 
-/// A page, in the parts the wire has between the numbers that change here.
-#[derive(Debug, Default)]
-pub struct Page {
-    /// Number of the view.
-    pub view: u64,
-    /// Host and path.
-    pub place: Vec<u8>,
-    /// The campaign, or that there is none.
-    pub campaign: Vec<u8>,
-    /// Device, viewport, document.
-    pub sizes: Vec<u8>,
-    /// Scroll position.
-    pub scroll: (i32, i32),
-    /// Device pixels per CSS pixel, percent.
-    pub ratio: u32,
-    /// Version of the site.
-    pub release: Vec<u8>,
-}
-
-/// Something recorded.
-#[derive(Debug, Default)]
-pub struct Item {
-    /// One of [`kind`].
-    pub kind: u8,
-    /// When, Unix ms.
-    pub ms: u64,
-    /// The element it names.
-    pub element: Option<ElementId>,
-    /// The field a form's event names besides.
-    pub field: Option<ElementId>,
-    /// How far the page moves by it.
-    pub by: (i32, i32),
-    /// What the wire has for it after its kind, element and page.
-    pub bytes: Vec<u8>,
-    /// The page it brings.
-    pub page: Option<Box<Page>>,
-}
-
 /// Events in order, from being recorded to being acked.
 #[derive(Debug)]
 pub struct Queue {
@@ -168,181 +133,141 @@ pub struct Queue {
     pub catalogue: Catalogue,
     /// The sums.
     pub counts: Counts,
-    stream: StreamId,
-    visitor: VisitorId,
+    /// The batches that are not acked, oldest first.
+    pub unacked: Shelf,
+    /// Stream, visitor and visit, as every batch begins.
+    head: [u8; 40],
     next_seq: u64,
-    items: Vec<Item>,
+    /// Items; before them, the marks that hold where they begin: the page, the visit, variants.
+    waiting: Shelf,
+    /// How many those are.
+    standing: usize,
     events: usize,
-    /// As it is before the first item.
-    session: SessionId,
-    page: Option<Box<Page>>,
-    variants: Vec<Vec<u8>>,
     sealed_ms: u64,
-    unacked: Vec<Sealed>,
 }
 
 impl Queue {
     /// An empty queue of a new stream.
     pub fn new(stream: StreamId, visitor: VisitorId, session: SessionId) -> Self {
+        let mut head = [0; 40];
+        let out = &mut Bytes::new(&mut head);
+        out.all(&stream.0.to_le_bytes());
+        out.all(&visitor.0.to_le_bytes());
+        out.all(&session.0.to_le_bytes());
         Self {
             catalogue: Catalogue::default(),
             counts: Counts::default(),
-            stream,
-            visitor,
+            unacked: Shelf::default(),
+            head,
             next_seq: 0,
-            items: Vec::new(),
+            waiting: Shelf::default(),
+            standing: 0,
             events: 0,
-            session,
-            page: None,
-            variants: Vec::new(),
             sealed_ms: 0,
-            unacked: Vec::new(),
         }
     }
 
     /// Takes an event that moves no page and brings none.
     #[inline(never)]
-    pub fn tell_of(
-        &mut self,
-        kind: u8,
-        ms: u64,
-        element: Option<ElementId>,
-        field: Option<ElementId>,
-        bytes: Vec<u8>,
-    ) {
-        self.push(Item {
+    pub fn tell_of(&mut self, kind: u8, ms: u64, element: Option<ElementId>, bytes: &[u8]) {
+        let item = Item {
             kind,
             ms,
             element,
-            field,
-            bytes,
             ..Item::default()
-        });
+        };
+        self.push(item, bytes);
     }
 
     /// Takes an event. It is put in its place by time, but never before a page view or a mark.
-    pub fn push(&mut self, item: Item) {
+    pub fn push(&mut self, item: Item, bytes: &[u8]) {
         self.counts.recorded += 1;
-        if self.events >= BACKLOG_EVENTS_MAX && !self.shed() {
+        let room = self.waiting.room() > bytes.len() + MARKS_BYTES;
+        if !room || self.events >= BACKLOG_EVENTS_MAX && !self.shed() {
             self.counts.dropped += 1;
             let kind = match item.kind {
                 kind::VIEW => kind::PAGE,
                 _ if item.by != (0, 0) => kind::MOVED,
                 _ => return,
             };
-            return self.mark(Item { kind, ..item });
+            return self.mark(Item { kind, ..item }, bytes);
         }
-        let mut place = self.items.len();
-        while let Some(before) = place.checked_sub(1).and_then(|at| self.items.get(at))
-            && before.kind > kind::VIEW
-            && before.is_event()
-            && before.ms > item.ms
-        {
+        let mut place = self.waiting.records().len();
+        for before in self.waiting.records().iter().rev() {
+            if before.kind == kind::VIEW || !before.is_event() || before.ms <= item.ms {
+                break;
+            }
             place -= 1;
         }
-        self.items.insert(place.min(self.items.len()), item);
+        self.waiting.insert(place, item, bytes);
         self.events += 1;
     }
 
-    /// Takes a mark. Marks of a kind merge, so that shedding for hours takes no memory.
-    pub fn mark(&mut self, mark: Item) {
-        if let Some(last) = self.items.last_mut() {
-            match (last.kind, mark.kind) {
-                (kind::MOVED, kind::MOVED) => {
-                    last.by.0 = last.by.0.wrapping_add(mark.by.0);
-                    last.by.1 = last.by.1.wrapping_add(mark.by.1);
-                    return;
-                }
-                (kind::PAGE, kind::MOVED) => return scroll(&mut last.page, mark.by),
-                (kind::PAGE, kind::PAGE) | (kind::SESSION, kind::SESSION) => {
-                    *last = mark;
-                    return;
-                }
-                _ => {}
+    /// Takes a mark. What it says takes the place of what earlier ones said, so that shedding for
+    /// hours takes no memory.
+    pub fn mark(&mut self, mark: Item, bytes: &[u8]) {
+        let count = self.waiting.records().len();
+        let since = self.waiting.records_mut().iter_mut().skip(self.standing);
+        for last in since.rev().take_while(|last| !last.is_event()) {
+            if mark.kind == kind::MOVED && last.kind != kind::SESSION {
+                return last.moves(mark.by);
+            }
+            if mark.kind == last.kind || mark.kind == kind::PAGE && last.kind == kind::MOVED {
+                last.kind = GONE;
             }
         }
-        self.items.push(mark);
+        let bytes = if mark.kind == kind::MOVED { &[] } else { bytes };
+        self.waiting.insert(count, mark, bytes);
+        self.waiting.sweep();
     }
 
     /// Time of the oldest event that is not in a batch yet, ms.
-    pub fn waiting_ms(&self) -> Option<f64> {
-        let first = self.items.iter().find(|item| item.is_event());
-        first.map(|item| item.ms as f64)
+    pub fn waiting_ms(&self) -> Option<u64> {
+        let mut items = self.waiting.records().iter();
+        items.find(|item| item.is_event()).map(|item| item.ms)
     }
 
     /// Cuts the next batch; `false` when nothing waits or too much is under way.
-    pub fn seal(&mut self, now_ms: f64) -> bool {
-        if self.unacked.len() >= UNACKED_BATCHES_MAX {
+    pub fn seal(&mut self) -> bool {
+        if self.is_full() {
             return false;
         }
-        while let Some(mark) = self.items.first()
+        let mut first = self.standing;
+        while let Some(mark) = self.waiting.records().get(first)
             && !mark.is_event()
         {
-            let mark = self.items.remove(0);
-            self.pass(mark);
+            pass(&mut self.waiting, &mut self.head, first);
+            first += 1;
         }
-        let count = self.fitting();
-        let Some(first) = self.items.first() else {
-            return false;
-        };
-        let first_ms = first.ms.max(self.sealed_ms);
-        let mut bytes = Vec::with_capacity(512);
-        bytes.extend_from_slice(&[VERSION, 0, 0, 0, 0, 0, 0]);
-        bytes.extend_from_slice(&self.stream.0.to_le_bytes());
-        bytes.extend_from_slice(&self.visitor.0.to_le_bytes());
-        bytes.extend_from_slice(&self.session.0.to_le_bytes());
-        number(&mut bytes, self.next_seq);
-        number(&mut bytes, first_ms);
-        match &self.page {
-            Some(page) if first.kind != kind::VIEW => {
-                bytes.push(1);
-                page.write(&mut bytes);
-            }
-            _ => bytes.push(0),
+        let count = self.fitting(first);
+        if count > 0 {
+            self.cut(first, count);
         }
-        number(&mut bytes, self.variants.len() as u64);
-        for variant in &self.variants {
-            bytes.extend_from_slice(variant);
-        }
-        self.sealed_ms = first_ms;
-        let (mut ids, mut elements, mut events) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..count {
-            let item = self.items.remove(0);
-            self.tell(item, &mut ids, &mut elements, &mut events);
-        }
-        let asked = self.catalogue.asked_again(&mut elements);
-        number(&mut bytes, (ids.len() + asked) as u64);
-        bytes.extend_from_slice(&elements);
-        number(&mut bytes, count as u64);
-        bytes.extend_from_slice(&events);
-        set_sent_at(&mut bytes, now_ms as u64);
-        let first_seq = self.next_seq;
+        let passed = self.waiting.records().iter().take(first + count);
+        self.standing = passed.filter(|item| item.kind != GONE).count();
+        self.waiting.sweep();
         self.events -= count;
-        self.next_seq += count as u64;
-        self.unacked.push(Sealed {
-            first_seq,
-            next_seq: self.next_seq,
-            bytes,
-            at: Whereabouts::Here,
-        });
-        true
+        count > 0
     }
 
-    /// The batches that are not acked, oldest first.
-    pub fn unacked(&mut self) -> &mut Vec<Sealed> {
-        &mut self.unacked
+    /// Whether only an answer makes room for another batch.
+    pub fn is_full(&self) -> bool {
+        self.unacked.records().len() >= UNACKED_BATCHES_MAX || self.unacked.room() < FRAME_BYTES_MAX
     }
 
     /// Whether everything recorded has come to an end.
     pub fn is_empty(&self) -> bool {
-        self.events == 0 && self.unacked.is_empty()
+        self.events == 0 && self.unacked.records().is_empty()
     }
 
-    /// The collector has these events on disk.
-    pub fn acked(&mut self, ack: &Ack) {
-        if ack.stream == self.stream {
-            self.counts.acked += self.end(ack.first_seq, ack.next_seq);
-            self.catalogue.need(&ack.need);
+    /// The collector has the events from one number to before another on disk, if they are of this
+    /// stream, and needs these elements (8 bytes each) described again.
+    pub fn acked(&mut self, stream: &[u8], (first_seq, next_seq): (u64, u64), need: &[u8]) {
+        if self.head.starts_with(stream) {
+            self.counts.acked += self.end(first_seq, next_seq);
+            for id in need.as_chunks().0 {
+                self.catalogue.need(ElementId(u64::from_le_bytes(*id)));
+            }
         }
     }
 
@@ -359,60 +284,84 @@ impl Queue {
     /// Gives everything up: the collector does not want this page's events, or the site stopped us.
     pub fn give_up(&mut self) {
         self.counts.dropped += self.end(0, u64::MAX) + self.events as u64;
-        self.items.clear();
+        for item in self.waiting.records_mut() {
+            item.kind = GONE;
+        }
+        self.waiting.sweep();
+        self.standing = 0;
         self.events = 0;
     }
 
+    /// A batch that is not acked, by the number of its first event.
+    pub fn sealed(&mut self, first_seq: u64) -> Option<&mut Record> {
+        let mut unacked = self.unacked.records_mut().iter_mut();
+        unacked.find(|sealed| sealed.number == first_seq)
+    }
+
     fn end_batch(&mut self, first_seq: u64) -> u64 {
-        let mut unacked = self.unacked.iter();
-        match unacked.find(|sealed| sealed.first_seq == first_seq) {
-            Some(sealed) => self.end(first_seq, sealed.next_seq),
-            None => 0,
-        }
+        let events = self.sealed(first_seq).map_or(0, |sealed| events(sealed));
+        self.end(first_seq, first_seq + events)
     }
 
     /// Forgets the batches that lie between these numbers; returns how many events they had.
     fn end(&mut self, first_seq: u64, next_seq: u64) -> u64 {
-        let mut events = 0;
-        self.unacked.retain(|sealed| {
-            let ends = first_seq <= sealed.first_seq && sealed.next_seq <= next_seq;
-            if ends {
-                events += sealed.next_seq - sealed.first_seq;
+        let mut ended = 0;
+        for sealed in self.unacked.records_mut() {
+            let events = events(sealed);
+            if first_seq <= sealed.number && sealed.number + events <= next_seq {
+                ended += events;
+                sealed.kind = GONE;
             }
-            !ends
-        });
-        events
+        }
+        self.unacked.sweep();
+        ended
     }
 
     /// Sheds the oldest scroll; `false` when there is none.
     fn shed(&mut self) -> bool {
-        let scroll = self.items.iter_mut().find(|it| it.kind == kind::SCROLL);
-        if let Some(item) = scroll {
-            // The place stays: what follows it needs to know where the page stands.
+        let items = self.waiting.records_mut();
+        let Some(at) = items.iter().position(|item| item.kind == kind::SCROLL) else {
+            return false;
+        };
+        // The place stays: what follows it needs to know where the page stands.
+        let mut by = (0, 0);
+        if let Some(item) = items.get_mut(at) {
+            by = item.by;
             item.kind = kind::MOVED;
-            item.bytes = Vec::new();
-            self.events -= 1;
-            self.counts.dropped += 1;
-            return true;
+            item.len = 0;
         }
-        false
+        if let [.., before, item] = items.get_mut(..=at).unwrap_or_default()
+            && matches!(before.kind, kind::MOVED | kind::PAGE)
+        {
+            before.moves(by);
+            item.kind = GONE;
+        }
+        self.waiting.sweep();
+        self.events -= 1;
+        self.counts.dropped += 1;
+        true
     }
 
     /// How many items from the first go into the next batch.
-    fn fitting(&self) -> usize {
-        let mut bytes = BATCH_HEAD_BYTES + self.page.as_ref().map_or(0, |page| page.bytes());
-        for variant in &self.variants {
-            bytes += variant.len();
-        }
+    fn fitting(&self, first: usize) -> usize {
+        let mut bytes = BATCH_HEAD_BYTES + PAGE_BYTES;
         let mut count = 0;
-        for item in &self.items {
-            bytes += EVENT_BYTES + item.bytes.len();
-            bytes += item.page.as_ref().map_or(0, |page| page.bytes());
-            for id in item.element.into_iter().chain(item.field) {
+        for (at, item) in self.waiting.records().iter().enumerate() {
+            if item.kind == GONE {
+                continue;
+            }
+            bytes += EVENT_BYTES + item.len;
+            if at < first {
+                continue;
+            }
+            for id in [item.element, field(&self.waiting, item)]
+                .into_iter()
+                .flatten()
+            {
                 bytes += self.catalogue.bytes(id);
             }
             if !item.is_event()
-                || count == EVENTS_MAX.min(ELEMENTS_MAX / 2)
+                || count == BATCH_EVENTS_MAX
                 || (count > 0 && bytes > BATCH_BYTES_MAX)
             {
                 break;
@@ -422,118 +371,233 @@ impl Queue {
         count
     }
 
-    /// Appends an event to a batch, and what it names to the batch's elements.
-    fn tell(
-        &mut self,
-        item: Item,
-        ids: &mut Vec<ElementId>,
-        elements: &mut Vec<u8>,
-        events: &mut Vec<u8>,
-    ) {
-        // An event whose time is before one already sent has come too late to be put in its place;
-        // the order of numbers must be that of time.
-        let ms = item.ms.max(self.sealed_ms);
-        number(events, (ms - self.sealed_ms).min(u64::from(u32::MAX)));
-        self.sealed_ms = ms;
-        events.push(item.kind);
-        let mut rest = &item.bytes[..];
-        let seen = item.kind == kind::IMPRESSION;
-        let mut place_of = |id: ElementId| {
-            let known = ids.iter().position(|known| *known == id);
-            if known.is_none() {
-                ids.push(id);
-                self.catalogue.write(id, seen, elements);
-            }
-            known.unwrap_or(ids.len() - 1)
+    /// Makes a batch of so many items from the first, and carries them past.
+    fn cut(&mut self, first: usize, count: usize) {
+        let items = self.waiting.records();
+        let standing = items.get(..first).unwrap_or_default();
+        let Some(first_item) = items.get(first) else {
+            return;
         };
-        if let Some(id) = item.element {
-            let mut place = place_of(id);
-            if item.kind == kind::SCROLL {
-                // Of a scroll, the first bit says that its container follows, and 0 is the page.
-                events.push(rest.split_off_first().map_or(0, |fields| fields | 1));
-                place += 1;
+        self.sealed_ms = self.sealed_ms.max(first_item.ms);
+        let out = &mut Bytes::new(self.unacked.free());
+        out.all(&[VERSION, 0, 0, 0, 0, 0, 0]);
+        out.all(&self.head);
+        number(out, self.next_seq);
+        number(out, self.sealed_ms);
+        match standing.iter().find(|item| item.kind == kind::PAGE) {
+            Some(page) if first_item.kind != kind::VIEW => {
+                out.push(1);
+                write_page(&self.waiting, first, page, out);
             }
-            number(events, place as u64);
-            if item.kind == kind::FORM {
-                number(events, item.field.map_or(0, |id| place_of(id) as u64 + 1));
-            }
+            _ => out.push(0),
         }
-        if let Some(page) = &item.page {
-            page.write(events);
+        let variants = standing.iter().filter(|item| item.kind == kind::VARIANT);
+        number(out, variants.clone().count() as u64);
+        for variant in variants {
+            out.all(self.waiting.bytes(variant));
         }
-        events.extend_from_slice(rest);
-        self.pass(item);
-    }
-
-    /// Carries page, scroll position and variants past an event, as every reader of it will, and
-    /// the visit past a mark.
-    fn pass(&mut self, item: Item) {
-        match item.kind {
-            kind::VIEW | kind::PAGE => self.page = item.page,
-            kind::SESSION => {
-                self.session = SessionId(item.ms);
-                if let Some(page) = &mut self.page {
-                    // A campaign belongs to the visit it brought.
-                    page.campaign = item.bytes;
+        let mut named = Named::default();
+        for item in items.iter().skip(first).take(count) {
+            for id in [item.element, field(&self.waiting, item)]
+                .into_iter()
+                .flatten()
+            {
+                named.place(id);
+                // Of one that was only seen, others have told before.
+                if item.kind != kind::IMPRESSION {
+                    self.catalogue.named(id);
                 }
             }
-            kind::EXPOSURE => {
-                let shown = item.bytes;
-                // The experiment: its length, in one byte or two, and its name.
-                let length = match *shown {
-                    [low, high, ..] if low >= 0x80 => 2 + usize::from(low & 127 | high << 7),
-                    [low, ..] => 1 + usize::from(low),
-                    [] => 0,
-                };
-                let experiment = shown.get(..length).unwrap_or_default();
-                self.variants
-                    .retain(|variant| !variant.starts_with(experiment));
-                if self.variants.len() < VARIANTS_MAX {
-                    self.variants.push(shown);
-                }
-            }
-            _ => scroll(&mut self.page, item.by),
         }
+        for id in self.catalogue.asked() {
+            named.place(id);
+        }
+        number(out, named.count as u64);
+        for id in named.ids.iter().take(named.count) {
+            self.catalogue.write(*id, out);
+        }
+        number(out, count as u64);
+        for at in first..first + count {
+            self.sealed_ms = tell(&self.waiting, at, self.sealed_ms, &mut named, out);
+            pass(&mut self.waiting, &mut self.head, at);
+        }
+        let len = out.done().len();
+        let sealed = Record {
+            number: self.next_seq,
+            by: (count as i32, 0),
+            ..Record::default()
+        };
+        self.unacked.finish(sealed, len);
+        self.next_seq += count as u64;
     }
 }
 
-impl Item {
+/// The elements of one batch, each once.
+struct Named {
+    ids: [ElementId; ELEMENTS_MAX],
+    count: usize,
+}
+
+impl Named {
+    /// The place of an element, from now on.
+    fn place(&mut self, id: ElementId) -> u64 {
+        let mut places = self.ids.iter().take(self.count);
+        let place = places.position(|known| *known == id);
+        place.unwrap_or_else(|| {
+            if let Some(free) = self.ids.get_mut(self.count) {
+                *free = id;
+            }
+            self.count += 1;
+            self.count - 1
+        }) as u64
+    }
+}
+
+/// Appends an event; returns its time, which is not before the one before.
+fn tell(waiting: &Shelf, at: usize, before_ms: u64, named: &mut Named, out: &mut Bytes<'_>) -> u64 {
+    let Some(item) = waiting.records().get(at) else {
+        return before_ms;
+    };
+    // An event whose time is before one already sent has come too late to be put in its place;
+    // the order of numbers must be that of time.
+    let ms = item.ms.max(before_ms);
+    number(out, (ms - before_ms).min(u64::from(u32::MAX)));
+    out.push(item.kind);
+    let mut rest = waiting.bytes(item);
+    if let Some(id) = item.element {
+        let mut place = named.place(id);
+        if item.kind == kind::SCROLL {
+            // Of a scroll, the first bit says that its container follows, and 0 is the page.
+            out.push(rest.split_off_first().map_or(0, |fields| fields | 1));
+            place += 1;
+        }
+        number(out, place);
+    }
+    if item.kind == kind::FORM {
+        let place = field(waiting, item).map_or(0, |id| named.place(id) + 1);
+        number(out, place);
+        rest = rest.get(8..).unwrap_or_default();
+    }
+    if item.kind == kind::VIEW {
+        rest = write_page(waiting, at, item, out);
+    }
+    out.all(rest);
+    ms
+}
+
+/// The field a form's event names.
+fn field(waiting: &Shelf, item: &Item) -> Option<ElementId> {
+    if item.kind != kind::FORM {
+        return None;
+    }
+    let id = waiting.bytes(item).first_chunk()?;
+    let id = u64::from_le_bytes(*id);
+    (id != 0).then_some(ElementId(id))
+}
+
+/// Appends the page of a view, as it stands before the item at this place; returns what else the view
+/// has.
+fn write_page<'a>(waiting: &'a Shelf, at: usize, view: &Item, out: &mut Bytes<'_>) -> &'a [u8] {
+    let mut rest = waiting.bytes(view);
+    let mut ends = view.number;
+    let mut part = |out: &mut Bytes<'_>| {
+        out.all(rest.split_off(..ends as usize & 0xffff).unwrap_or_default());
+        ends >>= 16;
+    };
+    part(out);
+    let mut before = waiting.records().iter().take(at);
+    match before.find(|item| item.kind == kind::SESSION) {
+        Some(visit) => out.all(waiting.bytes(visit)),
+        None => out.push(0),
+    }
+    part(out);
+    signed(out, view.by.0);
+    signed(out, view.by.1);
+    part(out);
+    rest
+}
+
+/// Whether two exposures are of the same experiment, whose name comes first.
+fn same_experiment((one, other): (&[u8], &[u8])) -> bool {
+    let length = match *one {
+        [low, high, ..] if low >= 0x80 => 2 + usize::from(low & 127 | high << 7),
+        [low, ..] => 1 + usize::from(low),
+        [] => 0,
+    };
+    one.get(..length) == other.get(..length)
+}
+
+/// Carries the standing marks past an item, as every reader of it will: what it changes takes the
+/// place of what stood, and any other item is gone.
+fn pass(waiting: &mut Shelf, head: &mut [u8; 40], at: usize) {
+    let Some(item) = waiting.records().get(at).copied() else {
+        return;
+    };
+    let mut mark = match item.kind {
+        kind::VIEW | kind::PAGE => kind::PAGE,
+        kind::SESSION => {
+            if let Some((_, session)) = head.split_last_chunk_mut() {
+                *session = item.number.to_le_bytes();
+            }
+            kind::SESSION
+        }
+        kind::EXPOSURE => kind::VARIANT,
+        _ => GONE,
+    };
+    let mut variants = 0;
+    for place in 0..at {
+        let Some(before) = waiting.records().get(place) else {
+            break;
+        };
+        let shown = (waiting.bytes(before), waiting.bytes(&item));
+        let ends = mark == before.kind && (mark != kind::VARIANT || same_experiment(shown));
+        if let Some(before) = waiting.records_mut().get_mut(place) {
+            match before.kind {
+                _ if ends => before.kind = GONE,
+                kind::PAGE => before.moves(item.by),
+                kind::VARIANT => variants += 1,
+                _ => {}
+            }
+        }
+    }
+    if mark == kind::VARIANT && variants >= VARIANTS_MAX {
+        mark = GONE;
+    }
+    if let Some(item) = waiting.records_mut().get_mut(at) {
+        item.kind = mark;
+    }
+}
+
+impl Record {
     fn is_event(&self) -> bool {
         self.kind < kind::MOVED
     }
-}
 
-impl Page {
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.view.to_le_bytes());
-        out.extend_from_slice(&self.place);
-        out.extend_from_slice(&self.campaign);
-        out.extend_from_slice(&self.sizes);
-        signed(out, self.scroll.0);
-        signed(out, self.scroll.1);
-        number(out, u64::from(self.ratio));
-        out.extend_from_slice(&self.release);
-    }
-
-    /// Upper bound.
-    fn bytes(&self) -> usize {
-        PAGE_BYTES + self.place.len() + self.campaign.len() + self.sizes.len() + self.release.len()
+    /// The page it tells of moves.
+    fn moves(&mut self, by: (i32, i32)) {
+        self.by.0 = self.by.0.saturating_add(by.0);
+        self.by.1 = self.by.1.saturating_add(by.1);
     }
 }
 
-fn scroll(page: &mut Option<Box<Page>>, (dx, dy): (i32, i32)) {
-    if let Some(page) = page {
-        page.scroll.0 = page.scroll.0.saturating_add(dx);
-        page.scroll.1 = page.scroll.1.saturating_add(dy);
+impl Default for Named {
+    fn default() -> Self {
+        Self {
+            ids: [ElementId(0); ELEMENTS_MAX],
+            count: 0,
+        }
     }
 }
 
-// The header below is that many bytes.
+// The header is that many bytes.
 const _: () = assert!(HEADER_BYTES == 7);
 // The length of an experiment's name is told in two bytes at most.
 const _: () = assert!(NAME_BYTES_MAX < 1 << 14);
+// Each event may name two elements.
+const _: () = assert!(2 * BATCH_EVENTS_MAX + ASKED_A_BATCH_MAX <= ELEMENTS_MAX);
+const _: () = assert!(BATCH_EVENTS_MAX <= EVENTS_MAX);
 // One event beyond a full batch must still fit a frame, with a descriptor that was asked for again.
 const _: () = assert!(
     BATCH_BYTES_MAX + PROPS_MAX * (NAME_BYTES_MAX + 1_024 + 6) + 4 * NAME_BYTES_MAX
-        < upriver_wire::limits::FRAME_BYTES_MAX - 2 * 1_024
+        < FRAME_BYTES_MAX - 2 * 1_024
 );

@@ -4,18 +4,19 @@
 //! told in. Refuses to know clocks, sockets and documents: [`Recorder::step`] is handed everything.
 
 use crate::attention::TOLD_EVERY_MS;
-use crate::encode::{self, number, signed};
+use crate::encode::{self, Bytes, number, signed};
 use crate::gesture::{Click, Down, Gesture, Gestures, Target};
 use crate::interest::{Filled, Interest};
-use crate::queue::{Counts, Item, Page, Queue, kind};
-use crate::retry::Random;
+use crate::queue::{Counts, Item, Queue, kind};
 use crate::scroll::{Moved, Position, Scrolls};
-use crate::uplink::{Command, News, Transport, Uplink};
-use alloc::boxed::Box;
+use crate::uplink::{Command, NEVER_MS, News, Order, Transport, Uplink};
 use alloc::vec::Vec;
 use upriver_wire::batch::{Button, How, Pointer};
 use upriver_wire::limits::PIXELS_MAX;
 use upriver_wire::{ElementId, SessionId, StreamId, VisitorId};
+
+/// Bytes of the longest event that is encoded here.
+const DRAFT_BYTES_MAX: usize = 64;
 
 /// Who this recorder is. All random, or read from what was.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,33 +27,26 @@ pub struct Names {
     pub visitor: VisitorId,
     /// The visit.
     pub session: SessionId,
-    /// For jitter and the names of views.
+    /// For jitter.
     pub seed: u64,
 }
 
-/// A page, in the parts of bytes the wire has for it.
+/// A page and how it came to be shown, as the bytes the wire has for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct View<'a> {
-    /// Host and path.
-    pub place: &'a [u8],
-    /// The campaign, or that there is none.
-    pub campaign: &'a [u8],
-    /// Device, viewport, document.
-    pub sizes: &'a [u8],
+    /// View, host and path; then device, viewport and document; then ratio and release; then
+    /// navigation, title, referrer and language.
+    pub bytes: &'a [u8],
+    /// Lengths of the first three of these four, 16 bits each from the lowest.
+    pub parts: u64,
     /// Scroll position.
     pub scroll: Position,
-    /// Device pixels per CSS pixel, percent.
-    pub ratio: u32,
-    /// Version of the site, with its length.
-    pub release: &'a [u8],
-    /// Navigation, title, referrer, language.
-    pub rest: &'a [u8],
 }
 
 /// Something that happened. Bytes are those the wire has for it, within the wire's limits.
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
-    /// A page is shown. Its view is named here.
+    /// A page is shown, in the visit that was told of last.
     View(View<'a>),
     /// A pointer goes down while the page stands at this position; `true`: first of its kind.
     Down(Down, Position, bool),
@@ -116,21 +110,18 @@ pub struct Recorder {
     interest: Interest,
     queue: Queue,
     uplink: Uplink,
-    random: Random,
     stopped: bool,
 }
 
 impl Recorder {
     /// A recorder that has seen nothing.
     pub fn new(names: Names) -> Self {
-        let mut random = Random(names.seed);
         Self {
             gestures: Gestures::default(),
             scrolls: Scrolls::default(),
             interest: Interest::default(),
             queue: Queue::new(names.stream, names.visitor, names.session),
-            uplink: Uplink::new(random.bits()),
-            random,
+            uplink: Uplink::new(names.seed),
             stopped: false,
         }
     }
@@ -144,16 +135,16 @@ impl Recorder {
         self.rest(ms, false);
     }
 
-    /// Takes an input that happens now and says what to do.
-    pub fn step(&mut self, now_ms: f64, input: Input<'_>) -> Vec<Command> {
-        let mut out = Vec::new();
+    /// Takes an input that happens now; [`Self::next`] says what to do.
+    pub fn hear(&mut self, now_ms: f64, input: Input<'_>) {
+        let now = now_ms as u64;
         match input {
-            Input::News(news) => self.uplink.hear(now_ms, &news, &mut self.queue, &mut out),
+            Input::News(news) => self.uplink.hear(now, news, &mut self.queue),
             Input::Leave => {
                 self.end(now_ms);
-                self.uplink.leave(now_ms, &mut self.queue, &mut out);
+                self.uplink.leave(&mut self.queue);
             }
-            Input::Pause => self.uplink.pause(&mut out),
+            Input::Pause => self.uplink.pause(),
             Input::Resume => self.uplink.resume(&mut self.queue),
             Input::Flush => {
                 self.end(now_ms);
@@ -162,20 +153,49 @@ impl Recorder {
             Input::Stop => {
                 self.end(now_ms);
                 self.stopped = true;
-                self.uplink.leave(now_ms, &mut self.queue, &mut out);
-                self.uplink.stop(Transport::Stopped, &mut out);
+                self.uplink.leave(&mut self.queue);
+                self.uplink.stop(Transport::Stopped);
             }
             Input::Tick => {}
             seen => self.record(now_ms, seen),
         }
+    }
+
+    /// What to do next, to be asked until there is nothing more to do.
+    pub fn next(&mut self, now_ms: f64) -> Option<Order> {
         self.rest(now_ms, false);
-        self.uplink.pump(now_ms, &mut self.queue, &mut out);
+        self.uplink.next(now_ms as u64, &mut self.queue)
+    }
+
+    /// The bytes of a batch that is to be sent.
+    pub fn batch(&mut self, first_seq: u64) -> &[u8] {
+        let sealed = self.queue.sealed(first_seq).copied().unwrap_or_default();
+        self.queue.unacked.bytes(&sealed)
+    }
+
+    /// [`Self::hear`], and all that is to be done then.
+    pub fn step(&mut self, now_ms: f64, input: Input<'_>) -> Vec<Command> {
+        self.hear(now_ms, input);
+        let mut out = Vec::new();
+        while let Some(order) = self.next(now_ms) {
+            out.push(match order {
+                Order::Open => Command::Open,
+                Order::Close => Command::Close,
+                Order::Send(batch) => Command::Send(Vec::from(self.batch(batch))),
+                Order::Post(batch, keepalive) => {
+                    Command::Post(batch, Vec::from(self.batch(batch)), keepalive)
+                }
+            });
+        }
         out
     }
 
     /// When [`Input::Tick`] is due, ms; infinite when never.
     pub fn due_ms(&mut self) -> f64 {
-        let uplink = self.uplink.due_ms(&mut self.queue);
+        let uplink = match self.uplink.due_ms(&self.queue) {
+            NEVER_MS => f64::INFINITY,
+            due => due as f64,
+        };
         let attention = self.interest.attention.due_ms();
         self.scrolls.due_ms().min(attention).min(uplink)
     }
@@ -275,12 +295,14 @@ impl Recorder {
                 self.uplink.hurry = true;
             }
             Input::Exposure(bytes) => self.said(now_ms, kind::EXPOSURE, bytes),
-            Input::Session(session, campaign) => self.queue.mark(Item {
-                kind: kind::SESSION,
-                ms: session.0,
-                bytes: Vec::from(campaign),
-                ..Item::default()
-            }),
+            Input::Session(session, campaign) => self.queue.mark(
+                Item {
+                    kind: kind::SESSION,
+                    number: session.0,
+                    ..Item::default()
+                },
+                campaign,
+            ),
             Input::Alive => self.interest.attention.alive(ms),
             Input::Shown(visible) => self.interest.shown(ms, visible, &mut self.queue),
             Input::Sized(window, document) => self.interest.attention.sized(ms, window, document),
@@ -290,7 +312,7 @@ impl Recorder {
             Input::Form(place, filled) => {
                 self.interest.form(ms, place, &filled, &mut self.queue);
             }
-            // Not things seen; `step` has dealt with them.
+            // Not things seen; `hear` has dealt with them.
             Input::Flush | Input::Leave | Input::Pause | Input::Resume => {}
             Input::Stop | Input::Tick | Input::News(_) => {}
         }
@@ -303,26 +325,18 @@ impl Recorder {
             .attention
             .scrolled(now_ms as u64, view.scroll.1);
         self.scrolls.place(view.scroll);
-        let page = Page {
-            view: self.random.bits(),
-            place: Vec::from(view.place),
-            campaign: Vec::from(view.campaign),
-            sizes: Vec::from(view.sizes),
-            scroll: view.scroll,
-            ratio: view.ratio,
-            release: Vec::from(view.release),
-        };
-        self.queue.push(Item {
+        let item = Item {
+            kind: kind::VIEW,
             ms: now_ms as u64,
-            bytes: Vec::from(view.rest),
-            page: Some(Box::new(page)),
+            number: view.parts,
+            by: view.scroll,
             ..Item::default()
-        });
+        };
+        self.queue.push(item, view.bytes);
     }
 
     fn said(&mut self, now_ms: f64, kind: u8, bytes: &[u8]) {
-        let bytes = Vec::from(bytes);
-        self.queue.tell_of(kind, now_ms as u64, None, None, bytes);
+        self.queue.tell_of(kind, now_ms as u64, None, bytes);
     }
 
     /// Before a press: the page's position is told, so that place in window + position is exact.
@@ -357,25 +371,28 @@ impl Recorder {
     }
 
     fn moved(&mut self, moved: Moved) {
+        let mut item = Item {
+            kind: kind::MOVED,
+            ..Item::default()
+        };
         match moved {
-            Moved::Silently(dx, dy) => self.queue.mark(Item {
-                kind: kind::MOVED,
-                by: (dx, dy),
-                ..Item::default()
-            }),
-            Moved::Gesture(ms, element, scroll) => self.queue.push(Item {
-                kind: kind::SCROLL,
-                ms: ms as u64,
-                element,
+            Moved::Silently(dx, dy) => {
+                item.by = (dx, dy);
+                self.queue.mark(item, &[]);
+            }
+            Moved::Gesture(ms, element, scroll) => {
+                item.kind = kind::SCROLL;
+                item.ms = ms as u64;
+                item.element = element;
                 // An inner scroller moves no page.
-                by: if element.is_none() {
-                    (scroll.dx, scroll.dy)
-                } else {
-                    (0, 0)
-                },
-                bytes: encode::scroll(&scroll),
-                ..Item::default()
-            }),
+                if element.is_none() {
+                    item.by = (scroll.dx, scroll.dy);
+                }
+                let mut room = [0; DRAFT_BYTES_MAX];
+                let out = &mut Bytes::new(&mut room);
+                encode::scroll(out, &scroll);
+                self.queue.push(item, out.done());
+            }
         }
     }
 
@@ -385,15 +402,16 @@ impl Recorder {
             Gesture::Swipe(swiped) => (kind::SWIPE, swiped.ms, &swiped.down),
         };
         let Target { element, at, layer } = down.target;
-        let mut bytes = Vec::new();
-        number(&mut bytes, u64::from(at.packed()));
-        number(&mut bytes, u64::from(pixels(down.x)));
-        number(&mut bytes, u64::from(pixels(down.y)));
+        let mut room = [0; DRAFT_BYTES_MAX];
+        let out = &mut Bytes::new(&mut room);
+        number(out, u64::from(at.packed()));
+        number(out, u64::from(pixels(down.x)));
+        number(out, u64::from(pixels(down.y)));
         if let Gesture::Swipe(swiped) = &gesture {
-            signed(&mut bytes, swiped.dx as i32);
-            signed(&mut bytes, swiped.dy as i32);
-            number(&mut bytes, u64::from(swiped.duration_ms as u32));
-            number(&mut bytes, u64::from((swiped.speed * 1_000.0) as u32));
+            signed(out, swiped.dx as i32);
+            signed(out, swiped.dy as i32);
+            number(out, u64::from(swiped.duration_ms as u32));
+            number(out, u64::from((swiped.speed * 1_000.0) as u32));
         }
         let how = How {
             pointer: down.pointer,
@@ -404,14 +422,14 @@ impl Recorder {
                 down.button
             },
         };
-        bytes.push(how.packed());
-        self.queue.push(Item {
+        out.push(how.packed());
+        let item = Item {
             kind,
             ms: ms as u64,
             element: Some(element),
-            bytes,
             ..Item::default()
-        });
+        };
+        self.queue.push(item, out.done());
     }
 }
 

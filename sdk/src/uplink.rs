@@ -4,26 +4,41 @@
 //! events mean and how bytes are moved: it takes time and news, and gives [`Command`]s.
 
 use crate::answer::{Heard, read};
-use crate::queue::{Queue, UNACKED_BATCHES_MAX, Whereabouts};
+use crate::queue::{Queue, whereabouts};
 use crate::retry::{Random, Retry};
 use alloc::vec::Vec;
 use upriver_wire::answer::Refusal;
 use upriver_wire::set_sent_at;
 
 /// A batch waits this long on the stream after its first event.
-pub const STREAM_BATCH_AGE_MS_MAX: f64 = 250.0;
+pub const STREAM_BATCH_AGE_MS_MAX: u64 = 250;
 /// A batch waits this long for a request after its first event.
-pub const REQUEST_BATCH_AGE_MS_MAX: f64 = 5_000.0;
+pub const REQUEST_BATCH_AGE_MS_MAX: u64 = 5_000;
 /// A stream that has not opened after this long has failed.
-pub const OPEN_MS_MAX: f64 = 3_000.0;
+pub const OPEN_MS_MAX: u64 = 3_000;
 /// A stream on which a batch is not acked after this long is dead.
-pub const ACK_MS_MAX: f64 = 15_000.0;
+pub const ACK_MS_MAX: u64 = 15_000;
 /// Bytes under way in requests that outlive the page; browsers allow 64 KiB for all of them.
 pub const KEEPALIVE_BYTES_MAX: usize = 60 * 1024;
 /// The stream is closed with this code when the key or the origin is not allowed.
 pub const CLOSE_FORBIDDEN: u16 = 4401;
+/// A time that never comes.
+pub const NEVER_MS: u64 = u64::MAX;
 
-/// What the shell must do.
+/// What the shell must do next. A batch is named by the number of its first event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Order {
+    /// Open the stream.
+    Open,
+    /// Close the stream and forget it: nothing more may be heard of it.
+    Close,
+    /// Send this batch over the stream.
+    Send(u64),
+    /// Send this batch in a request. `true`: it must outlive the page.
+    Post(u64, bool),
+}
+
+/// An [`Order`] with its bytes, for who has memory to spare.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Open the stream.
@@ -37,7 +52,7 @@ pub enum Command {
 }
 
 /// What is heard from below.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum News<'a> {
     /// The stream has opened.
     Opened,
@@ -79,9 +94,9 @@ pub enum Transport {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Socket {
     /// Closed, to be opened again at this time.
-    Closed(f64),
+    Closed(u64),
     /// Opening since.
-    Opening(f64),
+    Opening(u64),
     Open,
 }
 
@@ -90,14 +105,18 @@ enum Socket {
 pub struct Uplink {
     random: Random,
     socket: Socket,
+    /// The shell has yet to close it.
+    closing: bool,
     /// The stream has failed since it was last open.
     failed: bool,
     socket_retry: Retry,
     /// The collector asked that nothing be sent over the stream before this time.
-    hold_until_ms: f64,
+    hold_until_ms: u64,
     request_retry: Retry,
-    request_at_ms: f64,
+    request_at_ms: u64,
     requests_fail: bool,
+    /// What is not in a request yet goes into one that outlives the page.
+    leaving: bool,
     off: Option<Transport>,
     /// Do not wait for a batch to age.
     pub hurry: bool,
@@ -108,13 +127,15 @@ impl Uplink {
     pub fn new(seed: u64) -> Self {
         Self {
             random: Random(seed),
-            socket: Socket::Closed(0.0),
+            socket: Socket::Closed(0),
+            closing: false,
             failed: false,
             socket_retry: Retry::default(),
-            hold_until_ms: 0.0,
+            hold_until_ms: 0,
             request_retry: Retry::default(),
-            request_at_ms: 0.0,
+            request_at_ms: 0,
             requests_fail: false,
+            leaving: false,
             off: None,
             hurry: false,
         }
@@ -136,306 +157,252 @@ impl Uplink {
         self.off.is_some()
     }
 
-    /// Does what is due.
-    pub fn pump(&mut self, now_ms: f64, queue: &mut Queue, out: &mut Vec<Command>) {
-        if self.off.is_some() {
-            return;
+    /// What to do next; to be asked until there is nothing more to do.
+    pub fn next(&mut self, now_ms: u64, queue: &mut Queue) -> Option<Order> {
+        if self.leaving {
+            if let Some(first_seq) = leaving(queue) {
+                hand_over(queue, first_seq, whereabouts::IN_REQUEST, now_ms);
+                return Some(Order::Post(first_seq, true));
+            }
+            self.leaving = false;
         }
         match self.socket {
             Socket::Closed(at) if now_ms >= at => {
-                out.push(Command::Open);
                 self.socket = Socket::Opening(now_ms);
+                return Some(Order::Open);
             }
-            Socket::Opening(since) if now_ms - since >= OPEN_MS_MAX => {
-                self.lost(now_ms, queue, out)
-            }
-            Socket::Open if now_ms >= self.overdue(queue) => {
-                self.lost(now_ms, queue, out);
-            }
+            Socket::Closed(_) => {}
+            _ if now_ms >= self.overdue(queue) => self.lost(now_ms, queue),
             _ => {}
         }
+        if self.closing {
+            self.closing = false;
+            return Some(Order::Close);
+        }
+        if self.is_off() {
+            return None;
+        }
         match self.socket {
-            Socket::Open => self.stream(now_ms, queue, out),
-            _ if self.failed => self.request(now_ms, queue, out),
-            _ => {}
+            Socket::Open if now_ms >= self.hold_until_ms => {
+                if self.hurry || aged(now_ms, STREAM_BATCH_AGE_MS_MAX, queue) {
+                    while queue.seal() {}
+                    self.hurry = false;
+                }
+                let first_seq = unsent(queue)?;
+                hand_over(queue, first_seq, whereabouts::ON_SOCKET, now_ms);
+                Some(Order::Send(first_seq))
+            }
+            Socket::Open => None,
+            _ if self.failed => self.request(now_ms, queue),
+            _ => None,
         }
     }
 
-    /// When [`Self::pump`] has something to do next, ms; infinite when only news can change anything.
-    pub fn due_ms(&self, queue: &mut Queue) -> f64 {
-        if self.off.is_some() {
-            return f64::INFINITY;
+    /// When [`Self::next`] has something to do, ms; [`NEVER_MS`] when only news can change anything.
+    pub fn due_ms(&self, queue: &Queue) -> u64 {
+        if self.is_off() {
+            return NEVER_MS;
         }
-        let mut here = false;
-        let mut requested = false;
-        for sealed in queue.unacked() {
-            here |= sealed.at == Whereabouts::Here;
-            requested |= sealed.at == Whereabouts::InRequest;
-        }
-        let full = queue.unacked().len() >= UNACKED_BATCHES_MAX;
-        let waiting = |age: f64| match queue.waiting_ms() {
-            _ if here => 0.0,
-            // Only an answer makes room.
-            Some(first) if !full => first + if self.hurry { 0.0 } else { age },
-            _ => f64::INFINITY,
+        let sealed = queue.unacked.records();
+        let any = |at| sealed.iter().any(|it| it.kind == at);
+        let waiting = |age_ms: u64| match queue.waiting_ms() {
+            _ if any(whereabouts::HERE) => 0,
+            Some(first) if !queue.is_full() => first + if self.hurry { 0 } else { age_ms },
+            _ => NEVER_MS,
         };
         let send = match self.socket {
             Socket::Open => waiting(STREAM_BATCH_AGE_MS_MAX).max(self.hold_until_ms),
-            _ if self.failed && !requested => {
+            _ if self.failed && !any(whereabouts::IN_REQUEST) => {
                 waiting(REQUEST_BATCH_AGE_MS_MAX).max(self.request_at_ms)
             }
-            _ => f64::INFINITY,
+            _ => NEVER_MS,
         };
         let socket = match self.socket {
             Socket::Closed(at) => at,
-            Socket::Opening(since) => since + OPEN_MS_MAX,
-            Socket::Open => self.overdue(queue),
+            _ => self.overdue(queue),
         };
         send.min(socket)
     }
 
-    /// Takes news. `out` as in [`Self::pump`], which should follow.
-    pub fn hear(
-        &mut self,
-        now_ms: f64,
-        news: &News<'_>,
-        queue: &mut Queue,
-        out: &mut Vec<Command>,
-    ) {
+    /// Takes news.
+    pub fn hear(&mut self, now_ms: u64, news: News<'_>, queue: &mut Queue) {
         match news {
             News::Opened => {
                 self.socket = Socket::Open;
                 self.failed = false;
             }
             News::Frame(bytes) => match read(bytes) {
-                Some(answer) => self.answered(now_ms, answer, queue, out),
+                Some(answer) => self.answered(now_ms, answer, queue),
                 // A collector that speaks another language: what it says cannot be an ack.
-                None => self.lost(now_ms, queue, out),
+                None => self.lost(now_ms, queue),
             },
-            News::Closed(CLOSE_FORBIDDEN) => self.forbidden(queue, out),
-            News::Closed(_) => self.lost(now_ms, queue, out),
+            News::Closed(CLOSE_FORBIDDEN) => self.forbidden(queue),
+            News::Closed(_) => self.lost(now_ms, queue),
             News::Posted {
                 number,
                 status,
                 retry_after_ms,
                 body,
-            } => {
-                self.posted(
-                    now_ms,
-                    *number,
-                    (*status, *retry_after_ms, body),
-                    queue,
-                    out,
-                );
-            }
-        }
-    }
-
-    /// The page may be going: everything that is not acked goes out in requests that outlive it.
-    pub fn leave(&mut self, now_ms: f64, queue: &mut Queue, out: &mut Vec<Command>) {
-        if self.off.is_some() {
-            return;
-        }
-        while queue.seal(now_ms) {}
-        let in_request = |at: Whereabouts| at == Whereabouts::InRequest;
-        let mut bytes: usize = queue
-            .unacked()
-            .iter()
-            .map(|sealed| {
-                if in_request(sealed.at) {
-                    sealed.bytes.len()
-                } else {
-                    0
+            } => match status {
+                200..=299 => {
+                    if let Some(Heard::Ack(stream, first_seq, next_seq, need)) = read(body) {
+                        queue.acked(stream, (first_seq, next_seq), need);
+                    }
+                    // The status alone says that it is on disk.
+                    queue.acked_batch(number);
+                    self.request_retry.reset();
+                    self.request_at_ms = 0;
+                    self.requests_fail = false;
                 }
-            })
-            .sum();
-        for sealed in queue
-            .unacked()
-            .iter_mut()
-            .filter(|sealed| !in_request(sealed.at))
-        {
-            if bytes + sealed.bytes.len() > KEEPALIVE_BYTES_MAX {
-                break;
-            }
-            bytes += sealed.bytes.len();
-            set_sent_at(&mut sealed.bytes, now_ms as u64);
-            sealed.at = Whereabouts::InRequest;
-            out.push(Command::Post(sealed.first_seq, sealed.bytes.clone(), true));
-        }
-    }
-
-    /// Closes the stream until [`Self::resume`], so that the page can be kept for going back to it.
-    pub fn pause(&mut self, out: &mut Vec<Command>) {
-        if !matches!(self.socket, Socket::Closed(_)) {
-            out.push(Command::Close);
-        }
-        self.socket = Socket::Closed(f64::INFINITY);
-    }
-
-    /// The page is back: opens the stream, and forgets requests whose end nobody heard.
-    pub fn resume(&mut self, queue: &mut Queue) {
-        if self.off.is_some() || !matches!(self.socket, Socket::Closed(_)) {
-            return;
-        }
-        self.socket = Socket::Closed(0.0);
-        for sealed in queue.unacked() {
-            sealed.at = Whereabouts::Here;
-        }
-    }
-
-    /// Sends nothing more.
-    pub fn stop(&mut self, why: Transport, out: &mut Vec<Command>) {
-        if self.off.is_none() {
-            self.pause(out);
-            self.off = Some(why);
-        }
-    }
-
-    fn forbidden(&mut self, queue: &mut Queue, out: &mut Vec<Command>) {
-        self.stop(Transport::Forbidden, out);
-        queue.give_up();
-    }
-
-    /// When the stream is dead unless an ack comes first; infinite when none is awaited.
-    fn overdue(&self, queue: &mut Queue) -> f64 {
-        let mut first = f64::INFINITY;
-        for sealed in queue.unacked() {
-            if let Whereabouts::OnSocket(at) = sealed.at {
-                first = first.min(at + ACK_MS_MAX);
-            }
-        }
-        first
-    }
-
-    fn lost(&mut self, now_ms: f64, queue: &mut Queue, out: &mut Vec<Command>) {
-        if self.off.is_some() || matches!(self.socket, Socket::Closed(_)) {
-            return;
-        }
-        out.push(Command::Close);
-        let wait = self.socket_retry.wait_ms(&mut self.random, 0.0);
-        self.socket = Socket::Closed(now_ms + wait);
-        self.failed = true;
-        for sealed in queue.unacked() {
-            if matches!(sealed.at, Whereabouts::OnSocket(_)) {
-                sealed.at = Whereabouts::Here;
-            }
-        }
-    }
-
-    fn stream(&mut self, now_ms: f64, queue: &mut Queue, out: &mut Vec<Command>) {
-        if now_ms < self.hold_until_ms {
-            return;
-        }
-        let aged = queue
-            .waiting_ms()
-            .is_some_and(|ms| now_ms - ms >= STREAM_BATCH_AGE_MS_MAX);
-        if self.hurry || aged {
-            while queue.seal(now_ms) {}
-            self.hurry = false;
-        }
-        for sealed in queue
-            .unacked()
-            .iter_mut()
-            .filter(|sealed| sealed.at == Whereabouts::Here)
-        {
-            set_sent_at(&mut sealed.bytes, now_ms as u64);
-            sealed.at = Whereabouts::OnSocket(now_ms);
-            out.push(Command::Send(sealed.bytes.clone()));
-        }
-    }
-
-    fn request(&mut self, now_ms: f64, queue: &mut Queue, out: &mut Vec<Command>) {
-        let busy = queue
-            .unacked()
-            .iter()
-            .any(|sealed| sealed.at == Whereabouts::InRequest);
-        if busy || now_ms < self.request_at_ms {
-            return;
-        }
-        if !queue
-            .unacked()
-            .iter()
-            .any(|sealed| sealed.at == Whereabouts::Here)
-        {
-            let aged = queue
-                .waiting_ms()
-                .is_some_and(|ms| now_ms - ms >= REQUEST_BATCH_AGE_MS_MAX);
-            if !(self.hurry || aged) {
-                return;
-            }
-            self.hurry = queue.seal(now_ms) && self.hurry;
-        }
-        if let Some(sealed) = queue
-            .unacked()
-            .iter_mut()
-            .find(|sealed| sealed.at == Whereabouts::Here)
-        {
-            set_sent_at(&mut sealed.bytes, now_ms as u64);
-            sealed.at = Whereabouts::InRequest;
-            out.push(Command::Post(sealed.first_seq, sealed.bytes.clone(), false));
-        }
-    }
-
-    fn answered(&mut self, now_ms: f64, answer: Heard, queue: &mut Queue, out: &mut Vec<Command>) {
-        match answer {
-            Heard::Ack(ack) => {
-                queue.acked(&ack);
-                self.socket_retry.reset();
-            }
-            Heard::Refused(first_seq, refusal, retry_after_ms) => match refusal {
-                Refusal::Bad => queue.refused(first_seq),
-                Refusal::Forbidden => self.forbidden(queue, out),
-                Refusal::Later => {
-                    let asked = f64::from(retry_after_ms);
-                    let wait = self.socket_retry.wait_ms(&mut self.random, asked);
-                    self.hold_until_ms = now_ms + wait;
-                    for sealed in queue
-                        .unacked()
-                        .iter_mut()
-                        .filter(|it| it.first_seq == first_seq)
+                401 | 403 => self.forbidden(queue),
+                400..=428 | 430..=499 => queue.refused(number),
+                _ => {
+                    let asked_ms = retry_after_ms as u64;
+                    self.request_at_ms =
+                        now_ms + self.request_retry.wait_ms(&mut self.random, asked_ms);
+                    self.requests_fail = true;
+                    if let Some(sealed) = queue.sealed(number)
+                        && sealed.kind == whereabouts::IN_REQUEST
                     {
-                        sealed.at = Whereabouts::Here;
+                        sealed.kind = whereabouts::HERE;
                     }
                 }
             },
         }
     }
 
-    fn posted(
-        &mut self,
-        now_ms: f64,
-        number: u64,
-        (status, retry_after_ms, body): (u16, f64, &[u8]),
-        queue: &mut Queue,
-        out: &mut Vec<Command>,
-    ) {
-        match status {
-            200..=299 => {
-                if let Some(Heard::Ack(ack)) = read(body) {
-                    queue.acked(&ack);
-                }
-                // The status alone says that it is on disk.
-                queue.acked_batch(number);
-                self.request_retry.reset();
-                self.request_at_ms = 0.0;
-                self.requests_fail = false;
+    /// The page may be going: everything that is not acked goes out in requests that outlive it.
+    pub fn leave(&mut self, queue: &mut Queue) {
+        if !self.is_off() {
+            while queue.seal() {}
+            self.leaving = true;
+        }
+    }
+
+    /// Closes the stream until [`Self::resume`], so that the page can be kept for going back to it.
+    pub fn pause(&mut self) {
+        self.closing |= !matches!(self.socket, Socket::Closed(_));
+        self.socket = Socket::Closed(NEVER_MS);
+    }
+
+    /// The page is back: opens the stream, and forgets requests whose end nobody heard.
+    pub fn resume(&mut self, queue: &mut Queue) {
+        if self.is_off() || !matches!(self.socket, Socket::Closed(_)) {
+            return;
+        }
+        self.socket = Socket::Closed(0);
+        for sealed in queue.unacked.records_mut() {
+            sealed.kind = whereabouts::HERE;
+        }
+    }
+
+    /// Sends nothing more.
+    pub fn stop(&mut self, why: Transport) {
+        if !self.is_off() {
+            self.pause();
+            self.off = Some(why);
+        }
+    }
+
+    fn forbidden(&mut self, queue: &mut Queue) {
+        self.stop(Transport::Forbidden);
+        queue.give_up();
+    }
+
+    /// When the stream is dead unless it opens or an ack comes first.
+    fn overdue(&self, queue: &Queue) -> u64 {
+        if let Socket::Opening(since) = self.socket {
+            return since + OPEN_MS_MAX;
+        }
+        let mut first = NEVER_MS;
+        for sealed in queue.unacked.records() {
+            if sealed.kind == whereabouts::ON_SOCKET {
+                first = first.min(sealed.ms + ACK_MS_MAX);
             }
-            401 | 403 => self.forbidden(queue, out),
-            400..=428 | 430..=499 => queue.refused(number),
-            _ => {
-                let wait = self.request_retry.wait_ms(&mut self.random, retry_after_ms);
-                self.request_at_ms = now_ms + wait;
-                self.requests_fail = true;
-                for sealed in queue
-                    .unacked()
-                    .iter_mut()
-                    .filter(|sealed| sealed.first_seq == number)
-                {
-                    if sealed.at == Whereabouts::InRequest {
-                        sealed.at = Whereabouts::Here;
-                    }
+        }
+        first
+    }
+
+    fn lost(&mut self, now_ms: u64, queue: &mut Queue) {
+        if self.is_off() || matches!(self.socket, Socket::Closed(_)) {
+            return;
+        }
+        self.closing = true;
+        self.socket = Socket::Closed(now_ms + self.socket_retry.wait_ms(&mut self.random, 0));
+        self.failed = true;
+        for sealed in queue.unacked.records_mut() {
+            if sealed.kind == whereabouts::ON_SOCKET {
+                sealed.kind = whereabouts::HERE;
+            }
+        }
+    }
+
+    fn request(&mut self, now_ms: u64, queue: &mut Queue) -> Option<Order> {
+        let mut under_way = queue.unacked.records().iter();
+        if under_way.any(|it| it.kind == whereabouts::IN_REQUEST) || now_ms < self.request_at_ms {
+            return None;
+        }
+        if unsent(queue).is_none() && (self.hurry || aged(now_ms, REQUEST_BATCH_AGE_MS_MAX, queue))
+        {
+            self.hurry &= queue.seal();
+        }
+        let first_seq = unsent(queue)?;
+        hand_over(queue, first_seq, whereabouts::IN_REQUEST, now_ms);
+        Some(Order::Post(first_seq, false))
+    }
+
+    fn answered(&mut self, now_ms: u64, answer: Heard<'_>, queue: &mut Queue) {
+        match answer {
+            Heard::Ack(stream, first_seq, next_seq, need) => {
+                queue.acked(stream, (first_seq, next_seq), need);
+                self.socket_retry.reset();
+            }
+            Heard::Refused(first_seq, Refusal::Bad, _) => queue.refused(first_seq),
+            Heard::Refused(_, Refusal::Forbidden, _) => self.forbidden(queue),
+            Heard::Refused(first_seq, Refusal::Later, asked_ms) => {
+                let asked_ms = u64::from(asked_ms);
+                self.hold_until_ms = now_ms + self.socket_retry.wait_ms(&mut self.random, asked_ms);
+                if let Some(sealed) = queue.sealed(first_seq) {
+                    sealed.kind = whereabouts::HERE;
                 }
             }
         }
+    }
+}
+
+/// Whether a batch has waited long enough.
+fn aged(now_ms: u64, age_ms: u64, queue: &Queue) -> bool {
+    queue.waiting_ms().is_some_and(|ms| now_ms >= ms + age_ms)
+}
+
+/// The first batch that is to be sent.
+fn unsent(queue: &Queue) -> Option<u64> {
+    let mut sealed = queue.unacked.records().iter();
+    let unsent = sealed.find(|it| it.kind == whereabouts::HERE);
+    unsent.map(|it| it.number)
+}
+
+/// The first batch that is not in a request, if there is room for it beside those that are.
+fn leaving(queue: &Queue) -> Option<u64> {
+    let mut first = None;
+    let mut bytes = 0;
+    for sealed in queue.unacked.records() {
+        if sealed.kind == whereabouts::IN_REQUEST {
+            bytes += sealed.len;
+        } else if first.is_none() {
+            bytes += sealed.len;
+            first = Some(sealed.number);
+        }
+    }
+    first.filter(|_| bytes <= KEEPALIVE_BYTES_MAX)
+}
+
+/// Notes where a batch is from now on.
+fn hand_over(queue: &mut Queue, first_seq: u64, at: u8, now_ms: u64) {
+    if let Some(sealed) = queue.sealed(first_seq) {
+        sealed.kind = at;
+        sealed.ms = now_ms;
+        let sealed = *sealed;
+        set_sent_at(queue.unacked.bytes_mut(&sealed), now_ms);
     }
 }

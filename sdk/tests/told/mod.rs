@@ -31,23 +31,19 @@ pub(crate) fn shown(view: PageView) -> Shown {
         PageView::default(),
         "only its parts of fixed length are known here"
     );
-    Shown(body(Body::PageView(view)))
+    let bytes = body(Body::PageView(view));
+    // Without the campaign (1 byte) and the scroll position (2), which are told apart.
+    Shown([&bytes[..10], &bytes[11..16], &bytes[18..]].concat())
 }
 
 impl Shown {
-    /// In parts. View (8 bytes), host and path (2), campaign (1), device and sizes (5), scroll (2),
-    /// ratio (1), release (1), the rest (4).
+    /// View (8 bytes), host and path (2); device and sizes (5); ratio (1) and release (1); the rest (4).
     pub(crate) fn view(&self) -> View<'_> {
-        let bytes = &self.0;
-        assert_eq!(bytes.len(), 24);
+        assert_eq!(self.0.len(), 21);
         View {
-            release: &bytes[19..20],
-            place: &bytes[8..10],
-            campaign: &bytes[10..11],
-            sizes: &bytes[11..16],
+            bytes: &self.0,
+            parts: 10 | 5 << 16 | 2 << 32,
             scroll: (0, 0),
-            ratio: 0,
-            rest: &bytes[20..],
         }
     }
 }
