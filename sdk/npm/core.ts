@@ -8,7 +8,7 @@ import { campaignBytes, address, view } from "./page.js";
 import type { Entry, Facts, Options, State, Stats } from "./index.js";
 import { canonical, describe } from "./element.js";
 import { forms } from "./forms.js";
-import { hearing } from "./hearing.js";
+import { type Hearing, hearing } from "./hearing.js";
 import { idBytes } from "./bytes.js";
 import { looking } from "./looking.js";
 import { VERSION } from "./naming.js";
@@ -39,13 +39,12 @@ export interface Core {
 export interface Shell {
   recorder: wasm.Recorder;
   /** Takes an input of that time; it goes on its way with the next {@link Shell.settle}. */
-  step(kind: number, at: number, ...numbers: number[]): void;
-  /** A click: whether it is a press that wants to be told of. */
-  click(at: number, detail: number): boolean;
+  step(kind: number, at: number, ...numbers: number[]): number;
   /** Does what is due. */
   settle(): void;
-  /** Somebody is there: the visit goes on, or another begins. Before what they do. */
-  alive(at: number): void;
+  /** Somebody is there: the visit goes on, or another begins. Before what they do; `moved`: they only
+   * moved a pointer. */
+  alive(at: number, moved?: boolean): void;
   /** Names an element for the next input, describing it if it is new. */
   name(element: Element, box?: DOMRect, interactive?: boolean): void;
   /** Hands bytes over. */
@@ -85,10 +84,9 @@ export async function start(options: Options, at: number, entry: Entry): Promise
   let timerDue = Infinity;
   let told = "";
   let ways: Calls;
+  let heard: Hearing;
 
-  function step(kind: number, when: number, ...numbers: number[]): void {
-    recorder(kind, origin + when, ...numbers);
-  }
+  const step = (kind: number, when: number, ...numbers: number[]) => recorder(kind, origin + when, ...numbers);
 
   function name(element: Element, box?: DOMRect, interactive?: boolean): void {
     const selector = canonical(element);
@@ -100,6 +98,7 @@ export async function start(options: Options, at: number, entry: Entry): Promise
 
   function settle(): void {
     settleRoute(false);
+    heard.look(performance.now());
     for (let command; (command = recorder(wasm.NEXT, origin + performance.now())); ) {
       if (command === 1) way.open();
       else if (command === 2) way.close();
@@ -119,10 +118,10 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     // What is seen is seen of the page that was routed to, once that is told.
     const next = routed === undefined ? seeing.due() : routed + ROUTE_SETTLE;
     const due = Math.min(recorder(wasm.DUE) - origin, next);
-    if (due === timerDue) return;
-    clearTimeout(timer);
+    // One that comes too early sets the next.
+    if (due >= timerDue) return;
     timerDue = due;
-    if (due === Infinity) return;
+    clearTimeout(timer);
     const wait = Math.min(Math.max(due - performance.now(), 0), TIMER_MAX);
     timer = setTimeout(() => {
       timerDue = Infinity;
@@ -132,8 +131,8 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     }, wait + 1);
   }
 
-  function alive(when: number): void {
-    settleRoute(true);
+  function alive(when: number, moved?: boolean): void {
+    settleRoute(!moved);
     if (visiting.alive(origin + when)) visit(when);
   }
 
@@ -149,7 +148,7 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     filling.left(when);
     const [bytes, parts] = view(navigation, path);
     give(bytes);
-    step(wasm.VIEW, when, Math.max(scrollX + 0.5, 0), Math.max(scrollY + 0.5, 0), parts);
+    step(wasm.VIEW, when, scrollX, scrollY, parts);
     seeing.begin();
   }
 
@@ -188,7 +187,6 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     entry,
     alive,
     name,
-    click: (when, detail) => !!recorder(wasm.CLICK, origin + when, detail),
     view(when, navigation) {
       routed = undefined;
       alive(when);
@@ -201,9 +199,10 @@ export async function start(options: Options, at: number, entry: Entry): Promise
   });
   const filling = forms(shell);
   const seeing = looking(shell, filling);
+  heard = hearing(shell, filling, seeing);
   step(wasm.SHOWN, at, +!entry.hidden);
   show(at, 0);
   settle();
-  return { hear: hearing(shell, filling, seeing), call: ways.call, stats };
+  return { hear: heard.hear, call: ways.call, stats };
 }
 

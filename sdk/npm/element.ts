@@ -41,10 +41,14 @@ export interface Pressed {
 
 /** The thing a press is on; `boxOf` tells boxes, now or as they were. */
 export function pressed(under: Element, boxOf: (element: Element) => DOMRect): Pressed {
-  const found = nearest(under, INTERACTIVE);
+  const found = pressable(under);
   const element = found ?? drawing(under) ?? under;
   return { element, interactive: !!found, box: boxOf(element), layer: layer(element, boxOf) };
 }
+
+/** What one can press there, if anything. */
+export const pressable = (under: Element): Element | undefined =>
+  under.nodeType === 1 ? nearest(under, INTERACTIVE) : undefined;
 
 /** Whether a key on this element is a press, though no browser makes a click of it. */
 export const byHand = (element: Element): boolean =>

@@ -77,7 +77,7 @@ export interface Facts {
   path: EventTarget[];
   /** Boxes of the targets, of presses only. */
   boxes: (DOMRect | undefined)[];
-  /** Where the target and the page stand. */
+  /** Where the page stands, of presses only. */
   at: (number | undefined)[];
   hidden: boolean;
 }
@@ -206,13 +206,14 @@ function heard(event: Event): void {
   // Only what the browser itself says happened.
   if (!event.isTrusted) return;
   if (core) return core.hear(event);
+  // Where a mouse was is nothing to be kept.
+  if ((event as PointerEvent).pointerType === "mouse" && event.type === "pointermove") return;
   const path = event.composedPath();
-  const target = path[0] as Element;
   const pressed = /down|click/.test(event.type);
   const facts = {
     path,
     boxes: pressed ? path.map((it) => (it as Element).getBoundingClientRect?.()) : [],
-    at: [target.scrollLeft, target.scrollTop, scrollX, scrollY],
+    at: pressed ? [scrollX, scrollY] : [],
     hidden: document.hidden,
   };
   soon((core) => core.hear(event, facts));

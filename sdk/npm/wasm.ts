@@ -49,6 +49,10 @@ export const SIZED = 82;
 export const IMPRESSION = 83;
 export const FORM = 84;
 
+// Of the pointer:
+export const RESTS = 70;
+export const AWAY = 71;
+
 // Anything but ROOM begins, the first time.
 export const ROOM = 26;
 export const NAME = 27;
@@ -59,7 +63,7 @@ export const NEXT = 30;
 export const RECORDED = 31;
 export const TRANSPORT = 35;
 export const DUE = 36;
-export const TOUCHING = 37;
+export const LOOK = 37;
 const OUTPUT = 38;
 const OUTPUT_BYTES = 39;
 export const NUMBER = 40;

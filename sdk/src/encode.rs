@@ -56,7 +56,8 @@ pub fn signed(out: &mut Bytes<'_>, value: i32) {
     number(out, u64::from(zigzag(value)));
 }
 
-fn zigzag(value: i32) -> u32 {
+/// A number that may be negative as one that is not: 0, -1, 1, -2, …
+pub fn zigzag(value: i32) -> u32 {
     (value << 1 ^ value >> 31) as u32
 }
 

@@ -27,6 +27,8 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 
 /// Inputs with a time of their own go on from here.
 const OWN_TIME: u8 = 64;
+/// Any scroll position and this is a positive number.
+const PIXELS: f64 = 268_435_456.0;
 /// The kind that makes room.
 const ROOM: u8 = 26;
 /// Bytes handed over at once.
@@ -110,6 +112,7 @@ pub fn step(
                 2 => Layer::Stuck,
                 _ => Layer::Top,
             },
+            interactive: packed >> 7 != 0,
         };
         Down {
             id: h as i32,
@@ -130,19 +133,28 @@ pub fn step(
             target,
         }
     };
-    let position = (a as i32, b as i32);
+    // Rounded, halves up, also where they are negative.
+    let whole = |length: f64| (length + 0.5 + PIXELS) as i32 - PIXELS as i32;
+    let position = (whole(a), whole(b));
     let input = match kind {
         0 => Input::View(View {
             bytes,
             parts: c as u64,
             scroll: position,
         }),
-        1 => Input::Down(down(), position, c as u32 >> 6 != 0),
-        2 => Input::Move(h as i32, d, e),
+        1 => Input::Down(down(), position, c as u32 >> 6 & 1 != 0),
+        // Unless it is a finger, the element under it; the pointer's kind as of a press.
+        2 => Input::Move(
+            h as i32,
+            d,
+            e,
+            (c as u32 != 1).then_some(a as i32),
+            b != 0.0,
+        ),
         3 => Input::Up(h as i32, d, e),
         4 => Input::Cancel(h as i32),
         5 => Input::Activated(down(), position),
-        6 => Input::TouchMove(d, e),
+        6 => Input::TouchMove(d, e, (f, g)),
         7 => Input::TouchEnd(d, e),
         8 => Input::Key(a != 0.0),
         9 => Input::Wheel,
@@ -171,6 +183,8 @@ pub fn step(
             body: bytes,
         }),
         25 => Input::Tick,
+        70 => Input::Rests(down()),
+        71 => Input::Away,
         80 => Input::Alive,
         81 => Input::Shown(a != 0.0),
         82 => Input::Sized(a as u32, b as u32),
@@ -238,8 +252,8 @@ impl Core {
             35 => recorder.transport() as u64,
             // When input 25 is due, ms; infinite when never.
             36 => return recorder.due_ms(),
-            // Whether a finger or pen is down.
-            37 => u64::from(recorder.touching()),
+            // Whether to look if the pointer is still there: 1 input 70 or 71 answers, 2 only 71 does.
+            37 => u64::from(recorder.look(now)),
             // Of the order taken last: where the bytes of its batch are, how many, its number.
             38 => recorder.batch(self.batch).as_ptr() as u64,
             39 => recorder.batch(self.batch).len() as u64,

@@ -1,4 +1,4 @@
-//! What counts as a press and what counts as a swipe.
+//! What counts as a press, a swipe, a long press, a pinch and a finger's hesitation.
 //!
 //! Owns the state between a pointer going down and what comes of it. Refuses to know elements
 //! beyond the [`Target`] it is handed, scrolling, and what happens to the answer.
@@ -17,6 +17,13 @@
 //!
 //! Its time and place are those of the pointer going down. Only events the browser itself marks as
 //! trusted may be fed in here.
+//!
+//! **A long press** is a button, finger or pen held for [`LONG_PRESS_MS`] within
+//! [`TAP_TRAVEL_PX_MAX`] until it is let go, or until the browser takes it over (it opens a menu).
+//! **A finger hesitates** (a pen too) when it is held for [`HELD_MS`] within that travel on an element
+//! one can press; that ends when it is lifted, goes further, or is taken over, and it was `pressed` when it
+//! counts as a press. **A pinch** is two fingers whose distance has changed by [`PINCH_PX_MIN`] when
+//! the first of them is lifted; neither is a press then.
 
 use alloc::vec::Vec;
 use upriver_wire::ElementId;
@@ -32,6 +39,12 @@ pub const SWIPE_SPEED_MIN: f64 = 0.3;
 pub const RELEASE_WINDOW_MS: f64 = 100.0;
 /// A click this soon after another, with no pointer or key in between, is its echo (a label's).
 pub const ECHO_MS_MAX: f64 = 1_000.0;
+/// Held for so long it is a long press, ms.
+pub const LONG_PRESS_MS: f64 = 500.0;
+/// A finger held for so long on something one can press hesitates, ms.
+pub const HELD_MS: f64 = 300.0;
+/// Two fingers whose distance changed by so much have pinched, CSS pixels.
+pub const PINCH_PX_MIN: f32 = 20.0;
 /// Fingers followed at once; one more forgets the oldest.
 pub const TOUCHES_MAX: usize = 8;
 /// Points of a finger's path remembered for its speed at release.
@@ -46,6 +59,8 @@ pub struct Target {
     pub at: BoxPoint,
     /// On which layer it lies.
     pub layer: Layer,
+    /// Whether it is something one can press.
+    pub interactive: bool,
 }
 
 /// A pointer going down.
@@ -66,29 +81,25 @@ pub struct Down {
 }
 
 /// What came of a pointer.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Gesture {
-    /// A press, at the time of going down (ms).
-    Press(f64, Down),
-    /// A swipe.
-    Swipe(Swiped),
-}
-
-/// A finished swipe.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Swiped {
-    /// When it started, ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gesture {
+    /// When it went down, ms.
     pub ms: f64,
-    /// How it started.
+    /// How it went down.
     pub down: Down,
-    /// Travel to the right, CSS pixels.
-    pub dx: f64,
-    /// Travel downwards, CSS pixels.
-    pub dy: f64,
-    /// From touching to letting go.
+    /// A press.
+    pub pressed: bool,
+    /// How long it was held in one place, ms; it may be a finger's hesitation.
+    pub held_ms: f64,
+    /// How long until it was let go or taken over, ms.
     pub duration_ms: f64,
-    /// Speed at release along the larger axis, CSS pixels per millisecond.
-    pub speed: f64,
+    /// A long press.
+    pub long: bool,
+    /// A swipe: travel to the right and downwards (CSS pixels), and the speed at release along the
+    /// larger axis (CSS pixels per millisecond).
+    pub swipe: Option<(f64, f64, f64)>,
+    /// A pinch: distance at the end in percent of that at the start. None: 0.
+    pub pinch_percent: u32,
 }
 
 /// What a click turns out to be.
@@ -111,7 +122,8 @@ pub struct Gestures {
     last_click_ms: f64,
     last_key_ms: f64,
     key_repeats: bool,
-    mouse_down: bool,
+    /// Square of the distance of the first two fingers when the second went down; 0: nothing to pinch.
+    apart: f32,
 }
 
 #[derive(Debug)]
@@ -119,6 +131,8 @@ struct Touch {
     ms: f64,
     down: Down,
     samples: Vec<(f64, f64, f64)>,
+    /// When it went beyond what a press may travel, ms.
+    left_ms: f64,
     /// It went beyond what a press may travel.
     moved: bool,
     /// The browser took it over: no pointer event comes any more, touch events still do.
@@ -128,12 +142,10 @@ struct Touch {
 }
 
 impl Gestures {
-    /// A pointer goes down. `primary`: it is the first of its kind.
-    pub fn down(&mut self, ms: f64, down: Down, primary: bool) -> Option<Gesture> {
+    /// A pointer goes down. `primary`: it is the first of its kind. A mouse has pressed by it.
+    pub fn down(&mut self, ms: f64, down: Down, primary: bool) {
         if down.pointer == Pointer::Mouse {
-            self.mouse_down = true;
             self.last = Some((ms, down, true));
-            return Some(Gesture::Press(ms, down));
         }
         if primary {
             // Whatever was left over from before has ended without telling us.
@@ -147,16 +159,16 @@ impl Gestures {
         for touch in &mut self.touches {
             touch.shared = true;
         }
-        let samples = Vec::from([(ms, down.x, down.y)]);
         self.touches.push(Touch {
             ms,
             down,
-            samples,
+            samples: Vec::from([(ms, down.x, down.y)]),
+            left_ms: ms,
             moved: false,
             taken: false,
             shared,
         });
-        None
+        self.apart = self.distance();
     }
 
     /// A pointer moves.
@@ -168,28 +180,28 @@ impl Gestures {
 
     /// A pointer is lifted.
     pub fn up(&mut self, ms: f64, id: i32, x: f64, y: f64) -> Option<Gesture> {
-        self.mouse_down = false;
         let place = self.touches.iter().position(|touch| touch.down.id == id)?;
-        let mut touch = self.touches.remove(place);
-        touch.sample(ms, x, y);
-        let gesture = touch.swipe(ms, x, y).or_else(|| {
-            (!touch.moved && !touch.taken).then_some(Gesture::Press(touch.ms, touch.down))
-        });
-        self.last = Some((touch.ms, touch.down, gesture.is_some()));
-        gesture
+        self.touches.get_mut(place)?.sample(ms, x, y);
+        let gesture = self.lift(place, ms, x, y);
+        if gesture.down.pointer != Pointer::Mouse {
+            let counted = gesture.pressed || gesture.swipe.is_some() || gesture.pinch_percent > 0;
+            self.last = Some((gesture.ms, gesture.down, counted));
+        }
+        Some(gesture)
     }
 
-    /// The browser takes a pointer over, to scroll or to open a menu.
-    pub fn cancelled(&mut self, id: i32) {
-        self.mouse_down = false;
-        for touch in &mut self.touches {
-            if touch.down.id == id {
-                touch.taken = true;
-            }
-        }
+    /// The browser takes a pointer over, to scroll or to open a menu. It may have been held.
+    pub fn cancelled(&mut self, ms: f64, id: i32) -> Option<Gesture> {
+        let place = self.touches.iter().position(|touch| touch.down.id == id)?;
+        let touch = self.touches.get_mut(place)?;
+        let held = touch.held(ms);
+        touch.taken = true;
+        touch.moved = true;
         // A pen that is taken over sends no touch events in every browser: it would stay for ever.
-        self.touches
-            .retain(|touch| !touch.taken || touch.down.pointer == Pointer::Touch);
+        if touch.down.pointer != Pointer::Touch {
+            self.touches.remove(place);
+        }
+        Some(held)
     }
 
     /// Whether the browser has taken a finger over, which it does to scroll.
@@ -197,19 +209,28 @@ impl Gestures {
         self.touches.iter().any(|touch| touch.taken)
     }
 
-    /// A finger the browser has taken over moves on (touch events; they name no pointer).
-    pub fn taken_moved(&mut self, ms: f64, x: f64, y: f64) {
-        if let Some(touch) = self.touches.iter_mut().find(|touch| touch.taken) {
+    /// A finger the browser has taken over moves on (touch events; they name no pointer); `second`:
+    /// and another, there or nowhere (NaN).
+    pub fn taken_moved(&mut self, ms: f64, x: f64, y: f64, second: (f64, f64)) {
+        let mut taken = self.touches.iter_mut().filter(|touch| touch.taken);
+        if let Some(touch) = taken.next() {
             touch.sample(ms, x, y);
+        }
+        if let Some(touch) = taken.next()
+            && !second.0.is_nan()
+        {
+            touch.sample(ms, second.0, second.1);
         }
     }
 
-    /// A finger the browser has taken over is lifted: a swipe or nothing.
+    /// A finger the browser has taken over is lifted: a swipe, the end of a pinch, or nothing.
     pub fn taken_up(&mut self, ms: f64, x: f64, y: f64) -> Option<Gesture> {
         let place = self.touches.iter().position(|touch| touch.taken)?;
-        let mut touch = self.touches.remove(place);
-        touch.sample(ms, x, y);
-        touch.swipe(ms, x, y)
+        // Of two, nobody says which it is; where both were is known.
+        if self.apart <= 0.0 {
+            self.touches.get_mut(place)?.sample(ms, x, y);
+        }
+        Some(self.lift(place, ms, x, y))
     }
 
     /// A click, as told by the browser after (most) presses. `detail`: its click count.
@@ -230,7 +251,12 @@ impl Gestures {
         }
         match last {
             Some((_, _, true)) => Click::Nothing,
-            Some((down_ms, down, false)) => Click::Late(Gesture::Press(down_ms, down)),
+            Some((ms, down, false)) => Click::Late(Gesture {
+                ms,
+                down,
+                pressed: true,
+                ..Gesture::default()
+            }),
             None if echo => Click::Nothing,
             None => Click::Unseen,
         }
@@ -244,12 +270,50 @@ impl Gestures {
 
     /// Whether a mouse button, finger or pen is down.
     pub fn any_down(&self) -> bool {
-        self.mouse_down || self.touching()
+        !self.touches.is_empty()
     }
 
-    /// Whether a finger or pen is down.
-    pub fn touching(&self) -> bool {
-        !self.touches.is_empty()
+    /// Square of the distance of two fingers; 0 when there are not two.
+    fn distance(&self) -> f32 {
+        match &self.touches[..] {
+            [a, b] => match (a.samples.last(), b.samples.last()) {
+                (Some(a), Some(b)) => {
+                    let (dx, dy) = ((a.1 - b.1) as f32, (a.2 - b.2) as f32);
+                    dx * dx + dy * dy
+                }
+                _ => 0.0,
+            },
+            _ => 0.0,
+        }
+    }
+
+    /// What comes of a pointer that is lifted.
+    fn lift(&mut self, place: usize, ms: f64, x: f64, y: f64) -> Gesture {
+        let (before, after) = (root(self.apart), root(self.distance()));
+        let pinched = self.apart > 0.0 && (after - before).abs() >= PINCH_PX_MIN;
+        let second = self.touches.get(1).map(|touch| (touch.ms, touch.down));
+        self.apart = 0.0;
+        let touch = self.touches.remove(place);
+        if let (true, Some((started_ms, down))) = (pinched, second) {
+            for other in &mut self.touches {
+                other.moved = true;
+            }
+            return Gesture {
+                ms: started_ms,
+                down,
+                duration_ms: ms - started_ms,
+                pinch_percent: (after * 100.0 / before.max(1.0)) as u32,
+                ..Gesture::default()
+            };
+        }
+        let mut gesture = touch.held(ms);
+        gesture.swipe = touch.swipe(ms, x, y);
+        // A mouse has pressed when it went down.
+        gesture.pressed = gesture.swipe.is_none()
+            && !touch.moved
+            && !touch.taken
+            && touch.down.pointer != Pointer::Mouse;
+        gesture
     }
 }
 
@@ -259,12 +323,30 @@ impl Touch {
             self.samples.remove(0);
         }
         self.samples.push((ms, x, y));
+        if !self.moved {
+            self.left_ms = ms;
+        }
         self.moved |= (x - self.down.x).abs() > TAP_TRAVEL_PX_MAX
             || (y - self.down.y).abs() > TAP_TRAVEL_PX_MAX;
     }
 
-    /// The swipe this was, if it was one.
-    fn swipe(&self, ms: f64, x: f64, y: f64) -> Option<Gesture> {
+    /// It ends, and was perhaps held before.
+    fn held(&self, ms: f64) -> Gesture {
+        let until = if self.moved { self.left_ms } else { ms };
+        let alone = !self.shared && !self.taken;
+        let held_ms = until - self.ms;
+        Gesture {
+            ms: self.ms,
+            down: self.down,
+            held_ms: if alone { held_ms } else { 0.0 },
+            duration_ms: ms - self.ms,
+            long: alone && !self.moved && held_ms >= LONG_PRESS_MS,
+            ..Gesture::default()
+        }
+    }
+
+    /// The swipe this was, if it was one: travel, and speed at release.
+    fn swipe(&self, ms: f64, x: f64, y: f64) -> Option<(f64, f64, f64)> {
         let (dx, dy) = (x - self.down.x, y - self.down.y);
         let across = dx.abs() > dy.abs();
         let travel = if across { dx.abs() } else { dy.abs() };
@@ -291,16 +373,20 @@ impl Touch {
             (y - recent.2).abs()
         };
         let speed = distance / (ms - recent.0).max(1.0);
-        if self.shared || travel < SWIPE_TRAVEL_PX_MIN || speed < SWIPE_SPEED_MIN {
+        let swipes = !self.shared && self.down.pointer != Pointer::Mouse;
+        if !swipes || travel < SWIPE_TRAVEL_PX_MIN || speed < SWIPE_SPEED_MIN {
             return None;
         }
-        Some(Gesture::Swipe(Swiped {
-            ms: self.ms,
-            down: self.down,
-            dx,
-            dy,
-            duration_ms: ms - self.ms,
-            speed,
-        }))
+        Some((dx, dy, speed))
     }
+}
+
+/// The square root, by Newton's method: there is none without the standard library.
+fn root(square: f32) -> f32 {
+    let mut root = square.max(1.0);
+    // Halves at first what is far too large; 15 rounds are enough for a million.
+    for _ in 0..20 {
+        root = 0.5 * (root + square / root);
+    }
+    root
 }

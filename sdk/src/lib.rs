@@ -14,6 +14,7 @@ pub mod attention;
 pub mod catalogue;
 pub mod encode;
 pub mod gesture;
+pub mod hover;
 pub mod interest;
 pub mod queue;
 pub mod recorder;
@@ -21,6 +22,7 @@ pub mod retry;
 pub mod scroll;
 pub mod shelf;
 pub mod uplink;
+pub mod way;
 
 #[cfg(target_arch = "wasm32")]
 pub mod exports;

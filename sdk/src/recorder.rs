@@ -4,12 +4,14 @@
 //! told in. Refuses to know clocks, sockets and documents: [`Recorder::step`] is handed everything.
 
 use crate::attention::TOLD_EVERY_MS;
-use crate::encode::{self, Bytes, number, signed};
-use crate::gesture::{Click, Down, Gesture, Gestures, Target};
+use crate::encode::{self, Bytes, number, zigzag};
+use crate::gesture::{Click, Down, Gesture, Gestures, HELD_MS};
+use crate::hover::Hover;
 use crate::interest::{Filled, Interest};
 use crate::queue::{Counts, Item, Queue, kind};
 use crate::scroll::{Moved, Position, Scrolls};
 use crate::uplink::{Command, NEVER_MS, News, Order, Transport, Uplink};
+use crate::way::Way;
 use alloc::vec::Vec;
 use upriver_wire::batch::{Button, How, Pointer};
 use upriver_wire::limits::PIXELS_MAX;
@@ -50,14 +52,19 @@ pub enum Input<'a> {
     View(View<'a>),
     /// A pointer goes down while the page stands at this position; `true`: first of its kind.
     Down(Down, Position, bool),
-    /// A pointer moves: its number and place in the window.
-    Move(i32, f64, f64),
+    /// A pointer moves: its number, place in the window, and, unless it is a finger, the shell's
+    /// number for the element under it that one can press (0: none); whether its way is recorded.
+    Move(i32, f64, f64, Option<i32>, bool),
+    /// The pointer is still over the element it was over when [`Recorder::look`] asked: that is here.
+    Rests(Down),
+    /// It is not, and has not moved.
+    Away,
     /// A pointer is lifted.
     Up(i32, f64, f64),
     /// The browser takes a pointer over.
     Cancel(i32),
-    /// A finger moves (touch event).
-    TouchMove(f64, f64),
+    /// A finger moves (touch event), and perhaps a second one (otherwise NaN).
+    TouchMove(f64, f64, (f64, f64)),
     /// A finger is lifted (touch event).
     TouchEnd(f64, f64),
     /// A press of which only the activation was seen (see [`Recorder::click`]).
@@ -106,6 +113,8 @@ pub enum Input<'a> {
 #[derive(Debug)]
 pub struct Recorder {
     gestures: Gestures,
+    hover: Hover,
+    way: Way,
     scrolls: Scrolls,
     interest: Interest,
     queue: Queue,
@@ -118,6 +127,8 @@ impl Recorder {
     pub fn new(names: Names) -> Self {
         Self {
             gestures: Gestures::default(),
+            hover: Hover::default(),
+            way: Way::default(),
             scrolls: Scrolls::default(),
             interest: Interest::default(),
             queue: Queue::new(names.stream, names.visitor, names.session),
@@ -197,7 +208,12 @@ impl Recorder {
             due => due as f64,
         };
         let attention = self.interest.attention.due_ms();
-        self.scrolls.due_ms().min(attention).min(uplink)
+        let pointer = self.hover.due_ms().min(self.way.due_ms());
+        self.scrolls
+            .due_ms()
+            .min(attention)
+            .min(uplink)
+            .min(pointer)
     }
 
     /// A click. `true`: it is a press that nothing else told of, and wants [`Input::Activated`].
@@ -206,15 +222,16 @@ impl Recorder {
             Click::Nothing => false,
             Click::Unseen => true,
             Click::Late(gesture) => {
-                self.gesture(gesture);
+                self.gesture(&gesture);
                 false
             }
         }
     }
 
-    /// Whether a finger or pen is down, so that movements matter.
-    pub fn touching(&self) -> bool {
-        self.gestures.touching()
+    /// Whether the shell is to look if the pointer is still over the element it was over: 0 no; 1 yes,
+    /// and answer with [`Input::Rests`] or [`Input::Away`]; 2 answer only if it is not.
+    pub fn look(&mut self, now_ms: f64) -> u8 {
+        self.hover.look(now_ms)
     }
 
     /// Whether an element has been described.
@@ -248,38 +265,49 @@ impl Recorder {
             Input::View(view) => self.view(now_ms, view),
             Input::Down(down, position, primary) => {
                 self.stand_still(now_ms, position);
-                let gesture = self.gestures.down(now_ms, down, primary);
-                gesture
-                    .into_iter()
-                    .for_each(|gesture| self.gesture(gesture));
+                self.hover.press(down.target.element, true);
+                self.gestures.down(now_ms, down, primary);
+                if down.pointer == Pointer::Mouse {
+                    self.spot(kind::PRESS, now_ms, &down, &[]);
+                }
             }
-            Input::Move(id, x, y) => self.gestures.moved(now_ms, id, x, y),
+            Input::Move(id, x, y, over, followed) => {
+                self.gestures.moved(now_ms, id, x, y);
+                if let Some(over) = over {
+                    self.over(now_ms, over);
+                    if followed && self.way.moved(now_ms, x, y) {
+                        self.end_way(now_ms);
+                    }
+                }
+            }
+            Input::Rests(down) => self.hover.rests(down),
+            Input::Away => self.over(now_ms, 0),
             Input::Up(id, x, y) => {
                 let gesture = self.gestures.up(now_ms, id, x, y);
-                gesture
-                    .into_iter()
-                    .for_each(|gesture| self.gesture(gesture));
+                self.ended(gesture);
             }
-            Input::Cancel(id) => self.gestures.cancelled(id),
+            Input::Cancel(id) => {
+                let gesture = self.gestures.cancelled(now_ms, id);
+                self.ended(gesture);
+            }
             // A finger scrolls only once the browser has taken it over; a tap causes no scroll.
-            Input::TouchMove(x, y) => {
+            Input::TouchMove(x, y, second) => {
                 if self.gestures.is_taken() {
                     self.scrolls.cause(now_ms);
                 }
-                self.gestures.taken_moved(now_ms, x, y);
+                self.gestures.taken_moved(now_ms, x, y, second);
             }
             Input::TouchEnd(x, y) => {
                 if self.gestures.is_taken() {
                     self.scrolls.cause(now_ms);
                 }
                 let gesture = self.gestures.taken_up(now_ms, x, y);
-                gesture
-                    .into_iter()
-                    .for_each(|gesture| self.gesture(gesture));
+                self.ended(gesture);
             }
             Input::Activated(down, position) => {
                 self.stand_still(now_ms, position);
-                self.gesture(Gesture::Press(now_ms, down));
+                self.hover.press(down.target.element, false);
+                self.spot(kind::PRESS, now_ms, &down, &[]);
                 // The key pressed something; what scrolls now is what was pressed.
                 self.scrolls.forget_cause();
             }
@@ -319,7 +347,7 @@ impl Recorder {
     }
 
     fn view(&mut self, now_ms: f64, view: View<'_>) {
-        self.rest(now_ms, true);
+        self.settle(now_ms);
         self.interest.left(now_ms as u64, &mut self.queue);
         self.interest
             .attention
@@ -343,11 +371,21 @@ impl Recorder {
     fn stand_still(&mut self, now_ms: f64, position: Position) {
         self.scrolled(now_ms, None, position);
         self.rest(now_ms, true);
+        self.end_way(now_ms);
+    }
+
+    /// What is still going on ends: the page is hidden, left, or another.
+    fn settle(&mut self, now_ms: f64) {
+        self.rest(now_ms, true);
+        self.end_way(now_ms);
+        self.over(now_ms, 0);
     }
 
     fn scrolled(&mut self, now_ms: f64, container: Option<ElementId>, to: Position) {
         if container.is_none() {
             self.interest.attention.scrolled(now_ms as u64, to.1);
+            // The way until here is on the page as it stood.
+            self.end_way(now_ms);
         }
         let held = self.gestures.any_down();
         if let Some(moved) = self.scrolls.moved(now_ms, container, to, held) {
@@ -360,13 +398,16 @@ impl Recorder {
         while let Some(moved) = self.scrolls.ended(now_ms, now) {
             self.moved(moved);
         }
+        if now_ms >= self.way.due_ms() {
+            self.end_way(now_ms);
+        }
         self.interest
             .tell(now_ms as u64, TOLD_EVERY_MS, &mut self.queue);
     }
 
     /// Tells of everything that runs.
     fn end(&mut self, now_ms: f64) {
-        self.rest(now_ms, true);
+        self.settle(now_ms);
         self.interest.tell(now_ms as u64, 0, &mut self.queue);
     }
 
@@ -396,40 +437,82 @@ impl Recorder {
         }
     }
 
-    fn gesture(&mut self, gesture: Gesture) {
-        let (kind, ms, down) = match &gesture {
-            Gesture::Press(ms, down) => (kind::PRESS, *ms, down),
-            Gesture::Swipe(swiped) => (kind::SWIPE, swiped.ms, &swiped.down),
-        };
-        let Target { element, at, layer } = down.target;
-        let mut room = [0; DRAFT_BYTES_MAX];
-        let out = &mut Bytes::new(&mut room);
-        number(out, u64::from(at.packed()));
-        number(out, u64::from(pixels(down.x)));
-        number(out, u64::from(pixels(down.y)));
-        if let Gesture::Swipe(swiped) = &gesture {
-            signed(out, swiped.dx as i32);
-            signed(out, swiped.dy as i32);
-            number(out, u64::from(swiped.duration_ms as u32));
-            number(out, u64::from((swiped.speed * 1_000.0) as u32));
+    /// The way of the pointer until now is told.
+    fn end_way(&mut self, now_ms: f64) {
+        if let Some(bytes) = self.way.end(now_ms) {
+            self.queue.tell_of(kind::PATH, now_ms as u64, None, bytes);
         }
+    }
+
+    /// The pointer is over this element of the shell's.
+    fn over(&mut self, now_ms: f64, element: i32) {
+        if let Some((down, duration_ms, pressed)) = self.hover.over(now_ms, element) {
+            let numbers = [duration_ms as u32, u32::from(pressed)];
+            self.spot(kind::HESITATION, now_ms, &down, &numbers);
+        }
+    }
+
+    fn ended(&mut self, gesture: Option<Gesture>) {
+        if let Some(gesture) = gesture {
+            self.gesture(&gesture);
+        }
+    }
+
+    fn gesture(&mut self, gesture: &Gesture) {
+        let Gesture { ms, down, .. } = gesture;
+        let duration_ms = gesture.duration_ms as u32;
+        if gesture.pressed {
+            self.spot(kind::PRESS, *ms, down, &[]);
+        }
+        if let Some((dx, dy, speed)) = gesture.swipe {
+            let speed = (speed * 1_000.0) as u32;
+            let numbers = [zigzag(dx as i32), zigzag(dy as i32), duration_ms, speed];
+            self.spot(kind::SWIPE, *ms, down, &numbers);
+        }
+        if gesture.long {
+            self.spot(kind::LONG_PRESS, *ms, down, &[duration_ms]);
+        }
+        if gesture.pinch_percent > 0 {
+            let numbers = [gesture.pinch_percent, duration_ms];
+            self.spot(kind::PINCH, *ms, down, &numbers);
+        }
+        let hovers = down.pointer == Pointer::Mouse || !down.target.interactive;
+        if gesture.held_ms >= HELD_MS && !hovers {
+            let numbers = [gesture.held_ms as u32, u32::from(gesture.pressed)];
+            self.spot(kind::HESITATION, *ms + gesture.held_ms, down, &numbers);
+        }
+    }
+
+    /// Tells of something that happened on an element: where, how, and these numbers.
+    fn spot(&mut self, kind: u8, ms: f64, down: &Down, numbers: &[u32]) {
+        let at = down.target.at.packed();
         let how = How {
             pointer: down.pointer,
-            layer,
+            layer: down.target.layer,
             button: if down.pointer == Pointer::Keyboard {
                 Button::Primary
             } else {
                 down.button
             },
         };
-        out.push(how.packed());
-        let item = Item {
-            kind,
-            ms: ms as u64,
-            element: Some(element),
-            ..Item::default()
-        };
-        self.queue.push(item, out.done());
+        let mut room = [0; DRAFT_BYTES_MAX];
+        let out = &mut Bytes::new(&mut room);
+        for value in [at, pixels(down.x), pixels(down.y)] {
+            number(out, u64::from(value));
+        }
+        // Of a swipe, how it was made comes last.
+        let last = kind == kind::SWIPE;
+        if !last {
+            out.push(how.packed());
+        }
+        for value in numbers {
+            number(out, u64::from(*value));
+        }
+        if last {
+            out.push(how.packed());
+        }
+        let element = Some(down.target.element);
+        self.queue.tell_of(kind, ms as u64, element, out.done());
     }
 }
 

@@ -1,111 +1,16 @@
 //! What is counted as a press, a swipe and a scroll, told to the recorder as browsers tell it, and
 //! read back from the wire.
 
+mod tab;
 mod told;
 
-use upriver_sdk::gesture::{Down, Target};
+use tab::{T0, Tab};
 use upriver_sdk::recorder::{Input, Names, Recorder};
 use upriver_sdk::uplink::{Command, News};
 use upriver_wire::batch::{
-    Custom, Descriptor, Direction, Offset, Page, PageRef, PageView, Point, Pointer, Scroll,
+    Custom, Descriptor, Offset, Page, PageRef, PageView, Point, Pointer, Scroll,
 };
 use upriver_wire::{Batch, Body, ElementId, StreamId};
-
-const T0: f64 = 1_000_000.0;
-
-struct Tab {
-    recorder: Recorder,
-    now: f64,
-    page: (i32, i32),
-    sent: Vec<Command>,
-}
-
-impl Tab {
-    fn open() -> Self {
-        let names = Names {
-            stream: StreamId(1),
-            seed: 5,
-            ..Names::default()
-        };
-        let mut tab = Self {
-            recorder: Recorder::new(names),
-            now: T0,
-            page: (0, 0),
-            sent: vec![],
-        };
-        tab.recorder
-            .step(T0, Input::View(told::shown(PageView::default()).view()));
-        tab.recorder.step(T0, Input::News(News::Opened));
-        tab
-    }
-    fn at(&mut self, ms: f64, input: Input<'_>) -> &mut Self {
-        self.now = T0 + ms;
-        let commands = self.recorder.step(self.now, input);
-        self.sent.extend(commands);
-        self
-    }
-    fn down(&mut self, ms: f64, pointer: Pointer, id: i32, x: f64, y: f64) -> &mut Self {
-        let target = Target {
-            element: ElementId(9),
-            ..Target::default()
-        };
-        let down = Down {
-            id,
-            pointer,
-            x,
-            y,
-            target,
-            ..Down::default()
-        };
-        let page = self.page;
-        self.at(ms, Input::Down(down, page, true))
-    }
-    /// A click; counts it as the shell does when nothing else told of it.
-    fn click(&mut self, ms: f64, detail: i32) -> &mut Self {
-        if self.recorder.click(T0 + ms, detail) {
-            let pointer = if detail > 0 {
-                Pointer::Mouse
-            } else {
-                Pointer::Keyboard
-            };
-            let page = self.page;
-            self.at(
-                ms,
-                Input::Activated(
-                    Down {
-                        pointer,
-                        ..Down::default()
-                    },
-                    page,
-                ),
-            );
-        }
-        self
-    }
-    /// Everything recorded, as it is on the wire.
-    fn batches(&mut self) -> Vec<Batch> {
-        self.now += 10_000.0;
-        let mut commands = std::mem::take(&mut self.sent);
-        commands.extend(self.recorder.step(self.now, Input::Flush));
-        commands.extend(self.recorder.step(self.now + 1_000.0, Input::Tick));
-        commands
-            .into_iter()
-            .filter_map(|command| match command {
-                Command::Send(bytes) => Some(told::read(&bytes)),
-                _ => None,
-            })
-            .collect()
-    }
-    fn presses(&mut self) -> Vec<Pointer> {
-        let events = self.batches().into_iter().flat_map(|batch| batch.events);
-        events
-            .filter_map(|event| match event.body {
-                Body::Press(press) => Some(press.how.pointer),
-                _ => None,
-            })
-            .collect()
-    }
-}
 
 #[test]
 fn a_mouse_press_is_counted_once_whatever_follows() {
@@ -164,10 +69,10 @@ fn a_tap_counts_when_it_is_lifted_and_a_scroll_does_not() {
     tab.at(71.0, Input::TouchEnd(53.0, 51.0)).click(75.0, 1);
     // The browser takes this one over to scroll.
     tab.down(500.0, Pointer::Touch, 3, 50.0, 400.0)
-        .at(520.0, Input::Move(3, 50.0, 385.0));
+        .at(520.0, Input::Move(3, 50.0, 385.0, None, true));
     tab.at(525.0, Input::Cancel(3))
-        .at(600.0, Input::TouchMove(50.0, 380.0));
-    tab.at(1_200.0, Input::TouchMove(50.0, 371.0))
+        .at(600.0, Input::TouchMove(50.0, 380.0, (f64::NAN, 0.0)));
+    tab.at(1_200.0, Input::TouchMove(50.0, 371.0, (f64::NAN, 0.0)))
         .at(1_400.0, Input::TouchEnd(50.0, 371.0));
     assert_eq!(tab.presses(), [Pointer::Touch]);
 }
@@ -245,7 +150,7 @@ fn a_flick_is_a_swipe_though_the_browser_tells_little_of_it_and_a_rest_is_not() 
         tab.down(0.0, Pointer::Touch, 3, 50.0, 700.0)
             .at(20.0, Input::Cancel(3));
         for (ms, y) in told {
-            tab.at(*ms, Input::TouchMove(50.0, *y));
+            tab.at(*ms, Input::TouchMove(50.0, *y, (f64::NAN, 0.0)));
         }
         tab.at(end, Input::TouchEnd(50.0, told[told.len() - 1].1));
         let events = tab.batches().into_iter().flat_map(|batch| batch.events);
@@ -282,7 +187,7 @@ fn what_a_press_makes_a_script_scroll_is_no_gesture() {
     let mut tapped = Tab::open();
     tapped
         .down(0.0, Pointer::Touch, 2, 50.0, 50.0)
-        .at(20.0, Input::TouchMove(51.0, 50.0))
+        .at(20.0, Input::TouchMove(51.0, 50.0, (f64::NAN, 0.0)))
         .at(70.0, Input::Up(2, 51.0, 50.0));
     tapped.at(71.0, Input::TouchEnd(51.0, 50.0)).click(75.0, 1);
     tapped.at(110.0, Input::Scrolled(None, (0, 0)));
@@ -298,7 +203,7 @@ fn what_a_press_makes_a_script_scroll_is_no_gesture() {
     flung
         .down(0.0, Pointer::Touch, 3, 50.0, 400.0)
         .at(25.0, Input::Cancel(3))
-        .at(40.0, Input::TouchMove(50.0, 300.0));
+        .at(40.0, Input::TouchMove(50.0, 300.0, (f64::NAN, 0.0)));
     flung
         .at(60.0, Input::TouchEnd(50.0, 200.0))
         .at(90.0, Input::Scrolled(None, (0, 250)));
@@ -415,7 +320,7 @@ fn scrolls_are_shed_first_and_the_page_stays_right() {
             let batch = told::read(&bytes);
             kept += batch.events.len() as u64;
             if let PageRef::Inline(page) = &batch.page {
-                at = page.scroll.y as i32;
+                at = page.scroll.y;
             }
             at += batch
                 .events
@@ -441,58 +346,4 @@ fn scrolls_are_shed_first_and_the_page_stays_right() {
     assert_eq!(kept, counts.recorded - counts.dropped);
     assert!(recorder.is_settled());
     assert!(at <= 6_000 && at > 0, "the page stands at {at}");
-}
-
-/// Real flings of a phone, named by their true direction.
-#[test]
-fn recorded_flings_swipe_the_way_their_names_say() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../shared/data/touch/flings.json"
-    );
-    let Ok(text) = std::fs::read_to_string(path) else {
-        eprintln!("SKIPPED, nothing was tested: the recorded flings are not at {path}");
-        return;
-    };
-    let flings: Vec<serde_json::Value> = serde_json::from_str(&text).expect("a list of flings");
-    assert!(!flings.is_empty());
-    for fling in &flings {
-        let name = fling["name"].as_str().expect("a name");
-        let points: Vec<(f64, f64, f64)> = fling["points"]
-            .as_array()
-            .expect("points")
-            .iter()
-            .map(|point| ["t", "x", "y"].map(|field| point[field].as_f64().expect("a number")))
-            .map(|[t, x, y]| (t, x, y))
-            .collect();
-        let mut tab = Tab::open();
-        let ((_, x, y), (end, end_x, end_y)) = (points[0], points[points.len() - 1]);
-        tab.down(0.0, Pointer::Touch, 1, x, y);
-        for (t, x, y) in &points[1..] {
-            tab.at(*t, Input::Move(1, *x, *y));
-        }
-        tab.at(end, Input::Up(1, end_x, end_y));
-        let events: Vec<_> = tab
-            .batches()
-            .into_iter()
-            .flat_map(|batch| batch.events)
-            .collect();
-        let swipes: Vec<_> = events
-            .iter()
-            .filter_map(|event| match &event.body {
-                Body::Swipe(swipe) => Direction::of(swipe.dx, swipe.dy),
-                _ => None,
-            })
-            .collect();
-        let expected = if name.contains("Up") {
-            Direction::Up
-        } else {
-            Direction::Down
-        };
-        assert!(
-            name.contains("Up") || name.contains("Down"),
-            "{name} names no direction"
-        );
-        assert_eq!(swipes, [expected], "{name}: {events:?}");
-    }
 }

@@ -23,7 +23,7 @@ const SPY = `
     return add.call(this, kind, listener, options);
   };`;
 
-const PAGE = (options, scripts) => `<!doctype html><html lang="en"><head><title>Shop</title>
+const PAGE = (options, scripts, body) => `<!doctype html><html lang="en"><head><title>Shop</title>
 <link rel="icon" href="data:,"><script>${SPY}</script>
 <style>
   body { margin: 0; min-height: 4000px; }
@@ -50,6 +50,7 @@ const PAGE = (options, scripts) => `<!doctype html><html lang="en"><head><title>
 <button id="icon"><svg width="20" height="20"><g><path id="glyph" d="M0 0H20V20H0Z"/></g></svg></button>
 <svg id="drawing" width="90" height="30"><g><svg width="40" height="30"><rect id="shape" width="40" height="30"/></svg></g></svg>
 <a id="away" href="/away">Away</a>
+${body}
 <script>
   customElements.define("x-box", class extends HTMLElement {
     connectedCallback() { this.attachShadow({ mode: "open" }).innerHTML = "<p><button>Inner</button></p>"; }
@@ -63,12 +64,12 @@ const PAGE = (options, scripts) => `<!doctype html><html lang="en"><head><title>
 </script></body></html>`;
 
 /** A collector and a page of the shop in a browser context of its own. */
-export async function open(browser, { context = {}, crossOrigin = false, options = {}, scripts = "", before, path = "/" } = {}) {
+export async function open(browser, { context = {}, crossOrigin = false, options = {}, scripts = "", body = "", before, path = "/" } = {}) {
   const collector = await startCollector();
   // Another origin than the page's, where a preflight would be asked for all but simple requests.
   const endpoint = crossOrigin ? collector.url.replace("127.0.0.1", "localhost") : collector.url;
   const all = { endpoint, key: "test-key", ...options };
-  collector.pages.set("/", PAGE(all, scripts));
+  collector.pages.set("/", PAGE(all, scripts, body));
   collector.pages.set("/away", "<!doctype html><title>Away</title><p>Away");
   const made = await browser.newContext(context);
   const page = await made.newPage();

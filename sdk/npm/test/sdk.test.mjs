@@ -122,6 +122,10 @@ shop("swipes on a surface of the site's own and in a gallery", touch, async (it)
 
 shop("one turn of the wheel is one gesture, and presses stand where they were", {}, async (it) => {
   const { page, collector } = it;
+  await page.evaluate(() => {
+    window.scrolled = [];
+    addEventListener("scroll", ({ timeStamp }) => window.scrolled.push(timeStamp));
+  });
   await page.mouse.move(600, 400);
   for (let turn = 0; turn < 3; turn++) await page.mouse.wheel(0, 200);
   await until(() => collector.of("scroll").length > 0, "a scroll");
@@ -132,7 +136,12 @@ shop("one turn of the wheel is one gesture, and presses stand where they were", 
   await page.waitForTimeout(100);
   await page.mouse.click(600, 400);
   await it.flush();
-  assert.deepEqual(collector.of("scroll").map(({ dy }) => dy), [600]);
+  const told = collector.of("scroll").map(({ dy }) => dy);
+  assert.equal(told.reduce((sum, dy) => sum + dy, 0), 600);
+  // A browser that has no time to draw pauses, and a pause ends a gesture.
+  const pauses = await page.evaluate(() =>
+    window.scrolled.filter((at, place, all) => at - (all[place - 1] ?? at) >= 100).length);
+  assert.ok(told.length <= 1 + pauses, `${told} with ${pauses} pauses`);
   const [press] = collector.of("press");
   assert.equal(scrolledTo(press), 1500);
 });

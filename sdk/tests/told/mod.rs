@@ -1,6 +1,8 @@
 //! The words of a page as its shell tells them: bytes of the wire, made here by the wire itself.
 //! And the other way: a batch of the recorder's must be the very bytes the wire would write.
 
+#![allow(dead_code, reason = "each of the tests needs another part of it")]
+
 use upriver_sdk::recorder::View;
 use upriver_wire::batch::{Custom, PageView};
 use upriver_wire::{Batch, Body, Event, decode, encode};
