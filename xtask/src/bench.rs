@@ -2,7 +2,7 @@
 //! What is measured is in `tests/bench`.
 
 use crate::report::step;
-use crate::{Bench, Measure, release};
+use crate::{Bench, Measure, bench_sdk, release};
 use anyhow::Result;
 use std::path::Path;
 
@@ -11,15 +11,16 @@ use std::path::Path;
 /// # Errors
 /// The figures are void, or something broke.
 pub(crate) fn run(root: &Path, flags: &Bench) -> Result<()> {
-    let binary = step("build the collector and the bench", || {
-        release::program(root, "bench")
-    })?;
-    let mut words = match flags.measure {
+    let mut words = match &flags.measure {
         Measure::Ack { rate, seconds } => format!("ack --rate {rate} --seconds {seconds}"),
         Measure::Live { visitors } => format!("live --visitors {visitors}"),
+        Measure::Sdk { runs, only } => return bench_sdk::run(root, *runs, only, flags.json),
     };
     if flags.json {
         words += " --json";
     }
+    let binary = step("build the collector and the bench", || {
+        release::program(root, "bench")
+    })?;
     release::run(root, &binary, &words)
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod bench_sdk;
 mod browser;
 mod build;
 mod check;
@@ -148,6 +149,15 @@ enum Measure {
         /// Visitors, about five events each.
         #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
         visitors: u32,
+    },
+    /// What the SDK costs a page, beside its rivals: one scripted visit in Chromium.
+    Sdk {
+        /// Visits with each; the figures are medians.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+        runs: u32,
+        /// Only these besides the page with no SDK, `upriver,clarity`.
+        #[arg(long, default_value = "")]
+        only: String,
     },
 }
 

@@ -1,0 +1,2 @@
+import { clarity } from "clarity-js";
+clarity.start({ projectId: "bench", upload: `${SINK}/collect`, track: true, content: true });

@@ -1,0 +1,2 @@
+import { init } from "../../dist/index.js";
+init({ endpoint: SINK, key: "bench-key" });
