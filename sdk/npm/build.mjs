@@ -15,7 +15,7 @@ rmSync("dist", { recursive: true, force: true });
 // Types first: what does not type-check is not built. Only those of the public modules are shipped.
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc"], { stdio: "inherit" });
 for (const name of readdirSync("dist")) {
-  if (name !== "index.d.ts" && name !== "slim.d.ts") rmSync(`dist/${name}`, { recursive: true });
+  if (!/^(index|slim|types)\.d\.ts$/.test(name)) rmSync(`dist/${name}`, { recursive: true });
 }
 
 // The recorder as plain JavaScript, for pages whose policy refuses wasm: that language has neither

@@ -5,21 +5,32 @@
 
 import { Bytes } from "./bytes.js";
 import type { Shell } from "./core.js";
-import type { Options, Props, State, Stats, Worth } from "./index.js";
-import { CONVERSION, CUSTOM, EXPOSURE, FLUSH, STOP } from "./wasm.js";
+import type { Options, Props, State, Stats, Worth } from "./types.js";
+import { hex } from "./visit.js";
+import { CONVERSION, CUSTOM, EXPOSURE, FLUSH, IDENTIFY, STOP } from "./wasm.js";
 
 const MICROS = 1e6;
 const PROPS_MAX = 32;
+/** The kind of an answer that is a signal, its second byte. */
+const SIGNAL = 2;
 /** Largest amount, either way, in millionths. */
 const AMOUNT_MAX = 9e18;
+/** Signals remembered so that each is told once; one more forgets them. */
+const SIGNALS_MAX = 256;
 
 /** How calls come in. */
 export interface Calls {
   call(name: string, at: number, args: unknown[]): void;
   /** The figures have changed. */
   changed(): void;
+  /** Tells of the signals at the head of what arrived, each once; returns what follows them. */
+  signals(bytes: Uint8Array): Uint8Array;
+  /** Nobody need wait any longer. */
+  end(): void;
 }
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 const complained = new Set<string>();
 
 /** Says what is wrong, once. */
@@ -47,9 +58,11 @@ export function check({ endpoint, key, queryParams = [] }: Options = {} as Optio
 
 /** The calls of one page. */
 export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls {
-  const { listeners, quiet } = shell.entry;
+  const { listeners, listen } = shell.entry;
   let waiting: { seen: number; done: () => void }[] = [];
   let shown: State = "starting";
+  let hashing: Promise<void> | undefined;
+  const told = new Set<number>();
 
   function say(kind: number, at: number, bytes: Bytes): void {
     shell.alive(at);
@@ -76,18 +89,33 @@ export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls 
     page(at) {
       shell.view(at, 1);
     },
-    flush(at, done: () => void) {
+    identify(at, user: string, { hash = true }: { hash?: boolean } = {}) {
+      if (!named("identify", user)) return;
+      if (!hash) say(IDENTIFY, at, new Bytes().names(user).uint(0));
+      else if (!crypto.subtle) complain("identify: hashing needs an https: page; nothing was sent");
+      else {
+        hashing = crypto.subtle.digest("SHA-256", encoder.encode(user)).then((digest) => {
+          say(IDENTIFY, at, new Bytes().names(hex(new Uint8Array(digest))).uint(1));
+          shell.settle();
+        });
+      }
+    },
+    async flush(at, done: () => void) {
+      await hashing;
       shell.step(FLUSH, at);
       waiting.push({ seen: stats().recorded, done });
-      queueMicrotask(changed);
+      shell.settle();
+      changed();
     },
-    stop(at) {
+    async stop(at) {
       end();
-      quiet();
+      listen("remove");
+      await hashing;
       shell.step(STOP, at);
+      shell.settle();
     },
     on() {
-      complain('on: the event must be "state" and the listener a function');
+      complain('on: the event must be "state" or "signal", and the listener a function');
     },
   };
 
@@ -102,11 +130,52 @@ export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls 
     if (transport === shown) return;
     shown = transport;
     // What a listener throws is the site's own error, reported as if nobody had caught it.
-    for (const listener of listeners) queueMicrotask(() => listener(transport));
+    for (const listener of listeners.state) queueMicrotask(() => listener(transport));
+  }
+
+  // Number, name, payload and end of a signal follow its version and kind, as the wire writes them.
+  function signals(bytes: Uint8Array): Uint8Array {
+    let at = 0;
+    const number = () => {
+      let value = 0;
+      for (let unit = 1, byte = 128; byte > 127; unit *= 128) {
+        byte = bytes[at++]!;
+        value += (byte & 127) * unit;
+      }
+      return value;
+    };
+    const text = () => {
+      const length = number();
+      return decoder.decode(bytes.subarray(at, (at += length)));
+    };
+    while (bytes[at + 1] === SIGNAL) {
+      const start = at;
+      at += 2;
+      const id = number();
+      const name = text();
+      const json = text();
+      const expires = number();
+      // Not a whole one: whoever is to understand the rest will not.
+      if (!(at <= bytes.length)) return bytes.subarray(start);
+      if (told.has(id)) continue;
+      if (told.size > SIGNALS_MAX) told.clear();
+      told.add(id);
+      try {
+        const signal = { id, name, payload: JSON.parse(json), expires };
+        for (const listener of listeners.signal) queueMicrotask(() => listener(signal));
+      } catch {
+        complain(`the payload of signal "${name}" is not JSON`);
+      }
+    }
+    return bytes.subarray(at);
   }
 
   return {
     changed,
+    signals,
+    end() {
+      for (const { done } of waiting) done();
+    },
     call(name, at, args) {
       try {
         known[name]!(at, ...args);

@@ -4,8 +4,9 @@
 // to the network, and page views. Decides nothing the recorder can decide.
 
 import { type Calls, calls, check, complain } from "./calls.js";
+import { AGREED, COOKIELESS, type Running, gate } from "./consent.js";
 import { campaignBytes, address, view } from "./page.js";
-import type { Entry, Facts, Options, State, Stats } from "./index.js";
+import type { Entry, Facts, Options, State, Stats } from "./types.js";
 import { canonical, describe } from "./element.js";
 import { forms } from "./forms.js";
 import { type Hearing, hearing } from "./hearing.js";
@@ -54,31 +55,58 @@ export interface Shell {
   entry: Entry;
 }
 
-/** Starts recording; `at`: when the site asked for it. Undefined when nothing is to be recorded here,
- * null when the options are wrong. */
-export async function start(options: Options, at: number, entry: Entry): Promise<Core | undefined | null> {
+/** Starts recording, as soon as it may; `at`: when the site asked for it. Undefined when nothing is to
+ * be recorded here, null when the options are wrong. */
+export function start(options: Options, at: number, entry: Entry): Core | undefined | null {
   const endpoint = check(options);
   if (!endpoint) return null;
-  const { key, queryParams = [] } = options;
-  const pathNow = () => address(queryParams).path;
+  const { queryParams = [] } = options;
+  const landed = address(queryParams);
+  const path = () => address(queryParams).path;
   const ticket = takeTicket();
   if (ticket) {
-    showOverlay(endpoint, ticket, pathNow).catch((e) => complain(`the overlay did not load: ${e}`));
+    showOverlay(endpoint, ticket, path).catch((e) => complain(`the overlay did not load: ${e}`));
     return undefined;
   }
+  const [core, routed] = gate(options, entry, at, path, async (since, answer, gone) => {
+    const loaded = await wasm.load(options.wasm);
+    return gone() ? undefined : run({ loaded, options, endpoint, landed, pathNow: path, entry, since, answer });
+  });
+  onRoute(routed);
+  return core;
+}
+
+/** What a recorder is made for. */
+interface Made {
+  loaded: wasm.Loaded;
+  options: Options;
+  endpoint: string;
+  /** The address the page was loaded with. */
+  landed: ReturnType<typeof address>;
+  pathNow(): string;
+  entry: Entry;
+  since: number;
+  answer: number;
+}
+
+function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer }: Made): Running {
   // Unix time of the page's clock 0. Taken once: the clock must not jump with the system's.
   const origin = Math.max(Date.now() - performance.now(), 0);
-  const loaded = await wasm.load(options.wasm);
-  const { recorder } = loaded;
+  let resting = false;
+  let ended = false;
+  // Whatever still runs when recording has ended talks to nobody.
+  const recorder: wasm.Recorder = (...all) => (ended ? 0 : loaded.recorder(...all));
   const give = (bytes: ArrayLike<number>) => wasm.give(loaded, bytes);
-  const { campaign, path: landed } = address(queryParams);
-  const visiting = visitor(campaign, origin + at);
-  const way = transport(endpoint, key, (kind, bytes, ...numbers) => {
-    give(bytes);
-    step(kind, performance.now(), ...numbers);
+  const visiting = visitor(landed.campaign, origin + since, answer !== COOKIELESS);
+  const way = transport(endpoint, options.key, (kind, bytes, ...numbers) => {
+    if (ended) return;
+    const rest = ways.signals(bytes);
+    give(rest);
+    // A frame that was a signal and nothing else is no answer to a batch.
+    if (rest.length || kind !== wasm.FRAME) step(kind, performance.now(), ...numbers);
     settle();
   });
-  let path = landed;
+  let { path } = landed;
   let routed: number | undefined;
   let timer = 0;
   let timerDue = Infinity;
@@ -97,6 +125,7 @@ export async function start(options: Options, at: number, entry: Entry): Promise
   }
 
   function settle(): void {
+    if (ended) return;
     settleRoute(false);
     heard.look(performance.now());
     for (let command; (command = recorder(wasm.NEXT, origin + performance.now())); ) {
@@ -131,7 +160,14 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     }, wait + 1);
   }
 
+  // Nobody's doing keeps a visit alive any more.
+  function rest(): void {
+    resting = true;
+    seeing.end();
+  }
+
   function alive(when: number, moved?: boolean): void {
+    if (resting) return;
     settleRoute(!moved);
     if (visiting.alive(origin + when)) visit(when);
   }
@@ -143,10 +179,10 @@ export async function start(options: Options, at: number, entry: Entry): Promise
     step(wasm.SESSION, when);
   }
 
-  function show(when: number, navigation: number): void {
-    path = pathNow();
+  function show(when: number, navigation: number, to = pathNow()): void {
+    path = to;
     filling.left(when);
-    const [bytes, parts] = view(navigation, path);
+    const [bytes, parts] = view(navigation, path, options.release);
     give(bytes);
     step(wasm.VIEW, when, scrollX, scrollY, parts);
     seeing.begin();
@@ -173,12 +209,7 @@ export async function start(options: Options, at: number, entry: Entry): Promise
 
   give([...idBytes(randomName(16)), ...idBytes(visiting.name), ...idBytes(randomName(8))]);
   recorder(wasm.TICK);
-  visit(at);
-  const endRoutes = onRoute(() => {
-    if (routed !== undefined || pathNow() === path) return;
-    routed = performance.now();
-    arm();
-  });
+  visit(since);
   const shell: Shell = {
     recorder,
     step,
@@ -193,16 +224,38 @@ export async function start(options: Options, at: number, entry: Entry): Promise
       show(when, navigation);
     },
   };
-  ways = calls(shell, stats, () => {
-    endRoutes();
-    seeing.end();
-  });
+  ways = calls(shell, stats, rest);
   const filling = forms(shell);
   const seeing = looking(shell, filling);
   heard = hearing(shell, filling, seeing);
-  step(wasm.SHOWN, at, +!entry.hidden);
-  show(at, 0);
+  if (answer) {
+    give([answer - AGREED]);
+    step(wasm.CONSENT, since);
+  }
+  step(wasm.SHOWN, since, +!entry.hidden);
+  show(since, 0, path);
   settle();
-  return { hear: heard.hear, call: ways.call, stats };
+  return {
+    hear: heard.hear,
+    call: ways.call,
+    stats,
+    routed(then) {
+      if (then) {
+        alive(then.at);
+        show(then.at, 1, then.path);
+      } else if (routed === undefined && pathNow() !== path) {
+        routed = performance.now();
+        arm();
+      }
+    },
+    end() {
+      rest();
+      way.close();
+      clearTimeout(timer);
+      recorder(wasm.DROP);
+      ended = true;
+      ways.end();
+    },
+  };
 }
 

@@ -4,7 +4,7 @@
 // nothing of what it does. Takes the place of `embedded.ts` in `upriver/slim` and the script tag.
 
 import { complain } from "./calls.js";
-import type { Options } from "./index.js";
+import type { Options } from "./types.js";
 
 /** Instantiates it. Fails where wasm is refused or unknown, or the file is not there. */
 export async function instantiate(given: Options["wasm"]): Promise<WebAssembly.Instance> {

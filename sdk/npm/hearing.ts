@@ -6,7 +6,7 @@
 import type { Shell } from "./core.js";
 import { byHand, onScrollbar, pressable, pressed } from "./element.js";
 import type { Forms } from "./forms.js";
-import type { Facts } from "./index.js";
+import type { Facts } from "./types.js";
 import type { Looking } from "./looking.js";
 import * as wasm from "./wasm.js";
 

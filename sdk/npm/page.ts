@@ -24,7 +24,7 @@ export const campaignBytes = (campaign?: Campaign): number[] =>
 
 /** A page view as the recorder takes it: the bytes, and the lengths of their first three parts, 16 bits
  * each. `navigation`: 0 load, 1 route, 2 restore. */
-export function view(navigation: number, path: string): [number[], number] {
+export function view(navigation: number, path: string, release = ""): [number[], number] {
   const root = document.documentElement;
   const bytes = new Bytes();
   bytes.all = idBytes(randomName(8));
@@ -32,7 +32,7 @@ export function view(navigation: number, path: string): [number[], number] {
   bytes.uint(device());
   for (const length of [innerWidth, innerHeight, root.scrollWidth, root.scrollHeight]) bytes.uint(whole(length));
   const sizes = bytes.all.length - place;
-  const version = bytes.uint(Math.round(devicePixelRatio * 100) || 100).names("").all.length - sizes - place;
+  const version = bytes.uint(Math.round(devicePixelRatio * 100) || 100).names(`${release}`).all.length - sizes - place;
   bytes
     .uint(navigation)
     .text(document.title, TEXT_MAX)

@@ -4,7 +4,7 @@
 // the script came. Everything else is `index.ts`.
 
 import * as api from "./index.js";
-import type { Options } from "./index.js";
+import type { Options } from "./types.js";
 
 const { dataset, src } = document.currentScript as HTMLScriptElement;
 const page = window as { upriver?: unknown };
@@ -20,11 +20,15 @@ function push(...calls: unknown[][]): void {
 }
 
 page.upriver = { ...api, push };
-const { key, endpoint = new URL(src).origin, queryParams, ...flags } = dataset;
+const { key, endpoint = new URL(src).origin, queryParams, release, consent, ...flags } = dataset;
 if (key) {
   const options: Options = { key, endpoint };
   if (queryParams) options.queryParams = queryParams.split(/[ ,]+/);
   if (flags["respectSignals"] === "false") options.respectSignals = false;
+  if (release) options.release = release;
+  // Whatever is not known is taken for "required".
+  if (consent) options.consent = consent as NonNullable<Options["consent"]>;
+  if (flags["rememberConsent"] !== undefined) options.rememberConsent = true;
   api.init(options);
 }
 if (Array.isArray(waiting)) push(...waiting);

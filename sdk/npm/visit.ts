@@ -9,8 +9,11 @@ import { NAME_MAX } from "./bytes.js";
 export const IDLE_MAX = 30 * 60 * 1000;
 /** A visit is written down again at most this often, ms. */
 const SAVE_EVERY = 10_000;
-const VISITOR_KEY = "upriver.visitor";
-const VISIT_KEY = "upriver.visit";
+/** What every key here begins with. */
+const OURS = "upriver.";
+const VISITOR_KEY = `${OURS}visitor`;
+const VISIT_KEY = `${OURS}visit`;
+const CONSENT_KEY = `${OURS}consent`;
 const FIELDS = ["source", "medium", "campaign", "term", "content"];
 
 /** The `utm_*` fields: source, medium, campaign, term, content. */
@@ -23,11 +26,12 @@ export interface Visit {
   campaign?: Campaign | undefined;
 }
 
+/** Bytes in hexadecimal. */
+export const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 /** A random name of so many bytes, in hexadecimal. */
-export function randomName(bytes: number): string {
-  const drawn = crypto.getRandomValues(new Uint8Array(bytes));
-  return Array.from(drawn, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+export const randomName = (bytes: number): string => hex(crypto.getRandomValues(new Uint8Array(bytes)));
 
 /** The visit that goes on now: the kept one, unless it is over or another campaign landed. */
 export function going(kept: Visit | undefined, landed: Campaign | undefined, now: number): Visit {
@@ -43,7 +47,7 @@ export function toText({ session, seen, campaign = [] }: Visit): string {
 }
 
 /** From text; none when it is not one of ours. */
-export function fromText(text: string | null): Visit | undefined {
+export function fromText(text?: string | null): Visit | undefined {
   const [session = "", seen = "", ...campaign] = (text ?? "").split("\n");
   if (!/^[\da-f]{16}$/.test(session) || !/^[\da-f]{1,13}$/.test(seen)) return undefined;
   return { session, seen: parseInt(seen, 16), campaign: campaign.length === 5 ? campaign : undefined };
@@ -68,8 +72,11 @@ export function readQuery(query: string, allowed: string[]): { campaign?: Campai
   return campaign.some(Boolean) ? { campaign, kept } : { kept };
 }
 
-/** The visitor's name, the visit now, and how to go on with it. */
-export function visitor(landed: Campaign | undefined, now: number) {
+/** The visitor's name, the visit now, and how to go on with it. `keeping`: whether names may be kept in
+ * the browser; else they last as long as the page. */
+export function visitor(landed: Campaign | undefined, now: number, keeping: boolean) {
+  const read = (key: string) => (keeping ? item(key) : undefined);
+  const keep = (key: string, text: string) => keeping && item(key, text);
   let name = read(VISITOR_KEY) ?? "";
   if (!/^[\da-f]{32}$/.test(name)) keep(VISITOR_KEY, (name = randomName(16)));
   let visit = going(fromText(read(VISIT_KEY)), landed, now);
@@ -89,17 +96,25 @@ export function visitor(landed: Campaign | undefined, now: number) {
   };
 }
 
-// Storage may be absent, full, or forbidden; then names last as long as the page.
-function read(key: string): string | null {
+/** The answer about consent kept from before; or keeps this one, one letter. */
+export const remembered = (answer?: string): string | undefined => item(CONSENT_KEY, answer);
+
+/** Removes everything that was ever kept in this browser. */
+export function forget(): void {
   try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith(OURS)) localStorage.removeItem(key);
+    }
+  } catch {}
 }
 
-function keep(key: string, text: string): void {
+// Reads what is kept, or keeps a text. Storage may be absent, full, or forbidden; then names last as
+// long as the page.
+function item(key: string, text?: string): string | undefined {
   try {
-    localStorage.setItem(key, text);
-  } catch {}
+    if (text) localStorage.setItem(key, text);
+    return localStorage.getItem(key) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -5,7 +5,7 @@
 // (`embedded.ts`, `fetched.ts`).
 
 import { instantiate } from "./embedded.js";
-import type { Options } from "./index.js";
+import type { Options } from "./types.js";
 
 /** The one function: does what `kind` says at a time (Unix ms), which is one of the numbers below. */
 export type Recorder = (kind: number, now?: number, ...numbers: number[]) => number;
@@ -67,6 +67,12 @@ export const LOOK = 37;
 const OUTPUT = 38;
 const OUTPUT_BYTES = 39;
 export const NUMBER = 40;
+
+// With a time of their own:
+export const CONSENT = 90;
+export const IDENTIFY = 91;
+// Forgets everything; the next begins anew.
+export const DROP = 128;
 
 /** Loads the recorder; where wasm is refused or unknown, the same recorder as plain JavaScript. */
 export async function load(given: Options["wasm"]): Promise<Loaded> {

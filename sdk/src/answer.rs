@@ -90,6 +90,7 @@ mod tests {
         match answer {
             Answer::Ack(ack) => Known::Ack(ack),
             Answer::Refused(it) => Known::Refused(it.first_seq, it.refusal, it.retry_after_ms),
+            Answer::Signal(_) => panic!("the shell takes signals away before"),
         }
     }
 

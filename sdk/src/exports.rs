@@ -6,6 +6,7 @@
 
 use crate::gesture::{Down, Target};
 use crate::interest::Filled;
+use crate::queue::kind as event;
 use crate::recorder::{Input, Names, Recorder, View};
 use crate::uplink::{News, Order};
 use lol_alloc::{FreeListAllocator, LockedAllocator};
@@ -25,7 +26,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// Inputs with a time of their own go on from here.
+/// Inputs with a time of their own go on from here, up to [`DROP`].
 const OWN_TIME: u8 = 64;
 /// Any scroll position and this is a positive number.
 const PIXELS: f64 = 268_435_456.0;
@@ -33,6 +34,8 @@ const PIXELS: f64 = 268_435_456.0;
 const ROOM: u8 = 26;
 /// Bytes handed over at once.
 const INPUT_BYTES_MAX: usize = FRAME_BYTES_MAX;
+/// The kind that forgets everything; the next one begins anew.
+const DROP: u8 = 128;
 
 struct Core {
     recorder: Option<Recorder>,
@@ -85,6 +88,10 @@ pub fn step(
             return core.room.as_ptr() as usize as f64;
         }
         core.input = 0;
+        return 0.0;
+    }
+    if kind == DROP {
+        core.recorder = None;
         return 0.0;
     }
     let bytes = core.room.get(..core.input).unwrap_or_default();
@@ -199,9 +206,12 @@ pub fn step(
                 fields: c as u16,
             },
         ),
+        // What the visitor agreed to, and who it is.
+        90 => Input::Said(event::CONSENT, bytes),
+        91 => Input::Said(event::IDENTIFY, bytes),
         _ => return core.tell(kind, now, a),
     };
-    if kind <= 15 || kind >= OWN_TIME {
+    if kind <= 15 || (OWN_TIME..DROP).contains(&kind) {
         recorder.record(now, input);
     } else {
         recorder.hear(now, input);

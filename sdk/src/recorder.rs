@@ -81,6 +81,8 @@ pub enum Input<'a> {
     Conversion(&'a [u8]),
     /// A variant is shown.
     Exposure(&'a [u8]),
+    /// Something else said: one of [`kind`], without an element.
+    Said(u8, &'a [u8]),
     /// Another visit begins, brought by this campaign (or that there is none).
     Session(SessionId, &'a [u8]),
     /// Somebody does something.
@@ -323,6 +325,7 @@ impl Recorder {
                 self.uplink.hurry = true;
             }
             Input::Exposure(bytes) => self.said(now_ms, kind::EXPOSURE, bytes),
+            Input::Said(kind, bytes) => self.said(now_ms, kind, bytes),
             Input::Session(session, campaign) => self.queue.mark(
                 Item {
                     kind: kind::SESSION,

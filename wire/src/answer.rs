@@ -1,8 +1,9 @@
-//! What the collector answers a page: over the stream as a frame, over HTTP as the body.
+//! What the collector answers a page: over the stream one a frame, over HTTP one after the other in
+//! the body, signals before the answer to the batch.
 
 use crate::bounded;
 use crate::id::{ElementId, StreamId};
-use crate::limits::{NEED_MAX, STRING_BYTES_MAX};
+use crate::limits::{NAME_BYTES_MAX, NEED_MAX, SIGNAL_BYTES_MAX, STRING_BYTES_MAX};
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ pub enum Answer {
     Ack(Ack),
     /// These events are not taken.
     Refused(Refused),
+    /// Something for the visitor's page.
+    Signal(Signal),
 }
 
 /// Events `first_seq .. next_seq` of a stream are on disk.
@@ -45,6 +48,22 @@ pub struct Refused {
     /// What was wrong, for a person.
     #[serde(deserialize_with = "bounded::string::<_, STRING_BYTES_MAX>")]
     pub reason: String,
+}
+
+/// A message to one visitor's page. It may arrive more than once: on the stream, and again with an
+/// answer over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Names this signal: a page acts on each once. Below 2^53, so that a script holds it exactly.
+    pub id: u64,
+    /// What it is, `offer`.
+    #[serde(deserialize_with = "bounded::string::<_, NAME_BYTES_MAX>")]
+    pub name: String,
+    /// What comes with it: JSON, `null` when nothing does.
+    #[serde(deserialize_with = "bounded::string::<_, SIGNAL_BYTES_MAX>")]
+    pub payload: String,
+    /// From then on it should not be acted on, Unix ms by the collector's clock.
+    pub expires_ms: u64,
 }
 
 /// What a client must do with a batch that was refused. Grows only at the end.

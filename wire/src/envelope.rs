@@ -5,6 +5,7 @@
 
 use crate::answer::Answer;
 use crate::batch::Batch;
+use crate::limits::ANSWERS_MAX;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -90,6 +91,29 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Answer, WireError> {
     let body = bytes.get(1..).ok_or(WireError::Truncated)?;
     known_version(bytes)?;
     exact(body)
+}
+
+/// Decodes answers that follow each other, as in the body of an HTTP answer: at least one, and at most
+/// [`ANSWERS_MAX`]. Each is read as [`decode_answer`] reads one.
+///
+/// # Errors
+/// See [`WireError`]; [`WireError::Trailing`] when there are more than the limit.
+pub fn decode_answers(bytes: &[u8]) -> Result<Vec<Answer>, WireError> {
+    let mut answers = Vec::new();
+    let mut rest = bytes;
+    loop {
+        let body = rest.get(1..).ok_or(WireError::Truncated)?;
+        known_version(rest)?;
+        let (answer, after) = postcard::take_from_bytes(body).map_err(|_| WireError::Body)?;
+        answers.push(answer);
+        if after.is_empty() {
+            return Ok(answers);
+        }
+        if answers.len() == ANSWERS_MAX {
+            return Err(WireError::Trailing(after.len()));
+        }
+        rest = after;
+    }
 }
 
 fn known_version(bytes: &[u8]) -> Result<(), WireError> {

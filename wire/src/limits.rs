@@ -29,5 +29,9 @@ pub const STEPS_MAX: usize = 512;
 pub const BANDS_MAX: usize = 20;
 /// Element ids one answer may ask the page to describe.
 pub const NEED_MAX: usize = 256;
+/// Bytes of JSON that come with a signal.
+pub const SIGNAL_BYTES_MAX: usize = 8 * 1024;
+/// Answers in the body of one HTTP answer: that to the batch, and signals.
+pub const ANSWERS_MAX: usize = 17;
 /// Largest coordinate or length in CSS pixels.
 pub const PIXELS_MAX: u32 = 10_000_000;

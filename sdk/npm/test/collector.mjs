@@ -32,6 +32,8 @@ class Collector {
   status = 200;
   headers = {};
   need = [];
+  /** What comes before the answer to the next batch that comes over HTTP. */
+  ahead = [];
   /** Files of the SDK that are served only when this is done. */
   slow = {};
   /** Pages: path → html. */
@@ -68,7 +70,7 @@ class Collector {
     const cors = { "access-control-allow-origin": "*", ...this.headers };
     if (this.status !== 200) return response.writeHead(this.status, cors).end();
     const answer = this.take(Buffer.concat(chunks), "http");
-    response.writeHead(200, cors).end(answer);
+    response.writeHead(200, cors).end(Buffer.concat([...this.ahead.splice(0), answer]));
   }
 
   upgrade(request, socket) {
@@ -130,6 +132,11 @@ class Collector {
   descriptor(id) {
     const elements = this.batches.flatMap((batch) => batch.elements);
     return elements.findLast((element) => element.id === id && element.descriptor)?.descriptor;
+  }
+
+  /** Sends one frame over every stream. */
+  say(bytes) {
+    for (const socket of this.sockets) socket.write(writeFrame(2, bytes));
   }
 
   /** Breaks every stream off, without a word. */

@@ -243,3 +243,9 @@ export function refused(stream, firstSeq, refusal, retryAfterMs = 0) {
     1, 1, ...id(stream), ...uint(firstSeq), refusal, ...uint(retryAfterMs), ...uint(0),
   ]);
 }
+
+/** A signal for the page; the payload is text, which should be JSON. */
+export function signal(number, name, payload, expires = 0) {
+  const text = (words) => [...uint(Buffer.byteLength(words)), ...Buffer.from(words)];
+  return Buffer.from([1, 2, ...uint(number), ...text(name), ...text(payload), ...uint(expires)]);
+}

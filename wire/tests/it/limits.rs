@@ -3,7 +3,7 @@
 
 use crate::sample;
 use std::fmt::Debug;
-use upriver_wire::answer::{Ack, Refused};
+use upriver_wire::answer::{Ack, Refused, Signal};
 use upriver_wire::batch::{
     Attention, BoxPoint, Campaign, Conversion, Custom, Descriptor, Direction, Element, Fault,
     Identify, Page, PageRef, PageView, Path, Prop, Step, Value, Variant,
@@ -11,7 +11,7 @@ use upriver_wire::batch::{
 use upriver_wire::envelope::{HEADER_BYTES, VERSION, decode_answer, encode_answer};
 use upriver_wire::limits::{
     BANDS_MAX, ELEMENTS_MAX, EVENTS_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, NEED_MAX, PROPS_MAX,
-    SELECTOR_BYTES_MAX, STEPS_MAX, STRING_BYTES_MAX, VARIANTS_MAX,
+    SELECTOR_BYTES_MAX, SIGNAL_BYTES_MAX, STEPS_MAX, STRING_BYTES_MAX, VARIANTS_MAX,
 };
 use upriver_wire::{
     Answer, Batch, Body, ElementId, Event, Refusal, StreamId, WireError, decode, encode,
@@ -285,6 +285,18 @@ fn strings_hold_their_limit_and_no_more() {
             refusal: Refusal::Bad,
             retry_after_ms: 0,
             reason: text(bytes),
+        })
+    });
+    check_answer("name of a signal", NAME_BYTES_MAX, |bytes| {
+        Answer::Signal(Signal {
+            name: text(bytes),
+            ..Signal::default()
+        })
+    });
+    check_answer("payload of a signal", SIGNAL_BYTES_MAX, |bytes| {
+        Answer::Signal(Signal {
+            payload: text(bytes),
+            ..Signal::default()
         })
     });
 }

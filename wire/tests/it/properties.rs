@@ -4,8 +4,9 @@ use crate::{sample, strategy};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, proptest};
 use proptest::{prop_assert, prop_assert_eq};
-use upriver_wire::envelope::{VERSION, decode_answer, encode_answer};
-use upriver_wire::{Answer, Batch, decode, encode};
+use upriver_wire::envelope::{VERSION, decode_answer, decode_answers, encode_answer};
+use upriver_wire::limits::ANSWERS_MAX;
+use upriver_wire::{Answer, Batch, WireError, decode, encode};
 
 proptest! {
     #[test]
@@ -21,6 +22,23 @@ proptest! {
         prop_assert_eq!(decode_answer(&encode_answer(&answer)), Ok(answer.clone()));
         let json = serde_json::to_string(&answer).expect("JSON");
         prop_assert_eq!(serde_json::from_str::<Answer>(&json).expect("read back"), answer);
+    }
+
+    #[test]
+    fn answers_that_follow_each_other_are_told_apart(
+        answers in vec(strategy::answer(), 1..=ANSWERS_MAX),
+        one_more in strategy::answer(),
+    ) {
+        let mut bytes = answers.iter().flat_map(encode_answer).collect::<Vec<u8>>();
+        prop_assert_eq!(decode_answers(&bytes), Ok(answers.clone()));
+        let more = encode_answer(&one_more);
+        bytes.extend_from_slice(&more);
+        let read = decode_answers(&bytes);
+        if answers.len() < ANSWERS_MAX {
+            prop_assert_eq!(read.map(|read| read.len()), Ok(answers.len() + 1));
+        } else {
+            prop_assert_eq!(read, Err(WireError::Trailing(more.len())));
+        }
     }
 
     /// Whatever is accepted can be written again and then reads the same: there is no message
@@ -81,6 +99,10 @@ fn read_both(bytes: &[u8]) -> Result<(), proptest::test_runner::TestCaseError> {
     }
     if let Ok(answer) = decode_answer(bytes) {
         prop_assert_eq!(decode_answer(&encode_answer(&answer)), Ok(answer));
+    }
+    if let Ok(answers) = decode_answers(bytes) {
+        let again: Vec<u8> = answers.iter().flat_map(encode_answer).collect();
+        prop_assert_eq!(decode_answers(&again), Ok(answers));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Messages that use every field with a value of its own, so that two fields changing places
 //! cannot go unnoticed. Values only; what is done with them is the tests' business.
 
-use upriver_wire::answer::{Ack, Refused};
+use upriver_wire::answer::{Ack, Refused, Signal};
 use upriver_wire::batch::{
     Attention, BoxPoint, Button, Campaign, Consent, ConsentState, Conversion, Custom, Dead,
     Descriptor, Device, Element, ErrorPress, Fault, FaultKind, Form, FormStep, Hesitation, How,
@@ -76,6 +76,15 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
         (
             "refused_later",
             refused(Refusal::Later, 2_500, "the log is full — 429"),
+        ),
+        (
+            "signal",
+            Answer::Signal(Signal {
+                id: 0x0012_3456_789a_bcde,
+                name: "offer".into(),
+                payload: r#"{"code":"Frühling","percent":10}"#.into(),
+                expires_ms: SENT_AT_MS + 60_000,
+            }),
         ),
     ]
 }

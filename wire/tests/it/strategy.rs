@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
-use upriver_wire::answer::{Ack, Refused};
+use upriver_wire::answer::{Ack, Refused, Signal};
 use upriver_wire::batch::{
     Attention, BoxPoint, Button, Campaign, Consent, ConsentState, Conversion, Custom, Dead,
     Descriptor, Device, Element, ErrorPress, Fault, FaultKind, Form, FormStep, Hesitation, How,
@@ -11,7 +11,7 @@ use upriver_wire::batch::{
     Path, Pinch, Point, Pointer, Press, Prop, Rage, Scroll, Size, Spot, Step, Swipe, Thrash, Value,
     Variant, Visibility,
 };
-use upriver_wire::limits::{BANDS_MAX, NAME_BYTES_MAX, STRING_BYTES_MAX};
+use upriver_wire::limits::{BANDS_MAX, NAME_BYTES_MAX, SIGNAL_BYTES_MAX, STRING_BYTES_MAX};
 use upriver_wire::{
     Answer, Batch, Body, ElementId, Event, Refusal, SessionId, StreamId, ViewId, VisitorId,
 };
@@ -84,7 +84,21 @@ pub(crate) fn answer() -> impl Strategy<Value = Answer> {
             reason,
         })
     });
-    prop_oneof![ack, refused]
+    let signal = (
+        any::<u64>(),
+        text(NAME_BYTES_MAX),
+        text(SIGNAL_BYTES_MAX),
+        any::<u64>(),
+    );
+    let signal = signal.prop_map(|(id, name, payload, expires_ms)| {
+        Answer::Signal(Signal {
+            id,
+            name,
+            payload,
+            expires_ms,
+        })
+    });
+    prop_oneof![ack, refused, signal]
 }
 
 /// Text of any characters, quotes, controls and astral planes included.
