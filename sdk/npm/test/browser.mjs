@@ -63,13 +63,22 @@ ${body}
   ${scripts}
 </script></body></html>`;
 
+/** Nothing but what a test is about. */
+export const BARE = (options, html, scripts = "") => `<!doctype html><html lang="en"><head><title>Shop</title>
+<link rel="icon" href="data:,"></head><body>${html}<script type="module">
+  import * as upriver from "/upriver/index.js";
+  window.upriver = upriver;
+  upriver.init(${JSON.stringify(options)});
+  ${scripts}
+</script></body></html>`;
+
 /** A collector and a page of the shop in a browser context of its own. */
-export async function open(browser, { context = {}, crossOrigin = false, options = {}, scripts = "", body = "", before, path = "/" } = {}) {
+export async function open(browser, { context = {}, crossOrigin = false, options = {}, scripts = "", body = "", html, before, path = "/" } = {}) {
   const collector = await startCollector();
   // Another origin than the page's, where a preflight would be asked for all but simple requests.
   const endpoint = crossOrigin ? collector.url.replace("127.0.0.1", "localhost") : collector.url;
   const all = { endpoint, key: "test-key", ...options };
-  collector.pages.set("/", PAGE(all, scripts, body));
+  collector.pages.set("/", html === undefined ? PAGE(all, scripts, body) : BARE(all, html, scripts));
   collector.pages.set("/away", "<!doctype html><title>Away</title><p>Away");
   const made = await browser.newContext(context);
   const page = await made.newPage();

@@ -34,6 +34,8 @@ class Collector {
   need = [];
   /** What comes before the answer to the next batch that comes over HTTP. */
   ahead = [];
+  /** Asks for the descriptors it does not have, as a collector does. */
+  asks = false;
   /** Files of the SDK that are served only when this is done. */
   slow = {};
   /** Pages: path → html. */
@@ -120,7 +122,9 @@ class Collector {
       if (known && known.text !== text) this.problems.push(`${name} came again, but different`);
       if (!known) this.events.set(name, { ...body, ms, seq, text, elementId: element, scroller, batch });
     });
-    return ack(batch.stream, batch.firstSeq, batch.firstSeq + batch.events.length, this.need);
+    const missing = batch.elements.filter(({ id }) => this.asks && !this.descriptor(id));
+    const need = [...this.need, ...missing.map(({ id }) => id)];
+    return ack(batch.stream, batch.firstSeq, batch.firstSeq + batch.events.length, need);
   }
 
   /** Events of a kind, in order of arrival, without duplicates. */
