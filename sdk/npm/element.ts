@@ -15,7 +15,7 @@ export const INTERACTIVE = `a,button,input,select,textarea,label,summary,option,
 const NATIVE = "a[href],button,input,select,textarea,summary,[contenteditable]";
 const PRIVATE = "[data-upriver-private]";
 /** Text inside these is never read. */
-const UNREAD = `input,textarea,select,script,style,noscript,[contenteditable],${PRIVATE}`;
+const UNREAD = `input,output,textarea,select,script,style,noscript,[contenteditable],${PRIVATE}`;
 const TOP_LAYER = ":is(:modal,:popover-open,:fullscreen)";
 /** Values of attributes longer than this name nothing, bytes. */
 const VALUE_MAX = 96;

@@ -52,7 +52,7 @@ class Collector {
 
   async serve(request, response) {
     const url = new URL(request.url, "http://x");
-    this.requests.push({ method: request.method, path: url.pathname, headers: request.headers });
+    this.requests.push({ method: request.method, path: url.pathname, query: url.search, headers: request.headers });
     if (url.pathname === "/v1/batch") return this.batch(request, response);
     const own = /^\/upriver\/([\w-]+\.(js|wasm))$/.exec(url.pathname);
     if (own) {
