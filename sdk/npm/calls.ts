@@ -96,7 +96,7 @@ export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls 
       else {
         hashing = crypto.subtle.digest("SHA-256", encoder.encode(user)).then((digest) => {
           say(IDENTIFY, at, new Bytes().names(hex(new Uint8Array(digest))).uint(1));
-          shell.settle();
+          shell.settle(true);
         });
       }
     },
@@ -104,7 +104,7 @@ export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls 
       await hashing;
       shell.step(FLUSH, at);
       waiting.push({ seen: stats().recorded, done });
-      shell.settle();
+      shell.settle(true);
       changed();
     },
     async stop(at) {
@@ -112,7 +112,7 @@ export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls 
       listen("remove");
       await hashing;
       shell.step(STOP, at);
-      shell.settle();
+      shell.settle(true);
     },
     on() {
       complain('on: the event must be "state" or "signal", and the listener a function');
@@ -179,7 +179,7 @@ export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls 
     call(name, at, args) {
       try {
         known[name]!(at, ...args);
-        shell.settle();
+        shell.settle(true);
       } catch (error) {
         complain(`a call failed: ${error}`);
       }

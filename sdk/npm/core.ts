@@ -41,8 +41,8 @@ export interface Shell {
   recorder: wasm.Recorder;
   /** Takes an input of that time; it goes on its way with the next {@link Shell.settle}. */
   step(kind: number, at: number, ...numbers: number[]): number;
-  /** Does what is due. */
-  settle(): void;
+  /** Does what is due; `news`: the figures may have changed besides. */
+  settle(news?: boolean): void;
   /** Somebody is there: the visit goes on, or another begins. Before what they do; `moved`: they only
    * moved a pointer. */
   alive(at: number, moved?: boolean): void;
@@ -104,7 +104,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     give(rest);
     // A frame that was a signal and nothing else is no answer to a batch.
     if (rest.length || kind !== wasm.FRAME) step(kind, performance.now(), ...numbers);
-    settle();
+    settle(true);
   });
   let { path } = landed;
   let routed: number | undefined;
@@ -124,7 +124,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     recorder(wasm.DESCRIBE);
   }
 
-  function settle(): void {
+  function settle(news?: boolean): void {
     if (ended) return;
     settleRoute(false);
     heard.look(performance.now());
@@ -133,8 +133,11 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
       else if (command === 2) way.close();
       else if (command === 3) way.send(wasm.taken(loaded));
       else way.post(recorder(wasm.NUMBER), wasm.taken(loaded), command === 5);
+      news = true;
     }
     arm();
+    // Most of what happens on a page changes none of these figures.
+    if (!news) return;
     const { recorded, ...rest } = stats();
     const now = Object.values(rest).join();
     // Told once all this is done: what the site does then may call in here.

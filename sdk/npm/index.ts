@@ -12,6 +12,8 @@ export type * from "./types.js";
 
 /** Calls and gestures kept until the core is there. */
 const EARLY_MAX = 500;
+/** The longest that the rest waits for the page to be idle before it is loaded, ms. */
+const IDLE_WAIT = 2_000;
 // With the one for routes (`routes.ts`) there are 14.
 const KINDS =
   "pointerdown pointermove pointerup pointercancel click keydown touchmove touchend wheel scroll submit visibilitychange pagehide";
@@ -103,6 +105,8 @@ async function begin(options: Options): Promise<void> {
   const at = performance.now();
   const { hidden } = document;
   listen("add");
+  // The page comes first: what happens until then waits here.
+  await new Promise((go) => window.requestIdleCallback?.(go, { timeout: IDLE_WAIT }) ?? setTimeout(go));
   try {
     const { start } = await import("./core.js");
     if (off) return;

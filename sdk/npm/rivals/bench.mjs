@@ -61,6 +61,11 @@ async function start(name, folder) {
     response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
     response.end(pathname === "/left" ? "<!doctype html><title>Left</title>" : page(name === "none" ? "" : "/js/main.js"));
   });
+  // No stream gets through here; each try at one is told apart from requests.
+  server.on("upgrade", (_request, socket) => {
+    sink.streamsTried += 1;
+    socket.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+  });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   const url = `http://127.0.0.1:${server.address().port}`;
   await bundle(name, collector?.url ?? `${url}/sink`, folder);
@@ -128,6 +133,7 @@ function sent({ sink, loaded, collector }) {
     gzipBytes,
     requests: collector ? collector.batches.length : sink.requests,
     preflights: sink.preflights,
+    streamsTried: sink.streamsTried,
     bodyBytes: collector ? collector.bytes.reduce((sum, bytes) => sum + bytes.length, 0) : sink.bodyBytes,
     presses: collector ? collector.of("press").length : sink.presses,
     leaks: sink.leaks,

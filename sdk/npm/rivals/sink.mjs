@@ -60,6 +60,7 @@ const PRESSES = {
 export class Sink {
   requests = 0;
   preflights = 0;
+  streamsTried = 0;
   bodyBytes = 0;
   presses = 0;
   leaks = false;
