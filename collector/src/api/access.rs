@@ -284,9 +284,9 @@ impl Access {
 #[derive(Clone, Debug)]
 pub(super) struct Rights {
     /// None: every site.
-    site: Option<Arc<Site>>,
+    pub(super) site: Option<Arc<Site>>,
     /// Unix milliseconds.
-    until_ms: u64,
+    pub(super) until_ms: u64,
 }
 
 /// A parameter of a query string; the last one, where there are several.

@@ -11,7 +11,7 @@ mod push;
 #[cfg(test)]
 mod tests;
 
-use super::access::Access;
+use super::access::{Access, parameter};
 use super::error::ApiError;
 use super::reader::Reader;
 use crate::live::{Live, LiveError, Query};
@@ -47,7 +47,7 @@ async fn index(
     if has(&request, header::ACCEPT, "text/event-stream") {
         let mut multiplex = Multiplex::open(&request, access, live)?;
         let refusals = multiplex.watch(request.query_string()).await?;
-        return Ok(push::events(refusals, multiplex));
+        return Ok(to_page(&request, push::events(refusals, multiplex)));
     }
     list(&reader?, &live)
 }
@@ -106,16 +106,32 @@ async fn resource(
     }
     if wants(header::ACCEPT, "text/event-stream") {
         let subscription = live.subscribe(reader.site.clone(), query.clone()).await;
-        return Ok(push::events(Vec::new(), subscription.map_err(refuse)?));
+        let response = push::events(Vec::new(), subscription.map_err(refuse)?);
+        return Ok(to_page(&request, response));
     }
     let snapshot = live
         .snapshot(reader.site.clone(), query.clone())
         .await
         .map_err(refuse)?;
-    Ok(HttpResponse::Ok()
+    let response = HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type("application/json")
-        .body(snapshot.json.to_string()))
+        .body(snapshot.json.to_string());
+    Ok(to_page(&request, response))
+}
+
+/// Lets a page read the answer that its ticket was good for; its origin was checked with the ticket.
+/// A login is never good for a page of another origin.
+fn to_page(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, header::HeaderValue::from_static("origin"));
+    if parameter(request.query_string(), "ticket").is_some()
+        && !request.headers().contains_key(header::AUTHORIZATION)
+        && let Some(origin) = request.headers().get(header::ORIGIN)
+    {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    }
+    response
 }
 
 /// Whether one of the values of a header, which may be a list with parameters, is this one.
