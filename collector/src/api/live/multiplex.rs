@@ -238,3 +238,49 @@ fn too_many() -> ApiError {
         format!("one connection takes at most {WATCHED_MAX} resources; open another one"),
     )
 }
+
+#[cfg(test)]
+mod unit {
+    use super::super::tests::{access, sites};
+    use super::*;
+    use crate::live::Options;
+    use actix_web::test::TestRequest;
+    use tokio::sync::mpsc;
+    use upriver_wire::live::Extent;
+
+    #[actix_web::test]
+    async fn a_resource_that_is_always_busy_starves_none() {
+        const EACH: usize = 8;
+        let (live, _thread) = Live::start(&sites(), Options::default()).expect("a thread");
+        let ticket = access().ticket("shop").expect("a ticket");
+        let request = TestRequest::with_uri(&format!("/v1/live?ticket={ticket}"));
+        let data = (web::Data::new(access()), web::Data::new(live));
+        let mut multiplex =
+            Multiplex::open(&request.to_http_request(), data.0, data.1).expect("it may");
+        let mut senders = Vec::new();
+        for id in 0..3 {
+            let (sender, subscription) = mpsc::channel(EACH);
+            for seq in 0..EACH as u64 {
+                let update = Published {
+                    seq,
+                    extent: Extent::Delta,
+                    json: "{}".into(),
+                };
+                sender.try_send(update).expect("room");
+            }
+            senders.push(sender);
+            multiplex.watched.push(Watched {
+                id,
+                tag: format!("\"id\":{id},"),
+                subscription,
+            });
+        }
+        let mut order = String::new();
+        for _ in 0..9 {
+            let message = multiplex.next().await.expect("the engine runs");
+            let said: serde_json::Value = serde_json::from_str(&message.json).expect("JSON");
+            order.push_str(&said["id"].to_string());
+        }
+        assert_eq!(order, "012012012");
+    }
+}

@@ -22,7 +22,7 @@ use uuid::Uuid;
 const PATIENCE: Duration = Duration::from_secs(20);
 const TOKEN: &str = "Bearer read-token-of-shop";
 
-fn sites() -> Vec<Site> {
+pub(super) fn sites() -> Vec<Site> {
     let text = r#"
         [[site]]
         id = "shop"
@@ -39,7 +39,7 @@ fn sites() -> Vec<Site> {
     toml::from_str::<Sites>(text).expect("sites").sites
 }
 
-fn access() -> Access {
+pub(super) fn access() -> Access {
     Access::new(&sites(), Signer::new(b"a secret of these tests"))
 }
 
