@@ -128,6 +128,7 @@ describe("dashboard", () => {
     await expect.poll(() => fixture.watched.filter((url) => url.includes("device=phone")).length).toBe(1);
     await allLive(page);
     expect(fixture.opened.filter((opened) => !opened.includes("ticket="))).toEqual(["websocket live"]);
+    expect(fixture.open).toBe(1);
     expect(fixture.gets).toEqual([]);
   });
 
