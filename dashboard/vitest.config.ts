@@ -10,11 +10,11 @@ export default defineConfig({
           name: "browser",
           include: ["test/**/*.test.ts"],
           environment: "node",
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // Deadlines, not promises about speed: the machine may be busy.
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
-          // A deadline, not a promise about speed: the machine may be busy.
-          expect: { poll: { timeout: 15_000 } },
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],

@@ -12,7 +12,7 @@ import { HeatMapView } from "./heatmap/heatmap";
 import { createLive } from "./live";
 import { Overview } from "./overview/overview";
 import { Presence } from "./presence/presence";
-import { worst } from "./subscribe";
+import { worst } from "./watched";
 
 interface DashboardProps {
   site: Site;

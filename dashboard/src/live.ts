@@ -1,13 +1,17 @@
 // Live resources as Solid state: what a view reads, and how true it is right now.
 //
-// Owns: one subscription per resource and address, moved when the address changes. Refuses to know:
-// how messages combine or connections are kept (merge.ts, subscribe.ts), what views look like.
+// Owns: the page's one live connection, and on it a subscription per resource and address, moved
+// when the address changes. Refuses to know: how messages combine or connections are kept (merge.ts,
+// subscribe.ts), what views look like.
 
 import { createEffect, createMemo, createSignal, onCleanup, type Accessor } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
 import { liveUrl, type ResourceName } from "./api";
 import type { Held } from "./merge";
-import { subscribe, type Link, type Subscription } from "./subscribe";
+import { Line, type Subscription } from "./subscribe";
+import type { Link } from "./watched";
+
+const line = new Line();
 
 /** One live resource. */
 export interface Live<T> {
@@ -36,7 +40,7 @@ export function createLive<N extends ResourceName>(
     // Numbers of another page, site or filter must not stand under the new heading.
     setStore("held", undefined as never);
     if (!address) return;
-    subscription = subscribe(name, address, {
+    subscription = line.subscribe(name, address, {
       data: (held) => setStore("held", reconcile(held, { key: "key" }) as never),
       link: setLink,
     });

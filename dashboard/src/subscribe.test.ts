@@ -1,77 +1,174 @@
-// Subscriptions against a world made of fakes: back-off, fallback, silence, a lost login.
+// The page's connection against a world made of fakes: who is asked for on it, back-off, fallback,
+// silence, a lost login.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Refusal } from "./api";
-import {
-  CONNECT_MS_MAX, parse, RETRY_MAX_MS, SILENCE_MS_MAX, subscribe, worst, type Link, type Outside,
-} from "./subscribe";
+import type { Outside } from "./outside";
+import { CONNECT_MS_MAX, Line, RETRY_MAX_MS, SETTLE_MS } from "./subscribe";
+import { CATCH_UP_MS_MAX, SILENCE_MS_MAX, type Link } from "./watched";
 
-const pages = (path: string) => ({ rows: [{ path, views: 1, visitors: 1, presses: 0 }] });
-const text = (seq: number, type: string, path: string): string => JSON.stringify({ seq, type, data: pages(path) });
+const A = "/v1/live/pages?site=a";
+const B = "/v1/live/pages?site=b";
+const update = (seq: number, type: string, path: string): object =>
+  ({ seq, type, data: { rows: [{ path, views: 1, visitors: 1, presses: 0 }] } });
 
-interface Opened {
-  via: "websocket" | "events";
-  message(text: string): void;
-  closed(): void;
-  left: boolean;
+/** A stream that was opened, from the collector's side. */
+class Opened {
+  left = false;
+  said: { subscribe?: { id: number; url: string }; unsubscribe?: number }[] = [];
+  constructor(readonly via: "websocket" | "events", readonly url: string, readonly events: Parameters<Outside["websocket"]>[1]) {}
+
+  accept(): this { this.events.opened(); return this; }
+  closed(): void { this.events.closed(); }
+  /** The addresses that are asked for now. */
+  get asked(): string[] {
+    if (this.via === "events") return new URL(this.url, "http://x").searchParams.getAll("watch");
+    const gone = this.said.map((message) => message.unsubscribe);
+    return this.said.flatMap(({ subscribe }) => (subscribe && !gone.includes(subscribe.id) ? [subscribe.url] : []));
+  }
+  #tag(url: string): object {
+    const asked = this.said.filter(({ subscribe }) => subscribe?.url === url).at(-1);
+    return this.via === "events" ? { watch: url } : { id: asked!.subscribe!.id };
+  }
+  send(url: string, seq: number, type: string, path: string): void {
+    this.events.message(JSON.stringify({ ...this.#tag(url), update: update(seq, type, path) }));
+  }
+  refuse(url: string, status: number, message: string): void {
+    this.events.message(JSON.stringify({ ...this.#tag(url), error: { status, code: "no", message } }));
+  }
 }
 
 /** A world in which the test decides what happens. `answer` is what a plain request gives. */
 function world() {
   const opened: Opened[] = [];
-  const links: Link[] = [];
-  const shown: string[][] = [];
-  const state = { answer: (): Promise<unknown> => Promise.reject(new TypeError("nobody there")), gets: 0 };
-  const open = (via: Opened["via"]): Outside["websocket"] => (_, events) => {
-    const stream: Opened = { via, ...events, left: false };
+  const state = { answer: (_: string): Promise<unknown> => Promise.reject(new TypeError("nobody there")), gets: 0 };
+  const open = (via: Opened["via"]): Outside["websocket"] => (url, events) => {
+    const stream = new Opened(via, url, events);
     opened.push(stream);
-    return { close: () => { stream.left = true; } };
+    return { send: (text) => stream.said.push(JSON.parse(text)), close: () => { stream.left = true; } };
   };
-  const outside: Outside = {
+  const line = new Line({
     websocket: open("websocket"),
     eventStream: open("events"),
-    get: <T>() => { state.gets += 1; return state.answer() as Promise<T>; },
+    get: <T>(url: string) => { state.gets += 1; return state.answer(url) as Promise<T>; },
     now: () => Date.now(),
     random: () => 0.5,
+  });
+  const watch = (url: string) => {
+    const links: Link[] = [];
+    const shown: string[][] = [];
+    const subscription = line.subscribe("pages", url, {
+      data: (held) => shown.push(held.rows.map((row) => row.path)),
+      link: (link) => links.push(link),
+    });
+    return { links, shown, ...subscription, link: () => links.at(-1), rows: () => shown.at(-1) };
   };
-  const subscription = subscribe("pages", "/v1/live/pages?site=s", {
-    data: (held) => shown.push(held.rows.map((row) => row.path)),
-    link: (link) => links.push(link),
-  }, outside);
-  const last = (): Opened => opened.at(-1)!;
-  return { opened, links, shown, state, subscription, last };
+  return { opened, state, watch, last: () => opened.at(-1)! };
 }
 
-describe("subscribe", () => {
-  beforeEach(() => { vi.useFakeTimers({ now: 1_000_000 }); });
-  afterEach(() => { vi.useRealTimers(); });
+/** The same, with A and B subscribed to and no way for WebSockets. */
+async function overEvents() {
+  const there = world();
+  there.state.answer = (url) => Promise.resolve(update(1, "snapshot", url));
+  const a = there.watch(A);
+  const b = there.watch(B);
+  for (let failure = 0; failure < 2; failure += 1) {
+    there.last().closed();
+    await vi.advanceTimersByTimeAsync(2_000);
+  }
+  return { ...there, a, b };
+}
 
-  it("shows the snapshot, then deltas, and is live only from the snapshot on", () => {
-    const { last, links, shown } = world();
-    expect(links).toEqual([{ kind: "connecting" }]);
-    last().message(text(1, "delta", "/early"));
-    expect(shown).toEqual([]);
-    last().message(text(2, "snapshot", "/a"));
-    last().message(text(3, "delta", "/b"));
-    expect(shown).toEqual([["/a"], ["/a", "/b"]]);
-    expect(links.at(-1)).toEqual({ kind: "live", via: "websocket" });
+beforeEach(() => { vi.useFakeTimers({ now: 1_000_000 }); });
+afterEach(() => { vi.useRealTimers(); });
+
+describe("one line over WebSocket", () => {
+  it("carries all subscriptions, each live from its own snapshot on", () => {
+    const { opened, last, watch } = world();
+    const a = watch(A);
+    const b = watch(B);
+    expect([a.links, b.links]).toEqual([[{ kind: "connecting" }], [{ kind: "connecting" }]]);
+    last().accept();
+    expect([opened.length, last().url, last().asked]).toEqual([1, "/v1/live", [A, B]]);
+    last().send(A, 1, "delta", "/early");
+    last().send(A, 2, "snapshot", "/a");
+    last().send(A, 3, "delta", "/b");
+    expect(a.shown).toEqual([["/a"], ["/a", "/b"]]);
+    expect(a.link()).toEqual({ kind: "live", via: "websocket" });
+    expect(b.links).toHaveLength(1);
   });
 
-  it("says since when what it shows is stale, and comes back with a snapshot", async () => {
-    const { last, links, shown, opened } = world();
-    last().message(text(1, "snapshot", "/a"));
+  it("asks for what comes later and leaves what goes, without another connection", async () => {
+    const { opened, last, watch } = world();
+    const a = watch(A);
+    last().accept().send(A, 1, "snapshot", "/a");
+    const b = watch(B);
+    last().send(B, 1, "snapshot", "/b");
+    expect(b.link()).toEqual({ kind: "live", via: "websocket" });
+    a.close();
+    expect(last().asked).toEqual([B]);
+    const again = watch(A);
+    last().send(A, 5, "snapshot", "/c");
+    expect([a.rows(), again.rows()]).toEqual([["/a"], ["/c"]]);
+    b.close();
+    again.close();
+    await vi.advanceTimersByTimeAsync(SETTLE_MS);
+    expect([opened.length, last().left]).toEqual([1, true]);
+  });
+
+  it("tells the one that is refused, and serves the others", async () => {
+    const { opened, last, watch } = world();
+    const a = watch(A);
+    const b = watch(B);
+    last().accept().refuse(A, 404, "there is no such thing");
+    last().send(B, 1, "snapshot", "/b");
+    await vi.advanceTimersByTimeAsync(2 * CONNECT_MS_MAX);
+    expect(a.link()).toEqual({ kind: "refused", status: 404, message: "there is no such thing" });
+    expect(b.link()).toEqual({ kind: "live", via: "websocket" });
+    expect([opened.length, last().left]).toEqual([1, false]);
+    a.retry();
+    expect(last().said.at(-1)?.subscribe?.url).toBe(A);
+    last().send(A, 1, "snapshot", "/a");
+    expect(a.link()).toEqual({ kind: "live", via: "websocket" });
+  });
+
+  it("asks again later where it was put off, while the others stay live", async () => {
+    const { opened, last, watch } = world();
+    const a = watch(A);
+    const b = watch(B);
+    last().accept().send(B, 1, "snapshot", "/b");
+    for (let time = 0; time < 3; time += 1) {
+      const before = last().said.length;
+      last().refuse(A, 429, "too many");
+      expect(a.link()).toEqual({ kind: "lost", asOfMs: undefined });
+      while (last().said.length === before) await vi.advanceTimersByTimeAsync(50);
+    }
+    last().send(A, 1, "snapshot", "/a");
+    expect([a.link(), b.link()]).toEqual([{ kind: "live", via: "websocket" }, { kind: "live", via: "websocket" }]);
+    expect(opened).toHaveLength(1);
+  });
+
+  it("says since when all it shows is stale, and comes back with snapshots", async () => {
+    const { last, watch, opened } = world();
+    const a = watch(A);
+    const b = watch(B);
+    last().accept().send(A, 1, "snapshot", "/a");
     await vi.advanceTimersByTimeAsync(5_000);
+    last().send(B, 1, "snapshot", "/b");
+    await vi.advanceTimersByTimeAsync(3_000);
     last().closed();
-    expect(links.at(-1)).toEqual({ kind: "lost", asOfMs: 1_000_000 });
+    // What came last proves that nothing before it is missing.
+    expect([a.link(), b.link()]).toEqual([{ kind: "lost", asOfMs: 1_005_000 }, { kind: "lost", asOfMs: 1_005_000 }]);
     await vi.advanceTimersByTimeAsync(2_000);
     expect(opened.length).toBe(2);
-    last().message(text(9, "snapshot", "/c"));
-    expect(shown.at(-1)).toEqual(["/c"]);
-    expect(links.at(-1)).toEqual({ kind: "live", via: "websocket" });
+    last().accept().send(A, 9, "snapshot", "/c");
+    expect(a.rows()).toEqual(["/c"]);
+    expect([a.link()?.kind, b.link()?.kind]).toEqual(["live", "lost"]);
   });
 
   it("waits longer after each failure, and never longer than the maximum", async () => {
-    const { opened, last } = world();
+    const { opened, last, watch } = world();
+    watch(A);
     const waits: number[] = [];
     for (let attempt = 0; attempt < 9; attempt += 1) {
       const from = Date.now();
@@ -86,83 +183,148 @@ describe("subscribe", () => {
     expect(new Set(opened.map((stream) => stream.via))).toEqual(new Set(["websocket"]));
   });
 
-  it("falls back to server-sent events when only the WebSocket does not get through", async () => {
-    const { opened, last, state, links } = world();
-    state.answer = () => Promise.resolve({ seq: 1, type: "snapshot", data: pages("/a") });
-    for (let failure = 0; failure < 2; failure += 1) {
-      last().closed();
-      await vi.advanceTimersByTimeAsync(2_000);
-    }
-    expect(opened.map((stream) => stream.via)).toEqual(["websocket", "websocket", "events"]);
-    last().message(text(2, "snapshot", "/b"));
-    expect(links.at(-1)).toEqual({ kind: "live", via: "events" });
+  it("connects at once when asked to, also for what was refused meanwhile", async () => {
+    const { opened, last, watch, state } = world();
+    const a = watch(A);
+    const b = watch(B);
+    state.answer = (url) => Promise.reject(url === A ? new Refusal(403, "not yours") : new TypeError("nobody there"));
+    last().closed();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([a.link(), b.link()]).toEqual([{ kind: "refused", status: 403, message: "not yours" }, { kind: "lost", asOfMs: undefined }]);
+    a.retry();
+    expect(opened).toHaveLength(2);
+    expect(last().accept().asked).toEqual([A, B]);
   });
 
   it("stops when the login is gone", async () => {
-    const { opened, last, state, links } = world();
+    const { opened, last, state, watch } = world();
+    const a = watch(A);
     state.answer = () => Promise.reject(new Refusal(401, "not logged in"));
-    last().message(text(1, "snapshot", "/a"));
+    last().accept().send(A, 1, "snapshot", "/a");
     last().closed();
     await vi.advanceTimersByTimeAsync(10 * RETRY_MAX_MS);
-    expect(links.at(-1)).toEqual({ kind: "refused", status: 401, message: "not logged in" });
+    expect(a.link()).toEqual({ kind: "refused", status: 401, message: "not logged in" });
     expect(opened).toHaveLength(1);
   });
 
-  it("gives up a connection that brings no snapshot", async () => {
-    const { opened, links } = world();
+  it("gives up a connection that never opens, and one that leaves a question open", async () => {
+    const { opened, last, watch } = world();
+    const a = watch(A);
     await vi.advanceTimersByTimeAsync(CONNECT_MS_MAX);
-    expect(opened[0]!.left).toBe(true);
-    expect(links.at(-1)).toEqual({ kind: "lost", asOfMs: undefined });
+    expect([opened[0]!.left, a.link()]).toEqual([true, { kind: "lost", asOfMs: undefined }]);
+    await vi.advanceTimersByTimeAsync(RETRY_MAX_MS);
+    const second = last().accept();
+    second.send(A, 1, "snapshot", "/a");
+    const b = watch(B);
+    await vi.advanceTimersByTimeAsync(CONNECT_MS_MAX);
+    expect([second.left, b.link()?.kind]).toEqual([true, "lost"]);
   });
 
   it("leaves a stream that has fallen silent while there is news", async () => {
-    const { opened, last, state, links } = world();
-    last().message(text(7, "snapshot", "/a"));
-    state.answer = () => Promise.resolve({ seq: 8, type: "snapshot", data: pages("/b") });
-    await vi.advanceTimersByTimeAsync(SILENCE_MS_MAX * 1.1);
-    expect(opened[0]!.left).toBe(true);
-    expect(links.at(-1)?.kind).toBe("lost");
+    const { opened, last, state, watch } = world();
+    const a = watch(A);
+    last().accept().send(A, 7, "snapshot", "/a");
+    state.answer = () => Promise.resolve(update(8, "snapshot", "/b"));
+    await vi.advanceTimersByTimeAsync(SILENCE_MS_MAX * 1.1 + CATCH_UP_MS_MAX);
+    expect([opened[0]!.left, a.link()?.kind]).toEqual([true, "lost"]);
+  });
+
+  it("keeps a stream whose news is only overtaken by the check", async () => {
+    const { opened, last, state, watch } = world();
+    const a = watch(A);
+    last().accept().send(A, 7, "snapshot", "/a");
+    state.answer = () => Promise.resolve(update(8, "snapshot", "/b"));
+    await vi.advanceTimersByTimeAsync(SILENCE_MS_MAX);
+    expect(state.gets).toBe(1);
+    last().send(A, 8, "delta", "/b");
+    await vi.advanceTimersByTimeAsync(CATCH_UP_MS_MAX);
+    expect([opened[0]!.left, a.link()?.kind]).toEqual([false, "live"]);
   });
 
   it("keeps a stream that is silent because nothing happens", async () => {
-    const { opened, last, state, links } = world();
-    last().message(text(7, "snapshot", "/a"));
-    state.answer = () => Promise.resolve({ seq: 7, type: "snapshot", data: pages("/a") });
+    const { opened, last, state, watch } = world();
+    const a = watch(A);
+    last().accept().send(A, 7, "snapshot", "/a");
+    state.answer = () => Promise.resolve(update(7, "snapshot", "/a"));
     await vi.advanceTimersByTimeAsync(SILENCE_MS_MAX * 5);
     expect(state.gets).toBeGreaterThan(3);
     expect(opened).toHaveLength(1);
-    expect(links.at(-1)).toEqual({ kind: "live", via: "websocket" });
+    expect(a.link()).toEqual({ kind: "live", via: "websocket" });
   });
 
   it("says nothing more once closed", async () => {
-    const { last, links, subscription, shown, opened } = world();
-    last().message(text(1, "snapshot", "/a"));
-    subscription.close();
-    const said = links.length;
-    last().message(text(2, "delta", "/b"));
-    last().closed();
+    const { last, watch, opened } = world();
+    const a = watch(A);
+    const stream = last().accept();
+    stream.send(A, 1, "snapshot", "/a");
+    a.close();
+    const said = a.links.length;
+    stream.send(A, 2, "delta", "/b");
+    await vi.advanceTimersByTimeAsync(SETTLE_MS);
+    stream.closed();
     await vi.advanceTimersByTimeAsync(RETRY_MAX_MS);
-    expect(links).toHaveLength(said);
-    expect(shown).toHaveLength(1);
-    expect(opened[0]!.left).toBe(true);
+    expect([a.links.length, a.shown.length, opened.length, stream.left]).toEqual([said, 1, 1, true]);
   });
 });
 
-describe("worst", () => {
-  it("is refused before lost before connecting before live, and as old as the oldest", () => {
-    const live: Link = { kind: "live", via: "websocket" };
-    expect(worst([live, { kind: "lost", asOfMs: 20 }, { kind: "lost", asOfMs: 10 }])).toEqual({ kind: "lost", asOfMs: 10 });
-    expect(worst([live, { kind: "connecting" }])).toEqual({ kind: "connecting" });
-    expect(worst([{ kind: "lost", asOfMs: 1 }, { kind: "refused", status: 401, message: "" }]).kind).toBe("refused");
-    expect(worst([live, live])).toEqual(live);
+describe("one line over server-sent events", () => {
+  it("takes over when only the WebSocket does not get through", async () => {
+    const { opened, last, a, b } = await overEvents();
+    expect(opened.map((stream) => stream.via)).toEqual(["websocket", "websocket", "events"]);
+    expect(last().asked).toEqual([A, B]);
+    last().send(A, 2, "snapshot", "/a");
+    last().send(B, 2, "snapshot", "/b");
+    expect([a.link(), b.link()]).toEqual([{ kind: "live", via: "events" }, { kind: "live", via: "events" }]);
+    expect([a.rows(), b.rows()]).toEqual([["/a"], ["/b"]]);
   });
-});
 
-describe("parse", () => {
-  it("takes updates and nothing else", () => {
-    expect(parse(text(1, "snapshot", "/"))?.seq).toBe(1);
-    for (const bad of ["", "null", "7", "{}", '{"seq":1,"type":"other","data":{}}', '{"seq":1,"type":"delta","data":null}']) {
-      expect(parse(bad)).toBeUndefined();
-    }
+  it("goes on over the old stream until the new one has brought all", async () => {
+    const { opened, last, a, b, watch } = await overEvents();
+    const old = last();
+    old.send(A, 2, "snapshot", "/a");
+    old.send(B, 2, "snapshot", "/b");
+    const C = "/v1/live/pages?site=c";
+    const c = watch(C);
+    b.close();
+    await vi.advanceTimersByTimeAsync(SETTLE_MS);
+    expect([opened.length, last().asked, old.left]).toEqual([4, [A, C], false]);
+    old.send(A, 3, "delta", "/old");
+    expect(a.rows()).toEqual(["/a", "/old"]);
+    last().send(A, 4, "snapshot", "/new");
+    // Older than what the new one has brought.
+    old.send(A, 4, "delta", "/late");
+    expect(a.rows()).toEqual(["/new"]);
+    expect(old.left).toBe(false);
+    last().send(C, 1, "snapshot", "/c");
+    expect([old.left, c.link()]).toEqual([true, { kind: "live", via: "events" }]);
+    expect(a.links.filter((link) => link.kind !== "live").at(-1)?.kind).toBe("lost");
+    last().send(A, 5, "delta", "/more");
+    expect(a.rows()).toEqual(["/new", "/more"]);
+    expect(opened).toHaveLength(4);
+  });
+
+  it("keeps its stream where one address is refused, and where views come and go at once", async () => {
+    const { opened, last, a, b, watch } = await overEvents();
+    last().refuse(A, 404, "no");
+    last().send(B, 2, "snapshot", "/b");
+    const short = watch("/v1/live/pages?site=short");
+    short.close();
+    await vi.advanceTimersByTimeAsync(2 * CONNECT_MS_MAX);
+    expect([a.link()?.kind, b.link()?.kind, opened.length, last().left]).toEqual(["refused", "live", 3, false]);
+  });
+
+  it("serves two subscribers to one address", async () => {
+    const { last, a, watch } = await overEvents();
+    last().send(A, 2, "snapshot", "/a");
+    last().send(B, 2, "snapshot", "/b");
+    const twin = watch(A);
+    await vi.advanceTimersByTimeAsync(SETTLE_MS);
+    expect(last().asked).toEqual([A, B]);
+    last().send(A, 3, "snapshot", "/both");
+    last().send(B, 2, "snapshot", "/b");
+    expect([a.rows(), twin.rows()]).toEqual([["/both"], ["/both"]]);
+    twin.close();
+    last().send(A, 4, "delta", "/one");
+    expect([a.rows(), twin.rows()]).toEqual([["/both", "/one"], ["/both"]]);
   });
 });

@@ -1,51 +1,25 @@
-// One live subscription, kept alive and honest.
+// The page's one live connection, shared by all its subscriptions.
 //
-// Owns: WebSocket, then server-sent events where WebSocket cannot get through; reconnecting with
-// back-off and jitter; knowing how old what is shown may be. Refuses to know: components, and what
-// the messages mean beyond merge.ts. Whatever touches the outside comes in as `Outside`, so tests
-// drive it with a fake clock.
+// Owns: a WebSocket, then server-sent events where WebSocket cannot get through; who is served by
+// it; reconnecting with back-off and jitter. Refuses to know: components, and what the resources
+// hold (watched.ts). Whatever touches the outside comes in as `Outside`.
 
-import { Refusal, request, type ResourceName, type Resources, type Update } from "./api";
-import { merge, type Held } from "./merge";
-
-/** How a subscription stands. Times are Unix milliseconds. */
-export type Link =
-  | { kind: "connecting" }
-  | { kind: "live"; via: "websocket" | "events" }
-  /** Not connected. What is shown was last known to be true at `asOfMs`; undefined: nothing is shown yet. */
-  | { kind: "lost"; asOfMs: number | undefined }
-  /** The collector says no, and asking again will not help. */
-  | { kind: "refused"; status: number; message: string };
+import type { ResourceName } from "./api";
+import { parseTagged } from "./message";
+import { browser, type Outside, type Stream } from "./outside";
+import { isFinal, Watched, type Listener } from "./watched";
 
 export const RETRY_FIRST_MS = 500;
 export const RETRY_MAX_MS = 15_000;
 /** WebSocket failures, while plain requests get through, after which server-sent events are used. */
 export const WEBSOCKET_FAILURES_MAX = 2;
-/** A browser opens six HTTP/1.1 connections to a host; one must stay free for plain requests. */
-export const EVENT_STREAMS_MAX = 5;
-/** Silence after which a plain request checks that the stream still speaks the truth. */
-export const SILENCE_MS_MAX = 60_000;
-/** An attempt that has brought no snapshot by then has failed. */
+/** A connection that has not brought a first answer on everything asked for by then has failed. */
 export const CONNECT_MS_MAX = 10_000;
+/** Views come and go together: what a stream of events is to bring is settled after this pause. */
+export const SETTLE_MS = 50;
 
-interface Stream {
-  close(): void;
-}
-
-interface StreamEvents {
-  message(text: string): void;
-  /** Called at most once, also where the stream never opened. */
-  closed(): void;
-}
-
-/** What a subscription needs of the world. */
-export interface Outside {
-  websocket(url: string, events: StreamEvents): Stream;
-  eventStream(url: string, events: StreamEvents): Stream;
-  get<T>(url: string): Promise<T>;
-  now(): number;
-  random(): number;
-}
+/** The address that brings many resources on one connection. */
+const LIVE_URL = "/v1/live";
 
 export interface Subscription {
   close(): void;
@@ -53,207 +27,246 @@ export interface Subscription {
   retry(): void;
 }
 
-let eventStreams = 0;
-
-interface Listener<N extends ResourceName> {
-  data(held: Held[N]): void;
-  link(link: Link): void;
+/** A stream, and whom it serves. */
+interface Carrier {
+  via: "websocket" | "events";
+  stream: Stream | undefined;
+  /** Something can be asked for on it. */
+  ready: boolean;
+  /** When it last said something; undefined: never. */
+  heardMs: number | undefined;
+  /** By the number or the address that they were asked for by. */
+  tags: Map<number | string, Watched[]>;
+  /** Asked for, and not answered yet. */
+  awaited: Set<Watched>;
+  /** Had their snapshot from it. Before that, a delta would change numbers that are not there. */
+  served: Set<Watched>;
+  timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** Subscribes to `url`, a path on this origin. `on` is called with every change. */
-export function subscribe<N extends ResourceName>(
-  name: N,
-  url: string,
-  on: Listener<N>,
-  outside: Outside = browser,
-): Subscription {
-  return new Running(name, url, on, outside);
-}
-
-class Running<N extends ResourceName> implements Subscription {
-  #held: Held[N] | undefined;
-  #seq = -1;
-  #stream: Stream | undefined;
-  /** Failed attempts since the last snapshot: the exponent of the back-off. */
+/** The connection. It is there while something is subscribed to. */
+export class Line {
+  #watched = new Set<Watched>();
+  #current: Carrier | undefined;
+  /** Server-sent events cannot be asked for more: another stream takes over when it has brought all. */
+  #next: Carrier | undefined;
+  /** Between a connection that was lost and the next one. */
+  #waiting = false;
+  /** Connections in a row that brought nothing: the exponent of the back-off. */
   #attempt = 0;
   /** WebSocket failures while plain requests got through. */
   #websocketFailures = 0;
-  #asOfMs: number | undefined;
-  #done = false;
-  /** Callbacks of an earlier attempt find another number here and do nothing. */
+  #lastId = 0;
+  /** What began before the connection was dropped finds another number here and does nothing. */
   #generation = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #watchTimer: ReturnType<typeof setTimeout> | undefined;
+  #settleTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(
-    readonly name: N,
-    readonly url: string,
-    readonly on: Listener<N>,
-    readonly outside: Outside,
-  ) {
-    on.link({ kind: "connecting" });
-    this.#connect();
+  constructor(readonly outside: Outside = browser) {}
+
+  /** Subscribes to `url`, a path on this origin. `on` is called with every change. */
+  subscribe<N extends ResourceName>(name: N, url: string, on: Listener<N>): Subscription {
+    const watched = new Watched(name, url, on, this.outside, () => this.#lose()) as unknown as Watched;
+    this.#watched.add(watched);
+    if (this.#waiting) watched.lost();
+    this.#join(watched);
+    return { close: () => this.#leave(watched), retry: () => this.#retry(watched) };
   }
 
-  close(): void {
-    this.#done = true;
-    this.#drop();
+  #wanted(): Watched[] {
+    return [...this.#watched].filter((watched) => watched.wanted);
   }
 
-  retry(): void {
-    if (this.#done || this.#stream) return;
-    this.#attempt = 0;
-    this.#connect();
+  #join(watched: Watched): void {
+    if (this.#waiting) return;
+    const carrier = this.#current;
+    if (!carrier) this.#connect();
+    else if (carrier.via === "events") this.#changed();
+    else if (carrier.ready) this.#ask(carrier, watched);
+  }
+
+  #leave(watched: Watched): void {
+    watched.close();
+    this.#watched.delete(watched);
+    for (const carrier of [this.#current, this.#next]) {
+      if (!carrier) continue;
+      for (const [tag, by] of carrier.tags) {
+        if (!by.includes(watched)) continue;
+        if (by.length > 1) {
+          carrier.tags.set(tag, by.filter((other) => other !== watched));
+        } else {
+          carrier.tags.delete(tag);
+          if (carrier.via === "websocket") carrier.stream?.send(JSON.stringify({ unsubscribe: tag }));
+        }
+      }
+      carrier.served.delete(watched);
+      carrier.awaited.delete(watched);
+      this.#progress(carrier);
+    }
+    this.#changed();
+  }
+
+  #retry(watched: Watched): void {
+    if (!this.#watched.has(watched)) return;
+    const stood = watched.wanted;
+    clearTimeout(watched.timer);
+    watched.timer = undefined;
+    if (!stood) watched.connecting();
+    if (this.#waiting) {
+      this.#attempt = 0;
+      this.#connect();
+    } else if (!stood) {
+      this.#join(watched);
+    }
+  }
+
+  #changed(): void {
+    clearTimeout(this.#settleTimer);
+    this.#settleTimer = setTimeout(() => {
+      const urls = new Set(this.#wanted().map((watched) => watched.url));
+      if (urls.size === 0) return this.#drop();
+      const carrier = this.#next ?? this.#current;
+      if (carrier?.via !== "events") return;
+      if (urls.size === carrier.tags.size && [...urls].every((url) => carrier.tags.has(url))) {
+        // Another subscriber to an address that is watched already needs a snapshot of its own.
+        if (this.#wanted().every((watched) => carrier.served.has(watched) || carrier.awaited.has(watched))) return;
+      }
+      if (this.#next) this.#hangUp(this.#next);
+      this.#next = this.#open("events");
+    }, SETTLE_MS);
   }
 
   #connect(): void {
     this.#drop();
-    const mine = this.#generation;
-    const via = this.#websocketFailures < WEBSOCKET_FAILURES_MAX || eventStreams >= EVENT_STREAMS_MAX ? "websocket" : "events";
-    let opened = false;
-    const message = (text: string): void => {
-      if (mine !== this.#generation) return;
-      const update = parse<Resources[N]>(text);
-      // A delta first means that the snapshot got lost; without one the numbers would be wrong.
-      if (!update || (!opened && update.type !== "snapshot")) return;
-      opened = true;
-      this.#attempt = 0;
-      if (via === "websocket") this.#websocketFailures = 0;
-      this.#take(update);
-      this.on.link({ kind: "live", via });
-      this.#watch(mine);
-    };
-    const failed = (): void => { if (mine === this.#generation) this.#lose(via === "websocket" && !opened); };
-    this.#stream = this.outside[via === "websocket" ? "websocket" : "eventStream"](this.url, { message, closed: failed });
-    this.#watchTimer = setTimeout(failed, CONNECT_MS_MAX);
+    this.#current = this.#open(this.#websocketFailures < WEBSOCKET_FAILURES_MAX ? "websocket" : "events");
   }
 
-  #take(update: Update<Resources[N]>): void {
-    this.#seq = update.seq;
-    this.#asOfMs = this.outside.now();
-    this.#held = merge(this.name, this.#held, update);
-    this.on.data(this.#held);
+  #open(via: Carrier["via"]): Carrier {
+    const carrier: Carrier = {
+      via, stream: undefined, ready: false, heardMs: undefined, tags: new Map(), awaited: new Set(), served: new Set(), timer: undefined,
+    };
+    const mine = (): boolean => carrier === this.#current || carrier === this.#next;
+    const events = {
+      opened: (): void => {
+        if (!mine()) return;
+        carrier.ready = true;
+        for (const watched of this.#wanted()) this.#ask(carrier, watched);
+        this.#progress(carrier);
+      },
+      message: (text: string): void => { if (mine()) this.#hear(carrier, text); },
+      closed: (): void => { if (mine()) this.#lose(carrier); },
+    };
+    if (via === "websocket") {
+      carrier.stream = this.outside.websocket(LIVE_URL, events);
+    } else {
+      carrier.ready = true;
+      const query = new URLSearchParams();
+      for (const watched of this.#wanted()) {
+        const by = carrier.tags.get(watched.url);
+        if (!by) query.append("watch", watched.url);
+        carrier.tags.set(watched.url, [...(by ?? []), watched]);
+        carrier.awaited.add(watched);
+      }
+      carrier.stream = this.outside.eventStream(`${LIVE_URL}?${query}`, events);
+    }
+    this.#expect(carrier);
+    return carrier;
+  }
+
+  #ask(carrier: Carrier, watched: Watched): void {
+    const id = (this.#lastId += 1);
+    carrier.tags.set(id, [watched]);
+    carrier.awaited.add(watched);
+    carrier.stream?.send(JSON.stringify({ subscribe: { id, url: watched.url } }));
+    this.#expect(carrier);
+  }
+
+  #hear(carrier: Carrier, text: string): void {
+    const said = parseTagged(text);
+    if (!said) return;
+    carrier.heardMs = this.outside.now();
+    for (const watched of carrier.tags.get(said.tag) ?? []) {
+      if ("error" in said) {
+        this.#refused(carrier, watched, said.tag, said.error);
+        continue;
+      }
+      if (!carrier.served.has(watched) && said.update.type !== "snapshot") continue;
+      carrier.served.add(watched);
+      carrier.awaited.delete(watched);
+      // What the stream that takes over has brought is newer.
+      if (carrier === this.#current && this.#next?.served.has(watched)) continue;
+      this.#attempt = 0;
+      if (carrier.via === "websocket") this.#websocketFailures = 0;
+      watched.live(said.update, carrier.via);
+    }
+    this.#progress(carrier);
+  }
+
+  #refused(carrier: Carrier, watched: Watched, tag: number | string, error: { status: number; message: string }): void {
+    carrier.awaited.delete(watched);
+    carrier.tags.delete(tag);
+    if (isFinal(error.status)) {
+      watched.refused(error.status, error.message);
+    } else {
+      watched.lost();
+      watched.timer = setTimeout(() => {
+        watched.timer = undefined;
+        this.#join(watched);
+      }, this.#pause(watched.putOff));
+      watched.putOff += 1;
+    }
+    this.#changed();
+  }
+
+  /** Something was answered or is no longer asked for. */
+  #progress(carrier: Carrier): void {
+    this.#expect(carrier);
+    if (carrier !== this.#next || carrier.awaited.size > 0) return;
+    if (this.#current) this.#hangUp(this.#current);
+    this.#current = carrier;
+    this.#next = undefined;
+  }
+
+  #expect(carrier: Carrier): void {
+    clearTimeout(carrier.timer);
+    if (carrier.ready && carrier.awaited.size === 0) return;
+    carrier.timer = setTimeout(() => this.#lose(carrier), CONNECT_MS_MAX);
+  }
+
+  #hangUp(carrier: Carrier): void {
+    clearTimeout(carrier.timer);
+    carrier.stream?.close();
   }
 
   #drop(): void {
     this.#generation += 1;
+    this.#waiting = false;
     clearTimeout(this.#retryTimer);
-    clearTimeout(this.#watchTimer);
-    this.#stream?.close();
-    this.#stream = undefined;
+    clearTimeout(this.#settleTimer);
+    for (const carrier of [this.#current, this.#next]) if (carrier) this.#hangUp(carrier);
+    this.#current = this.#next = undefined;
   }
 
-  // A failed handshake does not say why. A plain request does: no login, nobody there, or only the
+  // A failed handshake does not say why. Plain requests do: no login, nobody there, or only the
   // WebSocket kept out by something in between.
-  #lose(websocketFailed: boolean): void {
+  #lose(carrier = this.#current): void {
+    const websocketFailed = carrier?.via === "websocket" && carrier.heardMs === undefined;
     this.#drop();
     const mine = this.#generation;
-    this.on.link({ kind: "lost", asOfMs: this.#asOfMs });
-    this.#ask(mine, (update) => {
-      if (websocketFailed) this.#websocketFailures += 1;
-      this.#take(update);
-      this.on.link({ kind: "lost", asOfMs: this.#asOfMs });
-      this.#again(mine);
-    }, (error) => {
-      if (error instanceof Refusal && error.status >= 400 && error.status < 500 && error.status !== 429) {
-        this.on.link({ kind: "refused", status: error.status, message: error.message });
-      } else {
-        this.#again(mine);
-      }
+    this.#waiting = true;
+    const asked = this.#wanted();
+    for (const watched of asked) watched.lost(carrier?.served.has(watched) ? carrier.heardMs : undefined);
+    void Promise.all(asked.map((watched) => watched.ask())).then((answered) => {
+      if (mine !== this.#generation) return;
+      if (websocketFailed && answered.includes(true)) this.#websocketFailures += 1;
+      if (this.#wanted().length === 0) return this.#drop();
+      this.#retryTimer = setTimeout(() => this.#connect(), this.#pause(this.#attempt));
+      this.#attempt += 1;
     });
   }
 
-  #again(mine: number): void {
-    // Jitter: after a restart of the collector its subscribers do not come back in one burst.
-    const ceiling = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#attempt);
-    this.#attempt += 1;
-    this.#retryTimer = setTimeout(() => { if (mine === this.#generation) this.#connect(); },
-      RETRY_FIRST_MS / 2 + this.outside.random() * ceiling);
-  }
-
-  #watch(mine: number): void {
-    clearTimeout(this.#watchTimer);
-    this.#watchTimer = setTimeout(() => {
-      const seen = this.#seq;
-      this.#ask(mine, (update) => {
-        if (this.#seq !== seen) return;
-        // Nothing new on either way: the silence is true. Something new that the stream did not
-        // bring: it hangs, as a half-open connection does.
-        if (update.seq !== seen) return this.#lose(false);
-        this.#asOfMs = this.outside.now();
-        this.#watch(mine);
-      }, () => this.#lose(false));
-    }, SILENCE_MS_MAX * (0.9 + 0.2 * this.outside.random()));
-  }
-
-  #ask(mine: number, answered: (update: Update<Resources[N]>) => void, failed: (error: unknown) => void): void {
-    this.outside.get<Update<Resources[N]>>(this.url).then(
-      (update) => { if (mine === this.#generation && !this.#done) answered(update); },
-      (error: unknown) => { if (mine === this.#generation && !this.#done) failed(error); },
-    );
+  // Jitter: after a restart of the collector its subscribers do not come back in one burst.
+  #pause(attempt: number): number {
+    return RETRY_FIRST_MS / 2 + this.outside.random() * Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** attempt);
   }
 }
-
-/** The worst of several links is how the page stands as a whole. */
-export function worst(links: Link[]): Link {
-  const refused = links.find((link) => link.kind === "refused");
-  if (refused) return refused;
-  const lost = links.filter((link) => link.kind === "lost");
-  if (lost.length > 0) {
-    const times = lost.map((link) => link.asOfMs).filter((time) => time !== undefined);
-    return { kind: "lost", asOfMs: times.length > 0 ? Math.min(...times) : undefined };
-  }
-  return links.find((link) => link.kind === "connecting") ?? links[0] ?? { kind: "connecting" };
-}
-
-/** An `Update`, or nothing where the text is not one. */
-export function parse<T>(text: string): Update<T> | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<Update<T>> | null;
-    const known = value && typeof value.seq === "number" && typeof value.data === "object" && value.data !== null
-      && (value.type === "snapshot" || value.type === "delta");
-    return known ? (value as Update<T>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Leaves a socket for good, and without the complaint browsers print when it is not open yet. */
-export function hangUp(socket: WebSocket): void {
-  socket.onmessage = null;
-  socket.onclose = null;
-  if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
-  else socket.close();
-}
-
-const browser: Outside = {
-  websocket: (url, events) => {
-    const address = new URL(url, location.href);
-    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(address);
-    socket.onmessage = (event) => { if (typeof event.data === "string") events.message(event.data); };
-    socket.onclose = () => events.closed();
-    return { close: () => hangUp(socket) };
-  },
-  eventStream: (url, events) => {
-    const source = new EventSource(url);
-    eventStreams += 1;
-    let open = true;
-    const close = (): void => {
-      if (!open) return;
-      open = false;
-      eventStreams -= 1;
-      source.close();
-    };
-    source.onmessage = (event: MessageEvent<string>) => events.message(event.data);
-    // EventSource would try again by itself, without back-off and without telling how old data is.
-    source.onerror = () => { if (open) { close(); events.closed(); } };
-    for (const type of ["snapshot", "delta"]) {
-      source.addEventListener(type, (event) => events.message((event as MessageEvent<string>).data));
-    }
-    return { close };
-  },
-  get: (url) => request(url),
-  now: () => Date.now(),
-  random: () => Math.random(),
-};

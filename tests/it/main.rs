@@ -5,6 +5,7 @@ mod cookbook;
 mod crash;
 mod ingest;
 mod live;
+mod multiplex;
 mod oracle;
 mod schema;
 mod stream;

@@ -3,7 +3,7 @@
 //! Owns the secret, the login and every check of an origin. Knows nothing of what is read.
 
 use super::error::ApiError;
-use super::token::{ALL_SITES, Scope, Signer};
+use super::token::{ALL_SITES, Scope, Signer, Token};
 use crate::clock::now_ms;
 use crate::config::Site;
 use crate::secret;
@@ -164,10 +164,15 @@ impl Access {
     /// # Errors
     /// Not logged in, or sent by a page of another origin.
     pub fn logged_in(&self, request: &HttpRequest) -> Result<(), ApiError> {
+        self.session(request).map(|_| ())
+    }
+
+    fn session(&self, request: &HttpRequest) -> Result<Token, ApiError> {
         let cookie = request
             .cookie(&self.cookie_name)
             .ok_or_else(not_logged_in)?;
-        self.signer
+        let session = self
+            .signer
             .verify(Scope::Session, cookie.value(), now_ms())
             .ok_or_else(not_logged_in)?;
         let connection = request.connection_info();
@@ -176,7 +181,7 @@ impl Access {
             Some(origin) if origin != own => Err(ApiError::Forbidden(
                 "only the dashboard's own pages may use a login".into(),
             )),
-            _ => Ok(()),
+            _ => Ok(session),
         }
     }
 
@@ -204,11 +209,17 @@ impl Access {
             .ok_or_else(|| ApiError::NotFound(format!("there is no site {}", id.escape_debug())))
     }
 
-    /// The site a request may read: by `Authorization: Bearer`, by `?ticket=`, or by login.
+    /// The site a request asks for, if it may read it.
     pub(super) fn reader(&self, request: &HttpRequest) -> Result<Arc<Site>, ApiError> {
-        let query = web::Query::<HashMap<String, String>>::from_query(request.query_string());
-        let query = query.map(web::Query::into_inner).unwrap_or_default();
-        let asked = query.get("site").map(String::as_str);
+        let rights = self.rights(request)?;
+        self.readable(
+            &rights,
+            parameter(request.query_string(), "site").as_deref(),
+        )
+    }
+
+    /// What a request may read: by `Authorization: Bearer`, by `?ticket=`, or by login.
+    pub(super) fn rights(&self, request: &HttpRequest) -> Result<Rights, ApiError> {
         if let Some(token) = bearer(request) {
             let site = self.sites.iter().find(|site| {
                 site.read_token
@@ -217,41 +228,71 @@ impl Access {
             });
             let site =
                 site.ok_or_else(|| ApiError::Unauthorized("the read token is unknown".into()))?;
-            return self.allowed(site, asked);
+            return Ok(Rights {
+                site: Some(site.clone()),
+                until_ms: u64::MAX,
+            });
         }
-        if let Some(ticket) = query.get("ticket") {
+        if let Some(ticket) = parameter(request.query_string(), "ticket") {
             let token = self
                 .signer
-                .verify(Scope::Ticket, ticket, now_ms())
-                .ok_or_else(|| {
-                    ApiError::Unauthorized(
-                        "the ticket is not valid or has expired; get a new one".into(),
-                    )
-                })?;
+                .verify(Scope::Ticket, &ticket, now_ms())
+                .ok_or_else(stale_ticket)?;
             let site = self.site(&token.site)?;
             check_page_origin(site, request)?;
-            return self.allowed(site, asked);
+            return Ok(Rights {
+                site: Some(site.clone()),
+                until_ms: token.expires_ms,
+            });
         }
-        self.logged_in(request)?;
-        match (asked, &self.sites[..]) {
-            (Some(id), _) => self.site(id).cloned(),
-            (None, [site]) => Ok(site.clone()),
-            (None, _) => Err(ApiError::BadRequest(
+        Ok(Rights {
+            site: None,
+            until_ms: self.session(request)?.expires_ms,
+        })
+    }
+
+    /// The site with the id that is asked for, or the only one there is.
+    ///
+    /// # Errors
+    /// The rights have expired or do not reach so far, or there is no such site.
+    pub(super) fn readable(
+        &self,
+        rights: &Rights,
+        asked: Option<&str>,
+    ) -> Result<Arc<Site>, ApiError> {
+        let expired = rights.until_ms <= now_ms();
+        match (&rights.site, asked, &self.sites[..]) {
+            (Some(_), ..) if expired => Err(stale_ticket()),
+            (None, ..) if expired => Err(not_logged_in()),
+            (Some(site), Some(id), _) if id != site.id => Err(ApiError::Forbidden(format!(
+                "this token does not read site {}",
+                id.escape_debug()
+            ))),
+            (Some(site), ..) => Ok(site.clone()),
+            (None, Some(id), _) => self.site(id).cloned(),
+            (None, None, [site]) => Ok(site.clone()),
+            (None, None, _) => Err(ApiError::BadRequest(
                 "site_missing",
                 "say which site: ?site=ID".into(),
             )),
         }
     }
+}
 
-    fn allowed(&self, site: &Arc<Site>, asked: Option<&str>) -> Result<Arc<Site>, ApiError> {
-        match asked {
-            Some(id) if id != site.id => Err(ApiError::Forbidden(format!(
-                "this token does not read site {}",
-                id.escape_debug()
-            ))),
-            _ => Ok(site.clone()),
-        }
-    }
+/// What somebody may read, and until when. A connection that lives long asks again each time
+/// something else is to be read on it.
+#[derive(Clone, Debug)]
+pub(super) struct Rights {
+    /// None: every site.
+    pub(super) site: Option<Arc<Site>>,
+    /// Unix milliseconds.
+    pub(super) until_ms: u64,
+}
+
+/// A parameter of a query string; the last one, where there are several.
+pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
+    let query = web::Query::<HashMap<String, String>>::from_query(query);
+    query.ok()?.into_inner().remove(name)
 }
 
 /// The `Origin` header.
@@ -300,6 +341,10 @@ fn stale_link() -> ApiError {
         "this login link was used already or has expired; `upriver login-link` prints a new one"
             .into(),
     )
+}
+
+fn stale_ticket() -> ApiError {
+    ApiError::Unauthorized("the ticket is not valid or has expired; get a new one".into())
 }
 
 fn not_logged_in() -> ApiError {

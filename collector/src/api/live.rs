@@ -2,19 +2,23 @@
 //!
 //! Translates HTTP to a query and messages to frames, nothing else. A plain request is answered
 //! with a snapshot; one that accepts `text/event-stream`, or upgrades to a WebSocket, gets the
-//! snapshot and then every change.
+//! snapshot and then every change. `/v1/live` itself does the same for many resources on one
+//! connection.
 
+mod multiplex;
 mod parameters;
 mod push;
 #[cfg(test)]
 mod tests;
 
+use super::access::{Access, parameter};
 use super::error::ApiError;
 use super::reader::Reader;
 use crate::live::{Live, LiveError, Query};
 use actix_web::http::header;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use multiplex::Multiplex;
 use parameters::RESOURCES;
 use serde_json::json;
 
@@ -24,12 +28,32 @@ const RETRY_FULL_S: u32 = 10;
 /// The routes. `web::Data<Live>` and what [`Reader`] needs must be there.
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
-        .route("/v1/live", web::get().to(list))
+        .route("/v1/live", web::get().to(index))
         .route("/v1/live/{resource}", web::get().to(resource));
 }
 
-/// What there is: resources, their parameters, the site's funnels.
-async fn list(reader: Reader, live: web::Data<Live>) -> Result<HttpResponse, ApiError> {
+/// What there is; or many resources on one connection.
+async fn index(
+    reader: Result<Reader, ApiError>,
+    request: HttpRequest,
+    payload: web::Payload,
+    access: web::Data<Access>,
+    live: web::Data<Live>,
+) -> Result<HttpResponse, ApiError> {
+    if has(&request, header::UPGRADE, "websocket") {
+        let multiplex = Multiplex::open(&request, access, live)?;
+        return push::websocket(&request, payload, multiplex);
+    }
+    if has(&request, header::ACCEPT, "text/event-stream") {
+        let mut multiplex = Multiplex::open(&request, access, live)?;
+        let refusals = multiplex.watch(request.query_string()).await?;
+        return Ok(to_page(&request, push::events(refusals, multiplex)));
+    }
+    list(&reader?, &live)
+}
+
+/// Resources, their parameters, the site's funnels.
+fn list(reader: &Reader, live: &Live) -> Result<HttpResponse, ApiError> {
     let index = live
         .index(&reader.site)
         .ok_or_else(|| ApiError::NotFound(LiveError::UnknownSite.to_string()))?;
@@ -82,16 +106,32 @@ async fn resource(
     }
     if wants(header::ACCEPT, "text/event-stream") {
         let subscription = live.subscribe(reader.site.clone(), query.clone()).await;
-        return Ok(push::events(subscription.map_err(refuse)?));
+        let response = push::events(Vec::new(), subscription.map_err(refuse)?);
+        return Ok(to_page(&request, response));
     }
     let snapshot = live
         .snapshot(reader.site.clone(), query.clone())
         .await
         .map_err(refuse)?;
-    Ok(HttpResponse::Ok()
+    let response = HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type("application/json")
-        .body(snapshot.json.to_string()))
+        .body(snapshot.json.to_string());
+    Ok(to_page(&request, response))
+}
+
+/// Lets a page read the answer that its ticket was good for; its origin was checked with the ticket.
+/// A login is never good for a page of another origin.
+fn to_page(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, header::HeaderValue::from_static("origin"));
+    if parameter(request.query_string(), "ticket").is_some()
+        && !request.headers().contains_key(header::AUTHORIZATION)
+        && let Some(origin) = request.headers().get(header::ORIGIN)
+    {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    }
+    response
 }
 
 /// Whether one of the values of a header, which may be a list with parameters, is this one.

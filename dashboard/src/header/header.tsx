@@ -4,7 +4,7 @@ import { createSignal, For, Show, type JSX } from "solid-js";
 import type { Site } from "../api";
 import { Icon, Mark } from "../draw/icons";
 import { clockTime, count } from "../format";
-import type { Link } from "../subscribe";
+import type { Link } from "../watched";
 import { applyTheme, storedTheme, THEMES, type Theme } from "./theme";
 import "./header.css";
 

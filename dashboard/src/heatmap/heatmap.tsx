@@ -49,27 +49,31 @@ export function HeatMapView(props: HeatMapProps): JSX.Element {
       choosePage={setPage} chooseDevice={setDevice} chooseCampaign={setCampaign} chooseWidth={setWidth}
     />
   );
+  // The framed page stays where it is when other presses are asked for.
+  const columns = (body: JSX.Element): JSX.Element => (
+    <div class="heat-columns" data-width={width()}>
+      <Show when={props.site.base_url} keyed fallback={<NoBase />}>
+        {(baseUrl) => (
+          <PageFrame
+            site={props.site.id} baseUrl={baseUrl} page={page() ?? "/"} width={width()}
+            device={device()} campaign={campaign()} show={shown()} moved={setPage}
+          />
+        )}
+      </Show>
+      <div class="heat-side">{body}</div>
+    </div>
+  );
   return (
     <Show when={page() !== undefined} fallback={<NoPage pages={props.pages} />}>
-      <Panel title="Heat map" class="heat" live={live} tools={tools}>
+      <Panel title="Heat map" class="heat" live={live} tools={tools} around={columns}>
         {(data) => (
-          <div class="heat-columns" data-width={width()}>
-            <Show when={props.site.base_url} keyed fallback={<NoBase />}>
-              {(baseUrl) => (
-                <PageFrame
-                  site={props.site.id} baseUrl={baseUrl} page={page() ?? "/"} width={width()}
-                  device={device()} campaign={campaign()} show={shown()} moved={setPage}
-                />
-              )}
-            </Show>
-            <div class="heat-side">
-              <p class="heat-total">
-                <b>{count(data().total)}</b> {data().total === 1 ? "press" : "presses"} on{" "}
-                {count(data().elements.length)} {data().elements.length === 1 ? "element" : "elements"}
-              </p>
-              <ElementTable elements={data().elements} total={data().total} show={(element) => setShown({ element })} />
-            </div>
-          </div>
+          <>
+            <p class="heat-total">
+              <b>{count(data().total)}</b> {data().total === 1 ? "press" : "presses"} on{" "}
+              {count(data().elements.length)} {data().elements.length === 1 ? "element" : "elements"}
+            </p>
+            <ElementTable elements={data().elements} total={data().total} show={(element) => setShown({ element })} />
+          </>
         )}
       </Panel>
     </Show>

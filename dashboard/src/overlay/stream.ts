@@ -1,19 +1,23 @@
 // The overlay's one connection: the heat map of one page, with a ticket in the address.
 //
-// Owns: the WebSocket and what it has brought. Refuses to know: where elements are, what is drawn.
-// A ticket connects once per subscription, so a lost connection is not made again in secret: the
-// overlay says so, and goes on when it is given another ticket.
+// Owns: the WebSocket, the server-sent events where WebSocket cannot get through, and what they have
+// brought. Refuses to know: where elements are, what is drawn. A ticket is good for a moment only,
+// so a lost connection is not made again in secret: the overlay says so, and goes on when it is
+// given another ticket.
 
 import { liveUrl, type HeatMap } from "../api";
 import { merge, type Held } from "../merge";
-import { hangUp, parse } from "../subscribe";
+import { parse } from "../message";
+import { browser, type Stream } from "../outside";
 
 export type HeatHeld = Held["heatmap"];
 
 export class HeatStream {
   held: HeatHeld | undefined;
   live = false;
-  #socket: WebSocket | undefined;
+  #stream: Stream | undefined;
+  /** How the last snapshot came. */
+  #via: "websocket" | "eventStream" = "websocket";
 
   constructor(
     readonly endpoint: string,
@@ -24,36 +28,38 @@ export class HeatStream {
   /** Leaves the subscription there is and opens another one. */
   open(params: Record<string, string | undefined>): void {
     this.close();
-    const address = new URL(liveUrl("heatmap", params, this.endpoint));
-    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    let socket: WebSocket;
-    try {
-      socket = new WebSocket(address);
-    } catch {
-      // The shop's own policy may forbid the connection; that is thrown, not reported by an event.
-      queueMicrotask(this.lost);
-      return;
-    }
-    this.#socket = socket;
-    socket.onmessage = (event) => {
-      const update = typeof event.data === "string" ? parse<HeatMap>(event.data) : undefined;
-      if (!update || (update.type === "delta" && !this.live)) return;
-      this.held = merge("heatmap", this.held, update);
-      this.live = true;
-      this.changed();
-    };
-    socket.onclose = () => {
-      this.live = false;
-      this.#socket = undefined;
-      this.lost();
-    };
+    this.#connect(liveUrl("heatmap", params, this.endpoint), this.#via);
   }
 
   /** Leaves without a word to `lost`. */
   close(): void {
     this.live = false;
-    if (!this.#socket) return;
-    hangUp(this.#socket);
-    this.#socket = undefined;
+    this.#stream?.close();
+    this.#stream = undefined;
+  }
+
+  #connect(url: string, via: "websocket" | "eventStream"): void {
+    const message = (text: string): void => {
+      const update = parse<HeatMap>(text);
+      if (!update || (update.type === "delta" && !this.live)) return;
+      this.held = merge("heatmap", this.held, update);
+      this.live = true;
+      this.#via = via;
+      this.changed();
+    };
+    const closed = (): void => {
+      const brought = this.live;
+      this.live = false;
+      this.#stream = undefined;
+      this.#via = "websocket";
+      if (brought || via === "eventStream") this.lost();
+      else this.#connect(url, "eventStream");
+    };
+    try {
+      this.#stream = browser[via](url, { opened: () => undefined, message, closed });
+    } catch {
+      // The shop's own policy may forbid the connection; that is thrown, not reported by an event.
+      queueMicrotask(this.lost);
+    }
   }
 }

@@ -18,6 +18,8 @@ interface PanelProps<T extends { basis?: Basis }> {
   ownTime?: boolean;
   /** True where the definition is printed by the view itself. */
   ownBasis?: boolean;
+  /** Puts what depends on the numbers into something that stays while there are none. */
+  around?: (body: JSX.Element) => JSX.Element;
   children: (data: () => T) => JSX.Element;
 }
 
@@ -25,6 +27,11 @@ interface PanelProps<T extends { basis?: Basis }> {
 export function Panel<T extends { basis?: Basis }>(props: PanelProps<T>): JSX.Element {
   const id = createUniqueId();
   const kind = (): string => props.live.link().kind;
+  const body = (
+    <Show when={props.live.data()} fallback={<Waiting live={props.live} />}>
+      {(data) => props.children(data as () => T)}
+    </Show>
+  );
   return (
     <section class={`panel ${props.class}`} aria-labelledby={id} data-link={kind()}>
       <div class="panel-head">
@@ -36,11 +43,7 @@ export function Panel<T extends { basis?: Basis }>(props: PanelProps<T>): JSX.El
         <div class="panel-tools">{props.tools}</div>
       </div>
       <Incomplete basis={props.live.data()?.basis} />
-      <div class="panel-body">
-        <Show when={props.live.data()} fallback={<Waiting live={props.live} />}>
-          {(data) => props.children(data as () => T)}
-        </Show>
-      </div>
+      <div class="panel-body">{props.around ? props.around(body) : body}</div>
     </section>
   );
 }

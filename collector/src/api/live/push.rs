@@ -1,4 +1,5 @@
-//! A subscription to server-sent events or WebSocket frames, with signs of life in between.
+//! What a connection listens to, as server-sent events or WebSocket frames, with signs of life in
+//! between. Knows neither what is listened to nor who may.
 
 use crate::api::error::ApiError;
 use crate::live::{Published, Subscription};
@@ -8,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
 use futures_util::{StreamExt, stream};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use upriver_wire::live::Extent;
@@ -18,60 +20,109 @@ const ALIVE_EVERY: Duration = Duration::from_secs(15);
 const PINGS_UNANSWERED_MAX: u32 = 2;
 /// How long a client may take to make room for a message before it is given up.
 const SEND_MAX: Duration = Duration::from_secs(60);
-/// Largest message of a client; it has nothing to say but pongs.
-const CLIENT_FRAME_BYTES_MAX: usize = 1_024;
 
-/// Answers with a stream of events. It ends when the engine does or the client goes.
-pub(super) fn events(subscription: Subscription) -> HttpResponse {
-    let events = stream::unfold(subscription, |mut subscription| async {
-        let text = match timeout(ALIVE_EVERY, subscription.recv()).await {
+/// A message to a client.
+pub(super) struct Message {
+    /// Its name among server-sent events.
+    pub(super) event: &'static str,
+    /// Its number among server-sent events, where one stream has one resource.
+    pub(super) seq: Option<u64>,
+    /// All of it. JSON, so it holds no line break.
+    pub(super) json: Arc<str>,
+}
+
+/// What one connection listens to.
+pub(super) trait Source: 'static {
+    /// Longest message a client may send, bytes.
+    const CLIENT_BYTES_MAX: usize;
+
+    /// The next message; none when the engine has ended. Nothing is lost where the wait for it is
+    /// given up.
+    async fn next(&mut self) -> Option<Message>;
+
+    /// Obeys a client, and says what there is to be said to it.
+    async fn hear(&mut self, said: &str) -> Option<Message>;
+}
+
+/// One resource on a connection of its own.
+impl Source for Subscription {
+    // It has nothing to say but pongs.
+    const CLIENT_BYTES_MAX: usize = 1_024;
+
+    async fn next(&mut self) -> Option<Message> {
+        let published = self.recv().await?;
+        Some(Message {
+            event: event_name(&published),
+            seq: Some(published.seq),
+            json: published.json,
+        })
+    }
+
+    async fn hear(&mut self, _: &str) -> Option<Message> {
+        None
+    }
+}
+
+/// How an update is called among server-sent events.
+pub(super) fn event_name(published: &Published) -> &'static str {
+    match published.extent {
+        Extent::Snapshot => "snapshot",
+        Extent::Delta => "delta",
+    }
+}
+
+/// Answers with a stream of events: first those given, then the source's. It ends when the engine
+/// does or the client goes.
+pub(super) fn events(first: Vec<Message>, source: impl Source) -> HttpResponse {
+    let events = stream::unfold(source, |mut source| async {
+        let text = match timeout(ALIVE_EVERY, source.next()).await {
             Ok(Some(message)) => event(&message),
             Ok(None) => return None,
             Err(_) => ": alive\n\n".to_owned(),
         };
-        Some((Ok::<_, Infallible>(Bytes::from(text)), subscription))
+        Some((text, source))
     });
+    let first: Vec<_> = first.iter().map(event).collect();
+    let events = stream::iter(first).chain(events);
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // Neither a proxy nor a compressor may hold an event back.
         .insert_header(("x-accel-buffering", "no"))
         .insert_header((header::CONTENT_ENCODING, "identity"))
-        .streaming(events)
+        .streaming(events.map(|text| Ok::<_, Infallible>(Bytes::from(text))))
 }
 
-/// JSON holds no line break, so one `data` line is enough.
-fn event(message: &Published) -> String {
-    let name = match message.extent {
-        Extent::Snapshot => "snapshot",
-        Extent::Delta => "delta",
-    };
+fn event(message: &Message) -> String {
+    let id = message.seq.map(|seq| format!("id: {seq}\n"));
     format!(
-        "id: {}\nevent: {name}\ndata: {}\n\n",
-        message.seq, message.json
+        "{}event: {}\ndata: {}\n\n",
+        id.unwrap_or_default(),
+        message.event,
+        message.json
     )
 }
 
 /// Upgrades to a WebSocket, one text frame a message.
-pub(super) fn websocket(
+pub(super) fn websocket<S: Source>(
     request: &HttpRequest,
     payload: web::Payload,
-    subscription: Subscription,
+    source: S,
 ) -> Result<HttpResponse, ApiError> {
     let (response, session, messages) = actix_ws::handle(request, payload)
         .map_err(|error| ApiError::BadRequest("websocket_expected", error.to_string()))?;
     let messages = messages
-        .max_frame_size(CLIENT_FRAME_BYTES_MAX)
+        .max_frame_size(S::CLIENT_BYTES_MAX)
         .aggregate_continuations()
-        .max_continuation_size(CLIENT_FRAME_BYTES_MAX);
-    actix_web::rt::spawn(serve(session, messages, subscription));
+        .max_continuation_size(S::CLIENT_BYTES_MAX);
+    actix_web::rt::spawn(serve(session, messages, source));
     Ok(response)
 }
 
 async fn serve(
     mut session: Session,
     mut messages: AggregatedMessageStream,
-    mut subscription: Subscription,
+    mut source: impl Source,
 ) {
     let mut alive = tokio::time::interval(ALIVE_EVERY);
     let mut unanswered = 0;
@@ -79,7 +130,7 @@ async fn serve(
         // A client that is slow to read holds up this task only: its queue fills, and the engine
         // replaces what it missed by a snapshot.
         let sent = tokio::select! {
-            message = subscription.recv() => match message {
+            message = source.next() => match message {
                 Some(message) => timeout(SEND_MAX, session.text(message.json.to_string())).await,
                 None => break (CloseCode::Restart, "the collector is stopping"),
             },
@@ -90,7 +141,11 @@ async fn serve(
                         timeout(SEND_MAX, session.pong(&bytes)).await
                     }
                     Some(Ok(AggregatedMessage::Close(_))) | None => break (CloseCode::Normal, ""),
-                    // A client may say what it likes; there is nothing to be said.
+                    Some(Ok(AggregatedMessage::Text(said))) => match source.hear(&said).await {
+                        Some(message) => timeout(SEND_MAX, session.text(message.json.to_string())).await,
+                        None => continue,
+                    },
+                    // A pong, or bytes that mean nothing here.
                     Some(Ok(_)) => continue,
                     Some(Err(_)) => break (CloseCode::Protocol, "malformed or too large"),
                 }

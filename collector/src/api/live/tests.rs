@@ -1,7 +1,7 @@
 //! The live URLs over a real socket: answer, events, WebSocket, refusals.
 
 use crate::api;
-use crate::api::access::Access;
+use crate::api::access::{Access, Rights};
 use crate::api::token::Signer;
 use crate::config::{Site, Sites};
 use crate::live::{Live, Options};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -22,12 +22,13 @@ use uuid::Uuid;
 const PATIENCE: Duration = Duration::from_secs(20);
 const TOKEN: &str = "Bearer read-token-of-shop";
 
-fn sites() -> Vec<Site> {
+pub(super) fn sites() -> Vec<Site> {
     let text = r#"
         [[site]]
         id = "shop"
         write_key = "shop-write-key"
         read_token = "read-token-of-shop"
+        origins = ["https://shop.example"]
 
         [[site.funnel]]
         id = "checkout"
@@ -36,6 +37,10 @@ fn sites() -> Vec<Site> {
         step = [{ name = "See", kind = "page_view" }, { name = "Press", kind = "press" }]
     "#;
     toml::from_str::<Sites>(text).expect("sites").sites
+}
+
+pub(super) fn access() -> Access {
+    Access::new(&sites(), Signer::new(b"a secret of these tests"))
 }
 
 /// A server on a free port. It ends with the test's runtime.
@@ -47,9 +52,8 @@ async fn serve() -> (SocketAddr, Live) {
     );
     let address = listener.local_addr().expect("bound");
     let server = HttpServer::new(move || {
-        let access = Access::new(&sites(), Signer::new(b"a secret of these tests"));
         App::new()
-            .app_data(web::Data::new(access))
+            .app_data(web::Data::new(access()))
             .app_data(web::Data::new(shared.clone()))
             .configure(api::live::configure)
     });
@@ -235,4 +239,76 @@ async fn a_websocket_is_a_snapshot_and_then_deltas_and_ends_with_the_engine() {
     );
     live.stop().await;
     assert_eq!(next().await, Value::Null, "closed, not forgotten");
+}
+
+/// The head of an answer in lower case, and the lines that follow it.
+async fn head(stream: BufReader<TcpStream>) -> (String, Lines<BufReader<TcpStream>>) {
+    let mut lines = stream.lines();
+    let mut head = String::new();
+    loop {
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("in time");
+        match line.expect("readable") {
+            Some(line) if !line.is_empty() => head.push_str(&(line.to_lowercase() + "\n")),
+            _ => return (head, lines),
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_ticket_opens_resources_to_the_pages_of_its_site_only() {
+    let (address, _live) = serve().await;
+    let ticket = access().ticket("shop").expect("a ticket");
+    let own = "/v1/live?watch=%2Fv1%2Flive%2Foverview&watch=%2Fv1%2Flive%2Fpages%3Fsite%3Dother";
+    let opened = async |path: &str, headers: &str| {
+        let headers = format!("Accept: text/event-stream\r\n{headers}");
+        head(ask(address, path, &headers).await).await
+    };
+    for path in [
+        format!("{own}&ticket={ticket}"),
+        format!("/v1/live/overview?ticket={ticket}"),
+    ] {
+        let (head, _) = opened(&path, "Origin: https://shop.example\r\n").await;
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        let allowed = "access-control-allow-origin: https://shop.example";
+        assert!(head.contains(allowed), "{head}");
+        let (head, _) = opened(&path, "Origin: https://other.example\r\n").await;
+        assert!(head.starts_with("http/1.1 403"), "{head}");
+        let (head, _) = opened(&path.replace(&ticket, "forged"), "").await;
+        assert!(head.starts_with("http/1.1 401"), "{head}");
+        // What a token reads is for programs: no page gets to see it.
+        let headers = format!("Origin: https://shop.example\r\nAuthorization: {TOKEN}\r\n");
+        let (head, _) = opened(&path, &headers).await;
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        assert!(!head.contains("access-control"), "{head}");
+    }
+    let (_, mut lines) = opened(&format!("{own}&ticket={ticket}"), "").await;
+    let mut said = Vec::new();
+    while said.len() < 2 {
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("in time");
+        let line = line.expect("readable").expect("still open");
+        if let Some(data) = line.strip_prefix("data: ") {
+            said.push(serde_json::from_str::<Value>(data).expect("JSON"));
+        }
+    }
+    let refused = said.iter().find(|message| message["error"].is_object());
+    let refused = refused.expect("the other site is refused");
+    assert_eq!(refused["watch"], "/v1/live/pages?site=other");
+    assert_eq!(refused["error"]["status"], 403);
+    let brought = said.iter().find(|message| message["update"].is_object());
+    assert_eq!(brought.expect("a snapshot")["watch"], "/v1/live/overview");
+}
+
+#[test]
+fn rights_that_have_expired_open_nothing_more() {
+    let shop = sites().remove(0);
+    for site in [Some(Arc::new(shop)), None] {
+        let rights = |until_ms| Rights {
+            site: site.clone(),
+            until_ms,
+        };
+        let error = access().readable(&rights(1), Some("shop"));
+        assert_eq!(error.expect_err("expired").code(), "unauthorized");
+        let found = access().readable(&rights(u64::MAX), Some("shop"));
+        assert_eq!(found.expect("still good").id, "shop");
+    }
 }

@@ -1,0 +1,161 @@
+// One live resource as the page holds it, and how true that is right now.
+//
+// Owns: what is held, since when it counts, and the check of a silence that may be a broken line.
+// Refuses to know: connections (subscribe.ts), what messages mean beyond merge.ts.
+
+import { Refusal, type ResourceName, type Resources, type Update } from "./api";
+import { merge, type Held } from "./merge";
+import type { Outside } from "./outside";
+
+/** How a subscription stands. Times are Unix milliseconds. */
+export type Link =
+  | { kind: "connecting" }
+  | { kind: "live"; via: "websocket" | "events" }
+  /** Not connected. What is shown was last known to be true at `asOfMs`; undefined: nothing is shown yet. */
+  | { kind: "lost"; asOfMs: number | undefined }
+  /** The collector says no, and asking again will not help. */
+  | { kind: "refused"; status: number; message: string };
+
+/** Silence after which a plain request checks that the stream still speaks the truth. */
+export const SILENCE_MS_MAX = 60_000;
+/** Time a stream has to bring what a plain request has brought already. */
+export const CATCH_UP_MS_MAX = 5_000;
+
+export interface Listener<N extends ResourceName> {
+  data(held: Held[N]): void;
+  link(link: Link): void;
+}
+
+/** Whether asking again would help. */
+export const isFinal = (status: number): boolean => status >= 400 && status < 500 && status !== 429;
+
+export class Watched<N extends ResourceName = ResourceName> {
+  link: Link = { kind: "connecting" };
+  /** Times in a row it was told to come back later. */
+  putOff = 0;
+  /** Runs while it is to come back later. */
+  timer: ReturnType<typeof setTimeout> | undefined;
+  #held: Held[N] | undefined;
+  #seq = -1;
+  #asOfMs: number | undefined;
+  #closed = false;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+
+  /** `hangs` is called when the stream does not bring what there is. */
+  constructor(
+    readonly name: N,
+    readonly url: string,
+    readonly on: Listener<N>,
+    readonly outside: Outside,
+    readonly hangs: () => void,
+  ) {
+    on.link(this.link);
+  }
+
+  /** Whether a connection should bring it. */
+  get wanted(): boolean {
+    return this.link.kind !== "refused" && this.timer === undefined;
+  }
+
+  /** Takes what a stream brought. */
+  live(update: Update<unknown>, via: "websocket" | "events"): void {
+    this.putOff = 0;
+    this.#take(update);
+    this.#say({ kind: "live", via });
+    this.#watch();
+  }
+
+  connecting(): void {
+    this.#still();
+    this.#say({ kind: "connecting" });
+  }
+
+  /** It was true until `untilMs`, where that is known, or else when it came. */
+  lost(untilMs?: number): void {
+    this.#still();
+    if (this.#asOfMs !== undefined && untilMs !== undefined) this.#asOfMs = Math.max(this.#asOfMs, untilMs);
+    this.#say({ kind: "lost", asOfMs: this.#asOfMs });
+  }
+
+  refused(status: number, message: string): void {
+    this.#still();
+    this.#say({ kind: "refused", status, message });
+  }
+
+  /** Says nothing more. */
+  close(): void {
+    this.#still();
+    clearTimeout(this.timer);
+    this.#closed = true;
+  }
+
+  /**
+   * Asks by a plain request while no stream brings it. That shows numbers that are not older than
+   * need be, and tells what a failed stream does not: that the answer is no. True: it was answered.
+   */
+  async ask(): Promise<boolean> {
+    try {
+      const update = await this.outside.get<Update<unknown>>(this.url);
+      if (this.link.kind !== "lost") return true;
+      this.#take(update);
+      this.lost();
+      return true;
+    } catch (error) {
+      const final = error instanceof Refusal && isFinal(error.status);
+      if (final && this.link.kind === "lost") this.refused(error.status, error.message);
+      return false;
+    }
+  }
+
+  #take(update: Update<unknown>): void {
+    if (this.#closed) return;
+    this.#seq = update.seq;
+    this.#asOfMs = this.outside.now();
+    this.#held = merge(this.name, this.#held, update as Update<Resources[N]>);
+    this.on.data(this.#held);
+  }
+
+  #say(link: Link): void {
+    this.link = link;
+    if (!this.#closed) this.on.link(link);
+  }
+
+  #still(): void {
+    clearTimeout(this.#silence);
+  }
+
+  #watch(): void {
+    this.#after(SILENCE_MS_MAX * (0.9 + 0.2 * this.outside.random()), () => {
+      const seen = this.#seq;
+      const silent = (): boolean => !this.#closed && this.link.kind === "live" && this.#seq === seen;
+      this.outside.get<Update<unknown>>(this.url).then((update) => {
+        if (!silent()) return;
+        if (update.seq <= seen) {
+          // Nothing new on either way: the silence is true.
+          this.#asOfMs = this.outside.now();
+          return this.#watch();
+        }
+        // Something new that the stream has not brought: on its way, or the stream hangs as a
+        // half-open connection does.
+        this.#after(CATCH_UP_MS_MAX, () => { if (silent()) this.hangs(); });
+      }, () => { if (silent()) this.hangs(); });
+    });
+  }
+
+  #after(ms: number, then: () => void): void {
+    this.#still();
+    this.#silence = setTimeout(then, ms);
+  }
+}
+
+/** The worst of several links is how the page stands as a whole. */
+export function worst(links: Link[]): Link {
+  const refused = links.find((link) => link.kind === "refused");
+  if (refused) return refused;
+  const lost = links.filter((link) => link.kind === "lost");
+  if (lost.length > 0) {
+    const times = lost.map((link) => link.asOfMs).filter((time) => time !== undefined);
+    return { kind: "lost", asOfMs: times.length > 0 ? Math.min(...times) : undefined };
+  }
+  return links.find((link) => link.kind === "connecting") ?? links[0] ?? { kind: "connecting" };
+}
