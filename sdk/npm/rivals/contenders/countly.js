@@ -1,3 +1,4 @@
+// countly, set up to capture as much as it does by itself.
 import module from "countly-sdk-web";
 const Countly = module.default ?? module;
 Countly.init({ app_key: "bench", url: SINK });

@@ -1,1 +1,1 @@
-
+// No recorder at all: what the page costs by itself.

@@ -1,3 +1,4 @@
+// posthog, set up to capture as much as it does by itself.
 import posthog from "posthog-js";
 posthog.init("phc_bench", {
   api_host: SINK, autocapture: true, capture_pageview: true, capture_pageleave: true, capture_heatmaps: true,

@@ -1,3 +1,4 @@
+// rrweb, set up to capture as much as it does by itself.
 import { record } from "@rrweb/record";
 // The library brings no transport: this is the one of its guide, a batch every five seconds.
 let events = [];

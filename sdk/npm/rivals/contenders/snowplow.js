@@ -1,3 +1,4 @@
+// snowplow, set up to capture as much as it does by itself.
 import { enableActivityTracking, newTracker, trackPageView } from "@snowplow/browser-tracker";
 import { ButtonClickTrackingPlugin, enableButtonClickTracking } from "@snowplow/browser-plugin-button-click-tracking";
 import { FormTrackingPlugin, enableFormTracking } from "@snowplow/browser-plugin-form-tracking";
