@@ -11,6 +11,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "all_kinds",
         include_str!("../../migrations/0002_all_kinds.sql"),
     ),
+    (
+        3,
+        "sender",
+        include_str!("../../migrations/0003_sender.sql"),
+    ),
 ];
 
 /// The version of the newest migration.
