@@ -155,7 +155,8 @@ async fn a_row_inserted_by_hand_is_found() -> Result<()> {
         "places",
         "roll_up",
     ];
-    let all = all.map(|name| (name, 1));
+    // Every roll-up misses it: one press in the heat map, one event and press in the other three.
+    let all = all.map(|name| (name, if name == "roll_up" { 7 } else { 1 }));
     assert_eq!(complaints(&collector).await?, wrong(&all));
 
     let (status, text) = command(&collector)?;
@@ -180,14 +181,13 @@ async fn a_removed_row_and_a_removed_batch_are_found() -> Result<()> {
                   SETTINGS mutations_sync = 2";
     execute(&collector, remove).await?;
     let found = complaints(&collector).await?;
-    let expected = wrong(&[("accounts", 1), ("batches", 1), ("live", 1)]);
+    // Three roll-ups still have it.
+    let expected = [("accounts", 1), ("batches", 1), ("live", 1), ("roll_up", 3)];
+    let expected = wrong(&expected);
     for (name, difference) in &expected {
         assert_eq!(found.get(name), Some(difference), "{found:?}");
     }
-    ensure!(
-        !found.contains_key("duplicates") && !found.contains_key("roll_up"),
-        "{found:?}"
-    );
+    ensure!(!found.contains_key("duplicates"), "{found:?}");
 
     let remove = "ALTER TABLE dead_letters DELETE WHERE 1 SETTINGS mutations_sync = 2";
     execute(&collector, remove).await?;

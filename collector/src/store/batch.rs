@@ -2,7 +2,7 @@
 //!
 //! Pure but for the log it reads: the same stretch gives the same rows, before a crash and after.
 
-use super::rollup::{self, HeatRow};
+use super::rollup::{self, CampaignMinute, HeatRow, PageMinute, SessionRow};
 use super::{LANE, StoreError};
 use crate::ingest::record::{DeadLetter, Record, Seal};
 use crate::ingest::rows;
@@ -63,19 +63,25 @@ pub struct Batch {
     pub events: Vec<EventRow>,
     /// The elements described.
     pub elements: Vec<ElementRow>,
-    /// The roll-up of the events.
+    /// Their presses by hour and cell.
     pub heatmap: Vec<HeatRow>,
+    /// Their visits.
+    pub sessions: Vec<SessionRow>,
+    /// Their campaigns by minute.
+    pub campaign_minutes: Vec<CampaignMinute>,
+    /// Their pages by minute.
+    pub page_minutes: Vec<PageMinute>,
     /// What was refused.
     pub dead_letters: Vec<DeadRow>,
 }
 
 impl Batch {
-    /// Rows, those of the roll-up left out.
+    /// Rows, those of the roll-ups left out.
     pub fn rows(&self) -> usize {
         self.events.len() + self.elements.len() + self.dead_letters.len()
     }
 
-    /// Gives every row its place in the batch of that number, and computes the roll-up.
+    /// Gives every row its place in the batch of that number, and computes the roll-ups.
     pub fn sealed(mut self, number: u64) -> Self {
         for (idx, row) in (0..).zip(&mut self.events) {
             (row.lane, row.batch, row.idx) = (LANE, number, idx);
@@ -87,6 +93,9 @@ impl Batch {
             (row.lane, row.batch, row.idx) = (LANE, number, idx);
         }
         self.heatmap = rollup::heatmap(&self.events);
+        self.sessions = rollup::sessions(&self.events);
+        self.campaign_minutes = rollup::campaign_minutes(&self.events);
+        self.page_minutes = rollup::page_minutes(&self.events);
         self
     }
 }

@@ -48,15 +48,19 @@ pub struct Places {
     pub last: u32,
 }
 
-/// Presses received on one day.
+/// One sum of one roll-up, of what was received on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Day {
+pub struct Sum {
+    /// The roll-up's table.
+    pub table: &'static str,
+    /// Its column.
+    pub what: &'static str,
     /// Days since 1970.
     pub day: u32,
-    /// Rows of presses in `events`.
-    pub rows: u64,
-    /// Presses in `heatmap`.
-    pub rolled_up: u64,
+    /// The sum over the rows of `events`.
+    pub rows: i128,
+    /// The sum over the roll-up.
+    pub rolled_up: i128,
 }
 
 /// Where every event is that was taken since the checkpoint that the process started from.
@@ -103,8 +107,8 @@ pub struct Facts {
     pub dead_letters: Vec<Places>,
     /// Rows in those of `events` whose (site, stream, seq) is there already.
     pub doubled: u64,
-    /// Presses by day of receipt.
-    pub days: Vec<Day>,
+    /// The sums of every roll-up.
+    pub sums: Vec<Sum>,
     /// Where everything is, or why that could not be found out.
     pub accounts: Result<Accounts, String>,
     /// Each site live and in SQL, or why they could not be compared.
@@ -215,17 +219,23 @@ fn batches(facts: &Facts) -> Check {
 
 fn roll_up(facts: &Facts) -> Check {
     let mut wrong = Told::default();
-    for day in facts.days.iter().filter(|day| day.rows != day.rolled_up) {
-        wrong.tell(day.rows.abs_diff(day.rolled_up), || {
+    for sum in facts.sums.iter().filter(|sum| sum.rows != sum.rolled_up) {
+        let difference = sum.rows.abs_diff(sum.rolled_up);
+        wrong.tell(u64::try_from(difference).unwrap_or(u64::MAX), || {
             format!(
-                "day {} since 1970: {} presses in events, {} in heatmap",
-                day.day, day.rows, day.rolled_up
+                "day {} since 1970, {}: {} in events, {} in {}",
+                sum.day, sum.what, sum.rows, sum.rolled_up, sum.table
             )
         });
     }
     wrong.into_check("roll_up", || {
-        let presses: u64 = facts.days.iter().map(|day| day.rows).sum();
-        format!("{presses} presses in events and in heatmap")
+        let mut tables: Vec<_> = facts.sums.iter().map(|sum| sum.table).collect();
+        tables.dedup();
+        format!(
+            "{} sums in {} are those of events",
+            facts.sums.len(),
+            tables.join(", ")
+        )
     })
 }
 
@@ -317,7 +327,7 @@ struct Told {
 
 impl Told {
     fn tell(&mut self, difference: u64, words: impl FnOnce() -> String) {
-        self.difference += difference;
+        self.difference = self.difference.saturating_add(difference);
         self.count += 1;
         if self.words.len() < TOLD_MAX {
             self.words.push(words());

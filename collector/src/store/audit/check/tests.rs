@@ -26,7 +26,9 @@ fn healthy() -> Facts {
         events: vec![full(6, 5), full(7, 3), full(9, 4)],
         dead_letters: vec![full(8, 2)],
         doubled: 0,
-        days: vec![Day {
+        sums: vec![Sum {
+            table: "heatmap",
+            what: "presses",
             day: 20_000,
             rows: 6,
             rolled_up: 6,
@@ -95,8 +97,10 @@ fn a_lost_batch_is_found_and_so_is_a_hole_in_an_older_one() {
 #[test]
 fn a_roll_up_that_differs_and_an_event_that_is_nowhere_are_found() {
     let mut facts = healthy();
-    facts.days[0].rolled_up = 8;
+    facts.sums[0].rolled_up = 8;
     assert_eq!(wrong(&facts), [("roll_up", 2)]);
+    facts.sums[0].rolled_up = i128::MIN;
+    assert_eq!(wrong(&facts), [("roll_up", u64::MAX)]);
     let mut facts = healthy();
     facts.accounts = Ok(Accounts {
         taken: 13,
