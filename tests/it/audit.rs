@@ -108,20 +108,24 @@ async fn nothing_is_wrong_under_traffic_and_after_a_kill() -> Result<()> {
     traffic(&collector).await?;
     stored(&collector, 240 + sent, 4).await?;
     assert_eq!(complaints(&collector).await?, BTreeMap::new());
-    let output = command(&collector)?;
+    let output = command(&collector).await?;
     assert_eq!(output.0, Some(0), "{}", output.1);
     ensure!(output.1.starts_with("healthy"), "{}", output.1);
     Ok(())
 }
 
-/// Exit status and output of `upriver audit`.
-fn command(collector: &Collector) -> Result<(Option<i32>, String)> {
+/// Exit status and output of `upriver audit`. Waited for aside, so that what the collector does to
+/// connections meanwhile is seen before the next request.
+async fn command(collector: &Collector) -> Result<(Option<i32>, String)> {
     let data = collector.data();
-    let output = Collector::command()
-        .arg("audit")
-        .arg("--data")
-        .arg(data)
-        .output()?;
+    let run = move || {
+        Collector::command()
+            .arg("audit")
+            .arg("--data")
+            .arg(data)
+            .output()
+    };
+    let output = tokio::task::spawn_blocking(run).await??;
     let mut text = String::from_utf8(output.stdout)?;
     text.push_str(&String::from_utf8(output.stderr)?);
     Ok((output.status.code(), text))
@@ -159,7 +163,7 @@ async fn a_row_inserted_by_hand_is_found() -> Result<()> {
     let all = all.map(|name| (name, if name == "roll_up" { 7 } else { 1 }));
     assert_eq!(complaints(&collector).await?, wrong(&all));
 
-    let (status, text) = command(&collector)?;
+    let (status, text) = command(&collector).await?;
     assert_eq!(status, Some(2), "{text}");
     let request = collector.http.get(format!("{}/metrics", collector.url));
     let metrics = request.send().await?.text().await?;

@@ -21,6 +21,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "roll_ups",
         include_str!("../../migrations/0004_roll_ups.sql"),
     ),
+    (
+        5,
+        "ingest_log",
+        include_str!("../../migrations/0005_ingest_log.sql"),
+    ),
 ];
 
 /// The version of the newest migration.
@@ -154,6 +159,8 @@ mod tests {
             super::super::rollup::HeatRow::COLUMN_NAMES
         );
         use super::super::rollup::{CampaignMinute, PageMinute, SessionRow};
+        let log = super::super::batch::IngestRow::COLUMN_NAMES;
+        assert_eq!(columns("ingest_log"), log);
         assert_eq!(columns("sessions"), SessionRow::COLUMN_NAMES);
         assert_eq!(columns("campaign_minutes"), CampaignMinute::COLUMN_NAMES);
         assert_eq!(columns("page_minutes"), PageMinute::COLUMN_NAMES);

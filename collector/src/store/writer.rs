@@ -53,6 +53,8 @@ pub struct Watermarks {
     pub page_minutes: u64,
     /// `dead_letters`.
     pub dead_letters: u64,
+    /// `ingest_log`.
+    pub ingest_log: u64,
 }
 
 impl Watermarks {
@@ -69,6 +71,7 @@ impl Watermarks {
             campaign_minutes: watermark(client, "campaign_minutes").await?,
             page_minutes: watermark(client, "page_minutes").await?,
             dead_letters: watermark(client, "dead_letters").await?,
+            ingest_log: watermark(client, "ingest_log").await?,
         })
     }
 
@@ -82,12 +85,14 @@ impl Watermarks {
             campaign_minutes,
             page_minutes,
             dead_letters,
+            ingest_log,
         } = *self;
         let rolled_up = heatmap
             .max(sessions)
             .max(campaign_minutes)
             .max(page_minutes);
-        events.max(elements).max(rolled_up).max(dead_letters)
+        let told = dead_letters.max(ingest_log);
+        events.max(elements).max(rolled_up).max(told)
     }
 }
 
@@ -223,7 +228,7 @@ impl<S: Storage> Writer<S> {
             to,
         };
         self.ingest.seal(seal).await?;
-        self.insert(seal, batch.sealed(seal.batch)).await?;
+        self.insert(seal, batch.sealed(seal)).await?;
         Ok(rows >= BATCH_ROWS_MAX || to < end)
     }
 
@@ -239,6 +244,7 @@ impl<S: Storage> Writer<S> {
             campaign_minutes,
             page_minutes,
             dead_letters,
+            ingest_log,
         } = batch;
         self.put("events", seal, &events, |marks| &mut marks.events)
             .await?;
@@ -258,6 +264,11 @@ impl<S: Storage> Writer<S> {
         .await?;
         self.put("dead_letters", seal, &dead_letters, |marks| {
             &mut marks.dead_letters
+        })
+        .await?;
+        // The last: a batch that is told here is in every table.
+        self.put("ingest_log", seal, &ingest_log, |marks| {
+            &mut marks.ingest_log
         })
         .await?;
         self.newest = seal;

@@ -48,6 +48,19 @@ pub struct Places {
     pub last: u32,
 }
 
+/// What `ingest_log` says of one batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The batch.
+    pub batch: u64,
+    /// Its rows there: one.
+    pub rows: u64,
+    /// Rows it says are in `events`.
+    pub events: u64,
+    /// Rows it says are in `dead_letters`.
+    pub dead_letters: u64,
+}
+
 /// One sum of one roll-up, of what was received on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
@@ -105,6 +118,8 @@ pub struct Facts {
     pub events: Vec<Places>,
     /// The newest batches in `dead_letters`.
     pub dead_letters: Vec<Places>,
+    /// What `ingest_log` says of the newest batches.
+    pub told: Vec<Told>,
     /// Rows in those of `events` whose (site, stream, seq) is there already.
     pub doubled: u64,
     /// The sums of every roll-up.
@@ -156,7 +171,7 @@ fn duplicates(facts: &Facts) -> Check {
 
 /// Within each batch `idx` counts from 0 without a gap and without a repetition.
 fn places(facts: &Facts) -> Check {
-    let mut wrong = Told::default();
+    let mut wrong = Differences::default();
     for (table, batches) in tables(facts) {
         for found in batches {
             let missing = (u64::from(found.last) + 1).saturating_sub(found.places);
@@ -177,9 +192,10 @@ fn places(facts: &Facts) -> Check {
     })
 }
 
-/// Each batch has as many rows as the writer put into it, and no batch is missing.
+/// Each batch has as many rows as the writer put into it and as `ingest_log` says, and no batch is
+/// missing.
 fn batches(facts: &Facts) -> Check {
-    let mut wrong = Told::default();
+    let mut wrong = Differences::default();
     for entry in &facts.ledger {
         for (table, batches) in tables(facts) {
             let wanted = if table == "events" {
@@ -197,6 +213,13 @@ fn batches(facts: &Facts) -> Check {
                     )
                 });
             }
+        }
+        let said = facts.told.iter().find(|t| t.batch == entry.seal.batch);
+        let said = said.map(|t| (t.rows, t.events, t.dead_letters));
+        if said != Some((1, entry.events, entry.dead_letters)) {
+            wrong.tell(1, || {
+                format!("ingest_log batch {}: {said:?}", entry.seal.batch)
+            });
         }
     }
     for pair in facts.ledger.windows(2) {
@@ -218,7 +241,7 @@ fn batches(facts: &Facts) -> Check {
 }
 
 fn roll_up(facts: &Facts) -> Check {
-    let mut wrong = Told::default();
+    let mut wrong = Differences::default();
     for sum in facts.sums.iter().filter(|sum| sum.rows != sum.rolled_up) {
         let difference = sum.rows.abs_diff(sum.rolled_up);
         wrong.tell(u64::try_from(difference).unwrap_or(u64::MAX), || {
@@ -269,7 +292,7 @@ fn live(facts: &Facts) -> Check {
         Ok(sites) => sites,
         Err(reason) => return not_checked("live", reason),
     };
-    let mut wrong = Told::default();
+    let mut wrong = Differences::default();
     for Compared { site, live, sql } in sites {
         let visitors = ("visitors", live.visitors, sql.visitors);
         let kinds = Kind::ALL.iter().zip(live.kinds.iter().zip(sql.kinds));
@@ -317,15 +340,15 @@ fn not_checked(name: &'static str, reason: &str) -> Check {
     }
 }
 
-/// Differences, the first few in words.
+/// Differences found, the first few in words.
 #[derive(Default)]
-struct Told {
+struct Differences {
     difference: u64,
     count: usize,
     words: Vec<String>,
 }
 
-impl Told {
+impl Differences {
     fn tell(&mut self, difference: u64, words: impl FnOnce() -> String) {
         self.difference = self.difference.saturating_add(difference);
         self.count += 1;

@@ -2,7 +2,7 @@
 //! meanwhile cannot be mistaken for a fault.
 
 use super::Auditor;
-use super::check::{Accounts, Facts, Places};
+use super::check::{Accounts, Facts, Places, Told};
 use crate::ingest::record::Record;
 use crate::log::storage::Storage;
 use crate::log::{Position, Reader};
@@ -44,6 +44,7 @@ pub(super) async fn gather<S: Storage>(
             batch: page.newest.batch,
             events: places(&client, "events", scope).await?,
             dead_letters: places(&client, "dead_letters", scope).await?,
+            told: told(&client, scope).await?,
             doubled: doubled(&client, scope).await?,
             sums: super::rolled::sums(&client, scope).await?,
             ledger: page.recent,
@@ -94,6 +95,24 @@ async fn places(
             rows: found.rows,
             places: found.places,
             last: found.last,
+        })
+        .collect())
+}
+
+/// What `ingest_log` says of each batch.
+async fn told(client: &Client, scope: Scope) -> Result<Vec<Told>, clickhouse::error::Error> {
+    let sql = "SELECT batch, count(), sum(events), sum(dead_letters) FROM ingest_log \
+               WHERE lane = ? AND batch > ? AND batch <= ? GROUP BY batch";
+    let query = client.query(sql).bind(LANE).bind(scope.above);
+    let query = query.bind(scope.newest);
+    let found = query.fetch_all::<(u64, u64, u64, u64)>().await?;
+    Ok(found
+        .into_iter()
+        .map(|(batch, rows, events, dead_letters)| Told {
+            batch,
+            rows,
+            events,
+            dead_letters,
         })
         .collect())
 }

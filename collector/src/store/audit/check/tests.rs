@@ -19,12 +19,19 @@ fn healthy() -> Facts {
         places: rows,
         last: rows as u32 - 1,
     };
+    let told = |batch, events, dead_letters| Told {
+        batch,
+        rows: 1,
+        events,
+        dead_letters,
+    };
     Facts {
         batch: 9,
         ledger: vec![entry(7, 3, 0), entry(8, 0, 2), entry(9, 4, 0)],
         // Batch 6 is older than the process: it is there, and the ledger says nothing of it.
         events: vec![full(6, 5), full(7, 3), full(9, 4)],
         dead_letters: vec![full(8, 2)],
+        told: vec![told(7, 3, 0), told(8, 0, 2), told(9, 4, 0)],
         doubled: 0,
         sums: vec![Sum {
             table: "heatmap",
@@ -92,6 +99,21 @@ fn a_lost_batch_is_found_and_so_is_a_hole_in_an_older_one() {
     let mut facts = healthy();
     (facts.events[0].rows, facts.events[0].places) = (4, 4);
     assert_eq!(wrong(&facts), [("places", 1)]);
+}
+
+#[test]
+fn a_batch_that_is_told_wrongly_twice_or_not_at_all_is_found() {
+    let faults: [fn(&mut Facts); 4] = [
+        |facts| facts.told[0].events = 4,
+        |facts| facts.told[1].dead_letters = 1,
+        |facts| facts.told[2].rows = 2,
+        |facts| facts.told.truncate(2),
+    ];
+    for plant in faults {
+        let mut facts = healthy();
+        plant(&mut facts);
+        assert_eq!(wrong(&facts), [("batches", 1)]);
+    }
 }
 
 #[test]
