@@ -61,6 +61,10 @@ pub struct EventRow {
     pub width_bucket: u16,
     /// Device pixels per CSS pixel, percent.
     pub pixel_ratio_percent: u16,
+    /// Family of the browser.
+    pub browser: String,
+    /// Family of the system.
+    pub os: String,
     /// Campaign the visit came with.
     pub utm_source: String,
     /// See `utm_source`.
@@ -187,6 +191,10 @@ pub struct EventRow {
     pub user: String,
     /// Whether `user` is a hash.
     pub user_hashed: bool,
+    /// How much its batch looks like a program sent it, 0 to 100.
+    pub bot_score: u8,
+    /// Why.
+    pub bot_reasons: Vec<String>,
     /// The writer's lane. `(lane, batch, idx)` names the row's place in storage.
     pub lane: u16,
     /// The sealed batch in that lane.

@@ -108,20 +108,24 @@ async fn nothing_is_wrong_under_traffic_and_after_a_kill() -> Result<()> {
     traffic(&collector).await?;
     stored(&collector, 240 + sent, 4).await?;
     assert_eq!(complaints(&collector).await?, BTreeMap::new());
-    let output = command(&collector)?;
+    let output = command(&collector).await?;
     assert_eq!(output.0, Some(0), "{}", output.1);
     ensure!(output.1.starts_with("healthy"), "{}", output.1);
     Ok(())
 }
 
-/// Exit status and output of `upriver audit`.
-fn command(collector: &Collector) -> Result<(Option<i32>, String)> {
+/// Exit status and output of `upriver audit`. Waited for aside, so that what the collector does to
+/// connections meanwhile is seen before the next request.
+async fn command(collector: &Collector) -> Result<(Option<i32>, String)> {
     let data = collector.data();
-    let output = Collector::command()
-        .arg("audit")
-        .arg("--data")
-        .arg(data)
-        .output()?;
+    let run = move || {
+        Collector::command()
+            .arg("audit")
+            .arg("--data")
+            .arg(data)
+            .output()
+    };
+    let output = tokio::task::spawn_blocking(run).await??;
     let mut text = String::from_utf8(output.stdout)?;
     text.push_str(&String::from_utf8(output.stderr)?);
     Ok((output.status.code(), text))
@@ -155,10 +159,11 @@ async fn a_row_inserted_by_hand_is_found() -> Result<()> {
         "places",
         "roll_up",
     ];
-    let all = all.map(|name| (name, 1));
+    // Every roll-up misses it: one press in the heat map, one event and press in the other three.
+    let all = all.map(|name| (name, if name == "roll_up" { 7 } else { 1 }));
     assert_eq!(complaints(&collector).await?, wrong(&all));
 
-    let (status, text) = command(&collector)?;
+    let (status, text) = command(&collector).await?;
     assert_eq!(status, Some(2), "{text}");
     let request = collector.http.get(format!("{}/metrics", collector.url));
     let metrics = request.send().await?.text().await?;
@@ -180,14 +185,13 @@ async fn a_removed_row_and_a_removed_batch_are_found() -> Result<()> {
                   SETTINGS mutations_sync = 2";
     execute(&collector, remove).await?;
     let found = complaints(&collector).await?;
-    let expected = wrong(&[("accounts", 1), ("batches", 1), ("live", 1)]);
+    // Three roll-ups still have it.
+    let expected = [("accounts", 1), ("batches", 1), ("live", 1), ("roll_up", 3)];
+    let expected = wrong(&expected);
     for (name, difference) in &expected {
         assert_eq!(found.get(name), Some(difference), "{found:?}");
     }
-    ensure!(
-        !found.contains_key("duplicates") && !found.contains_key("roll_up"),
-        "{found:?}"
-    );
+    ensure!(!found.contains_key("duplicates"), "{found:?}");
 
     let remove = "ALTER TABLE dead_letters DELETE WHERE 1 SETTINGS mutations_sync = 2";
     execute(&collector, remove).await?;

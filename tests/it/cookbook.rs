@@ -6,7 +6,7 @@ use clickhouse::Client;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 use upriver_tests::{Collector, Thing, Visit, document};
-use upriver_wire::batch::Device;
+use upriver_wire::batch::{Device, FormStep, Look, Size};
 
 const HOUR_MS: u64 = 3_600_000;
 /// The document tells of this hour; the visits are sent as of an hour of yesterday or today.
@@ -106,11 +106,146 @@ fn visits(start_ms: u64) -> Vec<Visit> {
     ]
 }
 
+const ORDER: Thing = Thing {
+    selector: "#order",
+    label: "Order tea",
+    role: "button",
+    background: 0x2e_7d32,
+};
+const FILTER: Thing = Thing {
+    selector: "#filter",
+    label: "Filter",
+    role: "button",
+    background: 0xff_ffff,
+};
+const TEAPOT: Thing = Thing {
+    selector: "#teapot",
+    label: "Teapot",
+    role: "img",
+    background: 0xff_ffff,
+};
+const ADDRESS: Thing = Thing {
+    selector: "#address",
+    label: "Address",
+    role: "form",
+    background: 0xff_ffff,
+};
+const NAME: Thing = Thing {
+    selector: "#name",
+    label: "Name",
+    role: "input",
+    background: 0xff_ffff,
+};
+const STREET: Thing = Thing {
+    selector: "#street",
+    label: "Street",
+    role: "input",
+    background: 0xff_ffff,
+};
+
+/// The look of a button on the first screen of a wide window, or below that of a narrow one.
+fn look(background: u32, wide: bool) -> Look {
+    let (w, h, y) = if wide {
+        (200, 48, 600)
+    } else {
+        (320, 56, 1_500)
+    };
+    Look {
+        background,
+        size: Size { w, h },
+        x: 20,
+        y,
+        radius: 6,
+    }
+}
+
+/// What the document tells under "The tea shop".
+fn tea_visits(start_ms: u64) -> Vec<Visit> {
+    let at = |minutes: u64| start_ms + minutes * 60_000;
+    let (button, green, red) = ("order-button", 0x2e_7d32, 0xc6_2828);
+    let (script, error) = ("https://tea.example/cart.js", "cart is not defined");
+    let visit = |visitor: u128, minutes, device, release| {
+        let session = visitor as u64 * 100 + 1;
+        let visit = Visit::new(visitor, session, at(minutes), device);
+        visit.release(release).view(0, "/tea")
+    };
+    vec![
+        visit(11, 0, Device::Desktop, "r1")
+            .exposure(1, button, "green")
+            .impression(2, ORDER, look(green, true))
+            .hesitation(20, ORDER, 2_000, false)
+            .path(28, &[(0, 100, 100), (100, 100, 0), (100, 100, 100)])
+            .press(30, ORDER, 0.5)
+            .hesitation(31, ORDER, 1_500, true)
+            .attention(40, (40, 25), 0, &[20, 25, 5])
+            .view(41, "/checkout")
+            .identify(42, "anna")
+            .form(50, ADDRESS, FormStep::Start, (NAME, 1), 0)
+            .form(80, ADDRESS, FormStep::Submit, (STREET, 2), 30)
+            .order(90, 30, "T-1")
+            .attention(100, (60, 50), 0, &[50]),
+        visit(12, 20, Device::Phone, "r1")
+            .exposure(1, button, "red")
+            .impression(3, ORDER, look(red, false))
+            .hesitation(10, ORDER, 3_000, false)
+            .hesitation(20, ORDER, 2_500, false)
+            .attention(40, (40, 15), 1, &[15, 4]),
+        visit(13, 60, Device::Desktop, "r1")
+            .exposure(1, button, "green")
+            .impression(2, ORDER, look(green, true))
+            .path(9, &[(0, 100, 110), (50, 90, 0)])
+            .press(10, FILTER, 0.5)
+            .custom(11, "filter_used", ("by", "green tea"))
+            .view(30, "/checkout")
+            .form(40, ADDRESS, FormStep::Start, (NAME, 1), 0)
+            .form(70, ADDRESS, FormStep::Abandon, (STREET, 2), 30)
+            .attention(72, (42, 30), 0, &[30, 2]),
+        visit(14, 130, Device::Desktop, "r2")
+            .exposure(1, button, "red")
+            .impression(2, ORDER, look(red, true))
+            .press(10, ORDER, 0.5)
+            .press(11, ORDER, 0.5)
+            .press(12, ORDER, 0.5)
+            .rage(12, ORDER)
+            .dead(13, ORDER, 3_000)
+            .press(20, ORDER, 0.5)
+            .error_press(20, ORDER, 40)
+            .fault(20, error, script, 12),
+        visit(15, 150, Device::Phone, "r2")
+            .exposure(1, button, "green")
+            .impression(2, ORDER, look(green, false))
+            .press(8, ORDER, 0.5)
+            .hesitation(9, ORDER, 900, true)
+            .press(10, TEAPOT, 0.5)
+            .dead(13, TEAPOT, 3_000)
+            .view(20, "/checkout")
+            .form(25, ADDRESS, FormStep::Start, (NAME, 1), 0)
+            .fault(30, error, script, 12)
+            .form(60, ADDRESS, FormStep::Abandon, (STREET, 2), 35),
+        visit(16, 180, Device::Desktop, "r2")
+            .exposure(1, button, "green")
+            .impression(2, ORDER, look(green, true))
+            .custom(10, "filter_used", ("by", "black tea"))
+            .press(20, ORDER, 0.5)
+            .view(30, "/checkout")
+            .form(35, ADDRESS, FormStep::Start, (NAME, 1), 0)
+            .form(50, ADDRESS, FormStep::Abandon, (NAME, 1), 15),
+        visit(17, 210, Device::Phone, "r2")
+            .identify(2, "anna")
+            .press(10, TEAPOT, 0.5)
+            .press(11, TEAPOT, 0.5)
+            .press(12, TEAPOT, 0.5)
+            .rage(12, TEAPOT),
+    ]
+}
+
 /// A query of the document, with the answer printed under it.
 #[derive(Debug)]
 struct Recipe {
     question: String,
     sql: String,
+    /// The site that is asked about.
+    site: &'static str,
     /// Rows of cells, the names of the columns first.
     answer: Vec<Vec<String>>,
 }
@@ -122,7 +257,14 @@ struct Recipe {
 fn recipes(text: &str) -> Result<Vec<Recipe>> {
     let mut found: Vec<Recipe> = Vec::new();
     let mut questions = BTreeSet::new();
-    for section in text.split("\n## ").skip(1) {
+    let tea = text.find("\n# The tea shop\n").unwrap_or(text.len());
+    let mut at = 0;
+    for section in text.split("\n## ") {
+        let site = if at > tea { "tea" } else { "shop" };
+        at += "\n## ".len() + section.len();
+        if !section.starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
         let question = section.lines().next().unwrap_or_default().to_owned();
         let sql: Vec<&str> = blocks(section, "sql");
         let answers = blocks(section, "text");
@@ -137,6 +279,7 @@ fn recipes(text: &str) -> Result<Vec<Recipe>> {
                 found.push(Recipe {
                     question,
                     sql: (*sql).to_owned(),
+                    site,
                     answer: rows,
                 });
             }
@@ -188,37 +331,51 @@ async fn run(client: &Client, recipe: &Recipe, start_ms: u64) -> Result<String> 
     let start_s = start_ms / 1000;
     let query = client
         .query_raw(&recipe.sql)
-        .param("site", "shop")
+        .param("site", recipe.site)
         .param("from", start_s)
         .param("to", start_s + HOURS * 3_600)
         .param("release", start_s + 2 * 3_600)
+        .param("user", "anna")
         .param("visitor", "00000000-0000-0000-0000-000000000005");
     let bytes = query.fetch_bytes("TabSeparatedWithNames")?.collect().await;
     let bytes = bytes.with_context(|| recipe.question.clone())?;
     Ok(String::from_utf8(bytes.to_vec())?)
 }
 
-async fn collector_with(visits: &[Visit]) -> Result<Collector> {
-    let collector = Collector::start().await?;
-    for visit in visits {
-        let sent = collector.send(visit.bytes()).await?;
-        ensure!(sent.status == 200, "{sent:?}");
-        // A page that did not see its answer sends again.
-        ensure!(collector.send(visit.bytes()).await?.status == 200);
+/// The sites of the document.
+const SITES: &str = r#"
+[[site]]
+id = "shop"
+write_key = "wk_test_0001"
+
+[[site]]
+id = "tea"
+write_key = "wk_tea_0001"
+"#;
+
+async fn collector_with(shop: &[Visit], tea: &[Visit]) -> Result<Collector> {
+    let collector = Collector::start_with_sites(SITES, &[]).await?;
+    for (key, visits) in [("wk_test_0001", shop), ("wk_tea_0001", tea)] {
+        let path = format!("/v1/batch?key={key}");
+        for visit in visits {
+            let sent = collector.send_to(&path, visit.bytes()).await?;
+            ensure!(sent.status == 200, "{sent:?}");
+            // A page that did not see its answer sends again.
+            ensure!(collector.send_to(&path, visit.bytes()).await?.status == 200);
+        }
     }
     for body in ["{\"not\":", "{\"a\": 1"] {
         ensure!(collector.send(body.into()).await?.status == 400);
     }
-    let events = visits.iter().map(Visit::events).sum();
+    let events: u64 = shop.iter().chain(tea).map(Visit::events).sum();
     collector
         .sql_becomes("SELECT count() FROM events", events)
         .await?;
     collector
-        .sql_becomes("SELECT sum(presses) FROM heatmap", 9)
+        .sql_becomes("SELECT sum(presses) FROM heatmap", 9 + 12)
         .await?;
-    collector
-        .sql_becomes("SELECT count() FROM dead_letters", 2)
-        .await?;
+    let told = "SELECT sum(events) + sum(dead_letters) FROM ingest_log";
+    collector.sql_becomes(told, events + 2).await?;
     Ok(collector)
 }
 
@@ -226,7 +383,7 @@ async fn collector_with(visits: &[Visit]) -> Result<Collector> {
 async fn every_query_gives_the_answer_printed_under_it() -> Result<()> {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
     let start_ms = (now_ms / HOUR_MS - AGO_HOURS) * HOUR_MS;
-    let collector = collector_with(&visits(start_ms)).await?;
+    let collector = collector_with(&visits(start_ms), &tea_visits(start_ms)).await?;
     let recipes = recipes(&document("sql-cookbook.md")?)?;
     ensure!(recipes.len() >= 20, "only {} queries", recipes.len());
 
@@ -286,6 +443,7 @@ async fn the_main_questions_use_the_index(
         let explain = Recipe {
             question: format!("explain {}", recipe.question),
             sql: format!("EXPLAIN indexes = 1 {}", recipe.sql),
+            site: recipe.site,
             answer: Vec::new(),
         };
         let plan = run(client, &explain, start_ms).await?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use upriver_tests::{Collector, Page, Sent, eventually};
 
-/// Total, distinct, and what roll-up and live engine make of it.
+/// Total, distinct, and what roll-ups and live engine make of it.
 async fn assert_exact(collector: &Collector, acknowledged: u64) -> Result<()> {
     collector
         .sql_becomes("SELECT count() FROM events", acknowledged)
@@ -23,6 +23,10 @@ async fn assert_exact(collector: &Collector, acknowledged: u64) -> Result<()> {
     collector
         .sql_becomes("SELECT sum(presses) FROM heatmap", acknowledged)
         .await?;
+    for table in ["sessions", "campaign_minutes", "page_minutes"] {
+        let sql = format!("SELECT sum(events) FROM {table}");
+        collector.sql_becomes(&sql, acknowledged).await?;
+    }
     let live = eventually("live history is complete", async || {
         let overview = collector.live("overview").await?;
         Ok((overview["basis"]["complete"] == true).then_some(overview))

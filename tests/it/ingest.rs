@@ -41,6 +41,25 @@ async fn a_batch_is_acknowledged_counted_live_and_found_in_clickhouse_once() -> 
 }
 
 #[tokio::test]
+async fn what_sent_a_batch_is_kept_by_family_and_scored() -> Result<()> {
+    let collector = Collector::start().await?;
+    let agents = [
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+         HeadlessChrome/140.0.0.0 Safari/537.36",
+    ];
+    let url = format!("{}/v1/batch?key={WRITE_KEY}", collector.url);
+    for agent in agents {
+        let bytes = Page::new("/").bytes(vec![Page::press(0.5, 0.5)]);
+        let request = collector.http.post(&url).header("user-agent", agent);
+        ensure!(request.body(bytes).send().await?.status() == 200);
+    }
+    let rows = "SELECT count() FROM events WHERE os = 'Linux' AND (browser, bot_score, bot_reasons) \
+                IN [('Firefox', 0, []), ('Chrome', 90, ['robot'])]";
+    collector.sql_becomes(rows, 2).await
+}
+
+#[tokio::test]
 async fn json_gives_a_verdict_for_each_event() -> Result<()> {
     let collector = Collector::start().await?;
     let mut page = Page::new("/meter");

@@ -174,9 +174,9 @@ async fn rows_of_the_first_schema_are_kept_by_the_migrations_after_it() -> Resul
     client.query(migrations).execute().await?;
     let applied = "INSERT INTO migrations (version, name) VALUES (1, 'first')";
     client.query(applied).execute().await?;
-    let rows = "INSERT INTO events (site, kind, time, received_at, path, page_x, page_y, props, idx) \
+    let rows = "INSERT INTO events (site, kind, time, received_at, path, page_x, page_y, props, batch, idx) \
                 SELECT 'shop', if(number % 2 = 0, 'press', 'exposure'), now64(3), now64(3), '/a', \
-                number, 3 * number, map('n', toString(number)), number FROM numbers(1000)";
+                number, 3 * number, map('n', toString(number)), 9, number FROM numbers(1000)";
     client.query(rows).execute().await?;
     // As if the first start after the upgrade had been killed between two statements.
     let half = "ALTER TABLE events ADD COLUMN release LowCardinality(String) AFTER props";
@@ -189,6 +189,12 @@ async fn rows_of_the_first_schema_are_kept_by_the_migrations_after_it() -> Resul
                     AND form_step = 'none') FROM events";
         let found: (u64, u64, u64, u64, u64) = client.query(sums).fetch_one().await?;
         assert_eq!(found, (499_500, 1_498_500, 500, 1_000, 1_000));
+        // What is rolled up now is so for rows from before, too.
+        for table in ["sessions", "campaign_minutes", "page_minutes"] {
+            let sql = format!("SELECT sum(events), sum(presses), max(batch) FROM {table}");
+            let found: (u64, u64, u64) = client.query(&sql).fetch_one().await?;
+            assert_eq!(found, (1_000, 500, 9), "{table}");
+        }
     }
     let new = "INSERT INTO events (site, kind, time, received_at, page_x, bands) \
                VALUES ('shop', 'identify', now64(3), now64(3), -5, [1, 2])";

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 use upriver_collector::ingest::record::BatchRecord;
-use upriver_collector::ingest::{Committed, Ingest, recovery, rows};
+use upriver_collector::ingest::{Arrival, Committed, Ingest, recovery, rows};
 use upriver_collector::live::limits::Bounds;
 use upriver_collector::live::{Engine, Query, Resource};
 use upriver_collector::log::storage::{Storage, StorageFile};
@@ -79,10 +79,12 @@ impl Pipeline {
                     .accept(
                         &self.site,
                         batch,
-                        sent_ms,
-                        *received_ms,
-                        bytes.len(),
-                        Vec::new(),
+                        Arrival {
+                            sent_at_ms: sent_ms,
+                            received_ms: *received_ms,
+                            size: bytes.len(),
+                            ..Arrival::default()
+                        },
                     )
                     .await
                     .map_err(|error| error.to_string())

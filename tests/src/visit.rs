@@ -1,9 +1,10 @@
 //! A visit told second by second, at any time of the last two days: what a test knows the answers of.
 
 use upriver_wire::batch::{
-    Batch, Body, BoxPoint, Campaign, Conversion, Custom, Descriptor, Device, Element, Event, How,
-    Navigation, Page, PageRef, PageView, Point, Pointer, Press, Prop, Scroll, Size, Swipe, Value,
-    Variant,
+    Attention, Batch, Body, BoxPoint, Campaign, Conversion, Custom, Dead, Descriptor, Device,
+    Element, ErrorPress, Event, Fault, Form, FormStep, Hesitation, How, Identify, Impression, Look,
+    Navigation, Page, PageRef, PageView, Path, Point, Pointer, Press, Prop, Rage, Scroll, Size,
+    Spot, Step, Swipe, Value, Variant,
 };
 use upriver_wire::{ElementId, SessionId, StreamId, ViewId, VisitorId, envelope};
 
@@ -70,6 +71,12 @@ impl Visit {
             campaign: campaign.into(),
             ..Campaign::default()
         });
+        self
+    }
+
+    /// The site is of this release from here on.
+    pub fn release(mut self, release: &str) -> Self {
+        self.page.release = release.into();
         self
     }
 
@@ -171,6 +178,109 @@ impl Visit {
         self.event(second, Body::Conversion(conversion))
     }
 
+    /// A pointer leaves an element on which it had rested.
+    pub fn hesitation(
+        mut self,
+        second: u64,
+        thing: Thing,
+        duration_ms: u32,
+        pressed: bool,
+    ) -> Self {
+        let rest = Hesitation {
+            spot: self.spot(thing),
+            duration_ms,
+            pressed,
+        };
+        self.event(second, Body::Hesitation(rest))
+    }
+
+    /// An element is seen, in a look of its own.
+    pub fn impression(mut self, second: u64, thing: Thing, look: Look) -> Self {
+        let element = self.element(thing);
+        self.event(second, Body::Impression(Impression { element, look }))
+    }
+
+    /// How long the page was looked at: visible, active, and each band from the first.
+    pub fn attention(
+        self,
+        second: u64,
+        (visible_s, active_s): (u32, u32),
+        first_band: u8,
+        bands_s: &[u32],
+    ) -> Self {
+        let attention = Attention {
+            visible_ms: visible_s * 1_000,
+            active_ms: active_s * 1_000,
+            first_band,
+            bands: bands_s.iter().map(|seconds| seconds * 1_000).collect(),
+        };
+        self.event(second, Body::Attention(attention))
+    }
+
+    /// A form comes to a step, with a field used last and so many used so far.
+    pub fn form(
+        mut self,
+        second: u64,
+        form: Thing,
+        step: FormStep,
+        (field, fields): (Thing, u16),
+        seconds: u32,
+    ) -> Self {
+        let step = Form {
+            element: self.element(form),
+            field: 1 + self.element(field),
+            step,
+            fields,
+            duration_ms: seconds * 1_000,
+        };
+        self.event(second, Body::Form(step))
+    }
+
+    /// The third press of a quick burst.
+    pub fn rage(mut self, second: u64, thing: Thing) -> Self {
+        let spot = self.spot(thing);
+        self.event(second, Body::Rage(Rage { spot }))
+    }
+
+    /// It is known that a press so long ago had no effect.
+    pub fn dead(mut self, second: u64, thing: Thing, after_ms: u32) -> Self {
+        let spot = self.spot(thing);
+        self.event(second, Body::Dead(Dead { spot, after_ms }))
+    }
+
+    /// A press is followed by an error.
+    pub fn error_press(mut self, second: u64, thing: Thing, after_ms: u32) -> Self {
+        let spot = self.spot(thing);
+        self.event(second, Body::ErrorPress(ErrorPress { spot, after_ms }))
+    }
+
+    /// An error of a script.
+    pub fn fault(self, second: u64, message: &str, source: &str, line: u32) -> Self {
+        let fault = Fault {
+            message: message.into(),
+            source: source.into(),
+            line,
+            ..Fault::default()
+        };
+        self.event(second, Body::Fault(fault))
+    }
+
+    /// The way of a pointer: milliseconds and pixels from step to step.
+    pub fn path(self, second: u64, steps: &[(u32, i32, i32)]) -> Self {
+        let step = |&(delta_ms, dx, dy): &(u32, i32, i32)| Step { delta_ms, dx, dy };
+        let steps = steps.iter().map(step).collect();
+        self.event(second, Body::Path(Path { steps }))
+    }
+
+    /// The site says who it is.
+    pub fn identify(self, second: u64, user: &str) -> Self {
+        let identify = Identify {
+            user: user.into(),
+            hashed: false,
+        };
+        self.event(second, Body::Identify(identify))
+    }
+
     /// All of it in the binary form. The time of sending is left out, so that nothing is added to
     /// the times.
     pub fn bytes(&self) -> Vec<u8> {
@@ -180,6 +290,15 @@ impl Visit {
     /// How many events it has.
     pub fn events(&self) -> u64 {
         self.batch.events.len() as u64
+    }
+
+    fn spot(&mut self, thing: Thing) -> Spot {
+        Spot {
+            element: self.element(thing),
+            at: BoxPoint::new(0.5, 0.5),
+            client: Point { x: 100, y: 200 },
+            ..Spot::default()
+        }
     }
 
     fn element(&mut self, thing: Thing) -> u16 {

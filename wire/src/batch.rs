@@ -62,6 +62,11 @@ pub struct Event {
 /// What happened. Grows only at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+// On a target of 32 bits it is small enough for the lint, so nothing is there to expect.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a batch has at most 1,000 of them and lives for a moment; a box would cost more"
+)]
 pub enum Body {
     /// A page was shown, by load or by route change.
     PageView(PageView),

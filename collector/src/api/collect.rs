@@ -1,13 +1,14 @@
 //! `POST /v1/batch`: one batch in, one answer out once it is on disk.
 
 use super::access::{Access, origin};
+use super::agent::agent;
 use super::decode::{self, Form};
 use super::error::ApiError;
 use super::limits::{Limits, address};
 use crate::clock::now_ms;
 use crate::config::Site;
-use crate::ingest::record::{DEAD_LETTER_BODY_BYTES_MAX, DeadLetter};
-use crate::ingest::{Ingest, IngestError};
+use crate::ingest::record::{Agent, DEAD_LETTER_BODY_BYTES_MAX, DeadLetter};
+use crate::ingest::{Arrival, Ingest, IngestError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
@@ -40,7 +41,7 @@ pub async fn batch(
         let site = access.writer(query.key.as_deref(), &request)?;
         limits.batch(address(&request))?;
         let body = read_body(&request, payload).await?;
-        take(&ingest, &site, &body, "batch")
+        take(&ingest, &site, &body, "batch", agent(&request))
             .await
             .map(|answer| (Form::of(&body), answer))
     };
@@ -115,6 +116,7 @@ pub(super) async fn take(
     site: &Arc<Site>,
     message: &[u8],
     source: &str,
+    agent: Agent,
 ) -> Result<Vec<u8>, ApiError> {
     let received_ms = now_ms();
     let letter = |error: &ApiError| DeadLetter {
@@ -143,10 +145,13 @@ pub(super) async fn take(
         .accept(
             &name,
             decoded.batch,
-            decoded.sent_at_ms,
-            received_ms,
-            message.len(),
-            refused,
+            Arrival {
+                sent_at_ms: decoded.sent_at_ms,
+                received_ms,
+                size: message.len(),
+                refused,
+                agent,
+            },
         )
         .await;
     match accepted {

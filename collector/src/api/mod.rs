@@ -1,6 +1,7 @@
 //! Every URL on one screen. Translates HTTP, nothing else.
 
 pub mod access;
+mod agent;
 mod audit;
 pub mod collect;
 pub mod decode;

@@ -1,12 +1,14 @@
 //! `GET /v1/stream`: batches up and answers down over one WebSocket.
 
 use super::access::Access;
+use super::agent::agent;
 use super::collect::{self, WriteQuery};
 use super::decode::{self, Form};
 use super::error::ApiError;
 use super::limits::{Limits, StreamSlot, address};
 use crate::config::Site;
 use crate::ingest::Ingest;
+use crate::ingest::record::Agent;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
 use futures_util::StreamExt;
@@ -56,6 +58,7 @@ pub async fn open(
         limits: limits.into_inner(),
         ingest: ingest.as_ref().clone(),
         address,
+        agent: agent(&request),
         _slot: slot,
     };
     match site {
@@ -75,6 +78,7 @@ struct Stream {
     limits: Arc<Limits>,
     ingest: Ingest,
     address: IpAddr,
+    agent: Agent,
     _slot: StreamSlot,
 }
 
@@ -145,7 +149,10 @@ impl Stream {
 
     async fn answer(&self, site: &Arc<Site>, message: &[u8]) -> Vec<u8> {
         let taken = match self.limits.batch(self.address) {
-            Ok(()) => collect::take(&self.ingest, site, message, "stream").await,
+            Ok(()) => {
+                let agent = self.agent.clone();
+                collect::take(&self.ingest, site, message, "stream", agent).await
+            }
             Err(error) => Err(error),
         };
         taken.unwrap_or_else(|error| decode::refusal(Form::of(message), &error))

@@ -2,6 +2,7 @@
 //!
 //! Owns what is between a decoded batch and its acknowledgement. Knows no HTTP and no ClickHouse.
 
+mod bot;
 pub mod dedup;
 pub mod record;
 pub mod recovery;
@@ -13,7 +14,7 @@ pub use sequencer::{Committed, EXPIRY_MS, StreamChanges, look_hash};
 
 use crate::log::Position;
 use crate::log::storage::Storage;
-use record::{DeadLetter, Seal};
+use record::{Agent, DeadLetter, Seal};
 use sequencer::{BatchJob, Job, Sequencer};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,6 +73,21 @@ impl Verdict {
             Self::Refused => "rejected",
         }
     }
+}
+
+/// How a batch came.
+#[derive(Clone, Debug, Default)]
+pub struct Arrival {
+    /// Time of sending by the page's clock, Unix ms; 0 if unknown.
+    pub sent_at_ms: u64,
+    /// Time of receipt, Unix ms.
+    pub received_ms: u64,
+    /// Bytes it came in.
+    pub size: usize,
+    /// Positions of events that were malformed already.
+    pub refused: Vec<usize>,
+    /// What sent it.
+    pub agent: Agent,
 }
 
 /// A batch that is on disk.
@@ -173,8 +189,7 @@ pub fn start<S: Storage>(
 impl Ingest {
     /// Checks a batch, makes it durable and says what became of it.
     ///
-    /// `sent_at_ms` is the time of sending by the page's clock, 0 if unknown; `size` the bytes the
-    /// batch came in; `refused` the positions of events that were malformed already.
+    /// What is known of it beside its bytes comes in `arrival`.
     ///
     /// # Errors
     /// [`IngestError`]; only [`IngestError::Invalid`] is for ever.
@@ -182,11 +197,15 @@ impl Ingest {
         &self,
         site: &Arc<str>,
         batch: Batch,
-        sent_at_ms: u64,
-        received_ms: u64,
-        size: usize,
-        refused: Vec<usize>,
+        arrival: Arrival,
     ) -> Result<Accepted, IngestError> {
+        let Arrival {
+            sent_at_ms,
+            received_ms,
+            size,
+            refused,
+            agent,
+        } = arrival;
         validate::batch(&batch).map_err(IngestError::Invalid)?;
         if sent_at_ms > validate::TIME_MS_MAX {
             return Err(IngestError::Invalid(
@@ -213,6 +232,7 @@ impl Ingest {
             sent_at_ms,
             batch,
             refused,
+            agent,
             reply,
             _bytes: bytes,
         };

@@ -36,8 +36,23 @@ pub struct BatchRecord {
     pub accepted: Vec<(u16, u16)>,
     /// Positions in [`Batch::elements`] whose descriptors were new.
     pub described: Vec<u16>,
+    /// What sent it.
+    pub agent: Agent,
     /// The batch.
     pub batch: Batch,
+}
+
+/// The program that sent a batch, as far as it says so and it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Family of the browser.
+    pub browser: String,
+    /// Family of the system.
+    pub os: String,
+    /// Whether it said anything of itself.
+    pub named: bool,
+    /// Whether it called itself a robot, or a browser without a screen.
+    pub robot: bool,
 }
 
 impl BatchRecord {

@@ -5,7 +5,7 @@
 //! Knows no HTTP, no ClickHouse and no clock: each job brings the time it was received.
 
 use super::dedup::{Dedup, Stream, StreamKey};
-use super::record::{BatchRecord, DeadLetter, Record, Seal};
+use super::record::{Agent, BatchRecord, DeadLetter, Record, Seal};
 use super::{Accepted, IngestError, Status, Verdict, rows};
 use crate::log::storage::Storage;
 use crate::log::{Appender, Position};
@@ -73,6 +73,8 @@ pub(super) struct BatchJob {
     pub(super) batch: Batch,
     /// Positions of events that were refused already.
     pub(super) refused: Vec<usize>,
+    /// What sent it.
+    pub(super) agent: Agent,
     pub(super) reply: Reply<Accepted>,
     /// Gives back the bytes this job was allowed to hold.
     pub(super) _bytes: OwnedSemaphorePermit,
@@ -187,6 +189,7 @@ impl<S: Storage> Sequencer<S> {
             sent_at_ms,
             batch,
             refused,
+            agent,
             reply,
             ..
         } = job;
@@ -207,6 +210,7 @@ impl<S: Storage> Sequencer<S> {
             floor,
             accepted: Vec::new(),
             described: Vec::new(),
+            agent,
             batch,
         };
         let mut accepted = Accepted {

@@ -42,6 +42,10 @@ pub enum Resource {
 }
 
 /// How a resource differs from what it was.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, for the moment of publishing"
+)]
 pub(crate) enum Change {
     None,
     Delta(Resource),

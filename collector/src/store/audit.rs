@@ -9,6 +9,7 @@
 pub mod check;
 mod facts;
 mod live;
+mod rolled;
 
 use super::ledger::Ledger;
 use crate::clock::now_ms;

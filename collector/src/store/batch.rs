@@ -2,13 +2,13 @@
 //!
 //! Pure but for the log it reads: the same stretch gives the same rows, before a crash and after.
 
-use super::rollup::{self, HeatRow};
+use super::rollup::{self, CampaignMinute, HeatRow, PageMinute, SessionRow};
 use super::{LANE, StoreError};
 use crate::ingest::record::{DeadLetter, Record, Seal};
 use crate::ingest::rows;
 use crate::log::storage::Storage;
 use crate::log::{Position, Reader};
-use crate::row::{ElementRow, EventRow};
+use crate::row::{ElementRow, EventRow, Kind};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,29 @@ pub struct DeadRow {
     pub idx: u32,
 }
 
+/// Row of the table `ingest_log`: one batch.
+#[derive(Clone, Debug, Default, PartialEq, Row, Serialize, Deserialize)]
+pub struct IngestRow {
+    /// The writer's lane.
+    pub lane: u16,
+    /// The sealed batch.
+    pub batch: u64,
+    /// Receipt of its first row, Unix milliseconds.
+    pub received_from: i64,
+    /// Receipt of its last row, Unix milliseconds.
+    pub received_to: i64,
+    /// Rows in `events`.
+    pub events: u64,
+    /// Rows in `elements`.
+    pub elements: u64,
+    /// Rows in `dead_letters`.
+    pub dead_letters: u64,
+    /// Events by kind, kinds without one left out.
+    pub kinds: Vec<(String, u64)>,
+    /// Bytes of the log that it was made from.
+    pub bytes: u64,
+}
+
 /// A ClickHouse `String` holds any bytes; serde's `Vec<u8>` would be an array.
 mod serde_bytes_as_text {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -63,20 +86,41 @@ pub struct Batch {
     pub events: Vec<EventRow>,
     /// The elements described.
     pub elements: Vec<ElementRow>,
-    /// The roll-up of the events.
+    /// Their presses by hour and cell.
     pub heatmap: Vec<HeatRow>,
+    /// Their visits.
+    pub sessions: Vec<SessionRow>,
+    /// Their campaigns by minute.
+    pub campaign_minutes: Vec<CampaignMinute>,
+    /// Their pages by minute.
+    pub page_minutes: Vec<PageMinute>,
     /// What was refused.
     pub dead_letters: Vec<DeadRow>,
+    /// The batch itself, once it is sealed and has rows.
+    pub ingest_log: Vec<IngestRow>,
 }
 
 impl Batch {
-    /// Rows, those of the roll-up left out.
+    /// Rows, those of the roll-ups left out.
     pub fn rows(&self) -> usize {
         self.events.len() + self.elements.len() + self.dead_letters.len()
     }
 
-    /// Gives every row its place in the batch of that number, and computes the roll-up.
-    pub fn sealed(mut self, number: u64) -> Self {
+    /// When its first and its last row were received, Unix milliseconds. None without rows.
+    pub fn received(&self) -> Option<(i64, i64)> {
+        let events = self.events.iter().map(|row| row.received_at);
+        let elements = self.elements.iter().map(|row| row.received_at);
+        let letters = self.dead_letters.iter().map(|row| row.received_at);
+        let all = events.chain(elements).chain(letters);
+        all.fold(None, |range, at| match range {
+            None => Some((at, at)),
+            Some((from, to)) => Some((at.min(from), at.max(to))),
+        })
+    }
+
+    /// Gives every row its place in the batch that a seal names, and computes the roll-ups.
+    pub fn sealed(mut self, seal: Seal) -> Self {
+        let number = seal.batch;
         for (idx, row) in (0..).zip(&mut self.events) {
             (row.lane, row.batch, row.idx) = (LANE, number, idx);
         }
@@ -87,7 +131,35 @@ impl Batch {
             (row.lane, row.batch, row.idx) = (LANE, number, idx);
         }
         self.heatmap = rollup::heatmap(&self.events);
+        self.sessions = rollup::sessions(&self.events);
+        self.campaign_minutes = rollup::campaign_minutes(&self.events);
+        self.page_minutes = rollup::page_minutes(&self.events);
+        self.ingest_log = self.log_row(seal).into_iter().collect();
         self
+    }
+}
+
+impl Batch {
+    fn log_row(&self, seal: Seal) -> Option<IngestRow> {
+        let (received_from, received_to) = self.received()?;
+        let mut kinds = [0; Kind::ALL.len()];
+        for row in &self.events {
+            kinds[row.kind as usize - 1] += 1;
+        }
+        let kinds = Kind::ALL.iter().zip(kinds).filter(|(_, count)| *count > 0);
+        Some(IngestRow {
+            lane: LANE,
+            batch: seal.batch,
+            received_from,
+            received_to,
+            events: self.events.len() as u64,
+            elements: self.elements.len() as u64,
+            dead_letters: self.dead_letters.len() as u64,
+            kinds: kinds
+                .map(|(kind, count)| (kind.name().to_owned(), count))
+                .collect(),
+            bytes: seal.to - seal.from,
+        })
     }
 }
 
@@ -97,7 +169,7 @@ impl Batch {
 /// The log cannot be read.
 pub fn read<S: Storage>(reader: &mut Reader<S>, seal: Seal) -> Result<Batch, StoreError> {
     let (batch, _) = collect(reader, seal.from, seal.to, usize::MAX)?;
-    Ok(batch.sealed(seal.batch))
+    Ok(batch.sealed(seal))
 }
 
 /// Reads the next batch that begins at `from`, and says where it ends: at `end`, when it is large

@@ -100,16 +100,9 @@ impl Ledger {
 impl Entry {
     /// The entry of a batch that is about to go in.
     pub fn of(seal: Seal, batch: &Batch) -> Self {
-        let event = batch.events.first().map(|row| row.received_at);
-        let letter = batch.dead_letters.first().map(|row| row.received_at);
-        let element = batch.elements.first().map(|row| row.received_at);
         Self {
             seal,
-            received_ms: [event, letter, element]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(0),
+            received_ms: batch.received().map_or(0, |(from, _)| from),
             events: batch.events.len() as u64,
             dead_letters: batch.dead_letters.len() as u64,
         }

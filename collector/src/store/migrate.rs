@@ -11,6 +11,21 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "all_kinds",
         include_str!("../../migrations/0002_all_kinds.sql"),
     ),
+    (
+        3,
+        "sender",
+        include_str!("../../migrations/0003_sender.sql"),
+    ),
+    (
+        4,
+        "roll_ups",
+        include_str!("../../migrations/0004_roll_ups.sql"),
+    ),
+    (
+        5,
+        "ingest_log",
+        include_str!("../../migrations/0005_ingest_log.sql"),
+    ),
 ];
 
 /// The version of the newest migration.
@@ -19,8 +34,8 @@ pub const NEWEST: u32 = MIGRATIONS.len() as u32;
 /// Brings the database up to date. `client` must already name it.
 ///
 /// A statement that failed half-way through a migration is run again at the next start; `CREATE`
-/// is therefore made to pass over what is there already, and every `ALTER` is written so that it
-/// can be repeated.
+/// is therefore made to pass over what is there already, every `ALTER` is written so that it can be
+/// repeated, and a table that is filled is emptied before. So nobody may write meanwhile.
 ///
 /// # Errors
 /// ClickHouse refused, or cannot be reached.
@@ -90,7 +105,8 @@ mod tests {
             assert_eq!(*version as usize, place + 1);
             assert!(statements(sql).count() > 0);
             for statement in statements(sql) {
-                assert!(statement.starts_with("CREATE TABLE ") || statement.starts_with("ALTER "));
+                let starts = ["CREATE TABLE ", "ALTER ", "TRUNCATE TABLE ", "INSERT INTO "];
+                assert!(starts.iter().any(|start| statement.starts_with(start)));
             }
         }
     }
@@ -142,6 +158,12 @@ mod tests {
             columns("heatmap"),
             super::super::rollup::HeatRow::COLUMN_NAMES
         );
+        use super::super::rollup::{CampaignMinute, PageMinute, SessionRow};
+        let log = super::super::batch::IngestRow::COLUMN_NAMES;
+        assert_eq!(columns("ingest_log"), log);
+        assert_eq!(columns("sessions"), SessionRow::COLUMN_NAMES);
+        assert_eq!(columns("campaign_minutes"), CampaignMinute::COLUMN_NAMES);
+        assert_eq!(columns("page_minutes"), PageMinute::COLUMN_NAMES);
         assert_eq!(
             columns("dead_letters"),
             super::super::batch::DeadRow::COLUMN_NAMES
@@ -151,6 +173,19 @@ mod tests {
     /// A migration that stopped half-way is run again from its first statement.
     #[test]
     fn what_is_altered_can_be_altered_again() {
+        for (_, name, sql) in MIGRATIONS {
+            let statements: Vec<String> = statements(sql).collect();
+            for (place, statement) in statements.iter().enumerate() {
+                if let Some(rest) = statement.strip_prefix("INSERT INTO ") {
+                    let table = rest.split_whitespace().next().unwrap();
+                    let before = place
+                        .checked_sub(1)
+                        .map(|before| statements[before].as_str());
+                    let emptied = format!("TRUNCATE TABLE {table}");
+                    assert_eq!(before, Some(emptied.as_str()), "{name}: {table}");
+                }
+            }
+        }
         let all = MIGRATIONS.iter().flat_map(|(_, _, sql)| statements(sql));
         for statement in all.filter(|statement| statement.starts_with("ALTER ")) {
             let repeatable = ["ADD COLUMN IF NOT EXISTS ", "MODIFY "];

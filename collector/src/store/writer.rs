@@ -45,8 +45,16 @@ pub struct Watermarks {
     pub elements: u64,
     /// `heatmap`.
     pub heatmap: u64,
+    /// `sessions`.
+    pub sessions: u64,
+    /// `campaign_minutes`.
+    pub campaign_minutes: u64,
+    /// `page_minutes`.
+    pub page_minutes: u64,
     /// `dead_letters`.
     pub dead_letters: u64,
+    /// `ingest_log`.
+    pub ingest_log: u64,
 }
 
 impl Watermarks {
@@ -59,16 +67,32 @@ impl Watermarks {
             events: watermark(client, "events").await?,
             elements: watermark(client, "elements").await?,
             heatmap: watermark(client, "heatmap").await?,
+            sessions: watermark(client, "sessions").await?,
+            campaign_minutes: watermark(client, "campaign_minutes").await?,
+            page_minutes: watermark(client, "page_minutes").await?,
             dead_letters: watermark(client, "dead_letters").await?,
+            ingest_log: watermark(client, "ingest_log").await?,
         })
     }
 
     /// The highest of them.
     pub fn highest(&self) -> u64 {
-        self.events
-            .max(self.elements)
-            .max(self.heatmap)
-            .max(self.dead_letters)
+        let Self {
+            events,
+            elements,
+            heatmap,
+            sessions,
+            campaign_minutes,
+            page_minutes,
+            dead_letters,
+            ingest_log,
+        } = *self;
+        let rolled_up = heatmap
+            .max(sessions)
+            .max(campaign_minutes)
+            .max(page_minutes);
+        let told = dead_letters.max(ingest_log);
+        events.max(elements).max(rolled_up).max(told)
     }
 }
 
@@ -204,7 +228,7 @@ impl<S: Storage> Writer<S> {
             to,
         };
         self.ingest.seal(seal).await?;
-        self.insert(seal, batch.sealed(seal.batch)).await?;
+        self.insert(seal, batch.sealed(seal)).await?;
         Ok(rows >= BATCH_ROWS_MAX || to < end)
     }
 
@@ -216,7 +240,11 @@ impl<S: Storage> Writer<S> {
             events,
             elements,
             heatmap,
+            sessions,
+            campaign_minutes,
+            page_minutes,
             dead_letters,
+            ingest_log,
         } = batch;
         self.put("events", seal, &events, |marks| &mut marks.events)
             .await?;
@@ -224,8 +252,23 @@ impl<S: Storage> Writer<S> {
             .await?;
         self.put("heatmap", seal, &heatmap, |marks| &mut marks.heatmap)
             .await?;
+        self.put("sessions", seal, &sessions, |marks| &mut marks.sessions)
+            .await?;
+        self.put("campaign_minutes", seal, &campaign_minutes, |marks| {
+            &mut marks.campaign_minutes
+        })
+        .await?;
+        self.put("page_minutes", seal, &page_minutes, |marks| {
+            &mut marks.page_minutes
+        })
+        .await?;
         self.put("dead_letters", seal, &dead_letters, |marks| {
             &mut marks.dead_letters
+        })
+        .await?;
+        // The last: a batch that is told here is in every table.
+        self.put("ingest_log", seal, &ingest_log, |marks| {
+            &mut marks.ingest_log
         })
         .await?;
         self.newest = seal;

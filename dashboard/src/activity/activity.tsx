@@ -12,6 +12,9 @@ import "./activity.css";
 const VERBS: Record<string, string> = {
   page_view: "opened", press: "pressed", scroll: "scrolled", swipe: "swiped",
   custom: "event", conversion: "converted", exposure: "was shown",
+  long_press: "held", pinch: "pinched", hesitation: "hesitated on", form: "form:",
+  rage: "pressed again and again", dead: "pressed in vain", error_press: "got an error from",
+  thrash: "moved to and fro", fault: "met an error:",
 };
 
 /** The stream. It can be held still to read it; that is then said. */

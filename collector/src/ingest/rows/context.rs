@@ -1,5 +1,6 @@
 //! What a batch carries from event to event: the page, its scroll position, the variants shown.
 
+use crate::ingest::bot;
 use crate::ingest::record::BatchRecord;
 use crate::row::{self, EventRow};
 use upriver_wire::batch::{Body, Element, Offset, Page, PageRef, Point, Variant};
@@ -11,6 +12,7 @@ pub(super) struct Context<'a> {
     page: Page,
     scroll: Offset,
     variants: Vec<(String, String)>,
+    bot: (u8, Vec<String>),
 }
 
 impl<'a> Context<'a> {
@@ -25,6 +27,7 @@ impl<'a> Context<'a> {
         }
         Self {
             record,
+            bot: bot::score(record),
             scroll: page.scroll,
             page,
             variants,
@@ -74,6 +77,10 @@ impl<'a> Context<'a> {
             document_h: page.document.h,
             width_bucket: row::width_bucket(page.viewport.w),
             pixel_ratio_percent: page.pixel_ratio_percent,
+            browser: record.agent.browser.clone(),
+            os: record.agent.os.clone(),
+            bot_score: self.bot.0,
+            bot_reasons: self.bot.1.clone(),
             utm_source: campaign.source,
             utm_medium: campaign.medium,
             utm_campaign: campaign.campaign,

@@ -48,15 +48,32 @@ pub struct Places {
     pub last: u32,
 }
 
-/// Presses received on one day.
+/// What `ingest_log` says of one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Day {
+pub struct Told {
+    /// The batch.
+    pub batch: u64,
+    /// Its rows there: one.
+    pub rows: u64,
+    /// Rows it says are in `events`.
+    pub events: u64,
+    /// Rows it says are in `dead_letters`.
+    pub dead_letters: u64,
+}
+
+/// One sum of one roll-up, of what was received on one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// The roll-up's table.
+    pub table: &'static str,
+    /// Its column.
+    pub what: &'static str,
     /// Days since 1970.
     pub day: u32,
-    /// Rows of presses in `events`.
-    pub rows: u64,
-    /// Presses in `heatmap`.
-    pub rolled_up: u64,
+    /// The sum over the rows of `events`.
+    pub rows: i128,
+    /// The sum over the roll-up.
+    pub rolled_up: i128,
 }
 
 /// Where every event is that was taken since the checkpoint that the process started from.
@@ -101,10 +118,12 @@ pub struct Facts {
     pub events: Vec<Places>,
     /// The newest batches in `dead_letters`.
     pub dead_letters: Vec<Places>,
+    /// What `ingest_log` says of the newest batches.
+    pub told: Vec<Told>,
     /// Rows in those of `events` whose (site, stream, seq) is there already.
     pub doubled: u64,
-    /// Presses by day of receipt.
-    pub days: Vec<Day>,
+    /// The sums of every roll-up.
+    pub sums: Vec<Sum>,
     /// Where everything is, or why that could not be found out.
     pub accounts: Result<Accounts, String>,
     /// Each site live and in SQL, or why they could not be compared.
@@ -152,7 +171,7 @@ fn duplicates(facts: &Facts) -> Check {
 
 /// Within each batch `idx` counts from 0 without a gap and without a repetition.
 fn places(facts: &Facts) -> Check {
-    let mut wrong = Told::default();
+    let mut wrong = Differences::default();
     for (table, batches) in tables(facts) {
         for found in batches {
             let missing = (u64::from(found.last) + 1).saturating_sub(found.places);
@@ -173,9 +192,10 @@ fn places(facts: &Facts) -> Check {
     })
 }
 
-/// Each batch has as many rows as the writer put into it, and no batch is missing.
+/// Each batch has as many rows as the writer put into it and as `ingest_log` says, and no batch is
+/// missing.
 fn batches(facts: &Facts) -> Check {
-    let mut wrong = Told::default();
+    let mut wrong = Differences::default();
     for entry in &facts.ledger {
         for (table, batches) in tables(facts) {
             let wanted = if table == "events" {
@@ -193,6 +213,13 @@ fn batches(facts: &Facts) -> Check {
                     )
                 });
             }
+        }
+        let said = facts.told.iter().find(|t| t.batch == entry.seal.batch);
+        let said = said.map(|t| (t.rows, t.events, t.dead_letters));
+        if said != Some((1, entry.events, entry.dead_letters)) {
+            wrong.tell(1, || {
+                format!("ingest_log batch {}: {said:?}", entry.seal.batch)
+            });
         }
     }
     for pair in facts.ledger.windows(2) {
@@ -214,18 +241,24 @@ fn batches(facts: &Facts) -> Check {
 }
 
 fn roll_up(facts: &Facts) -> Check {
-    let mut wrong = Told::default();
-    for day in facts.days.iter().filter(|day| day.rows != day.rolled_up) {
-        wrong.tell(day.rows.abs_diff(day.rolled_up), || {
+    let mut wrong = Differences::default();
+    for sum in facts.sums.iter().filter(|sum| sum.rows != sum.rolled_up) {
+        let difference = sum.rows.abs_diff(sum.rolled_up);
+        wrong.tell(u64::try_from(difference).unwrap_or(u64::MAX), || {
             format!(
-                "day {} since 1970: {} presses in events, {} in heatmap",
-                day.day, day.rows, day.rolled_up
+                "day {} since 1970, {}: {} in events, {} in {}",
+                sum.day, sum.what, sum.rows, sum.rolled_up, sum.table
             )
         });
     }
     wrong.into_check("roll_up", || {
-        let presses: u64 = facts.days.iter().map(|day| day.rows).sum();
-        format!("{presses} presses in events and in heatmap")
+        let mut tables: Vec<_> = facts.sums.iter().map(|sum| sum.table).collect();
+        tables.dedup();
+        format!(
+            "{} sums in {} are those of events",
+            facts.sums.len(),
+            tables.join(", ")
+        )
     })
 }
 
@@ -259,7 +292,7 @@ fn live(facts: &Facts) -> Check {
         Ok(sites) => sites,
         Err(reason) => return not_checked("live", reason),
     };
-    let mut wrong = Told::default();
+    let mut wrong = Differences::default();
     for Compared { site, live, sql } in sites {
         let visitors = ("visitors", live.visitors, sql.visitors);
         let kinds = Kind::ALL.iter().zip(live.kinds.iter().zip(sql.kinds));
@@ -307,17 +340,17 @@ fn not_checked(name: &'static str, reason: &str) -> Check {
     }
 }
 
-/// Differences, the first few in words.
+/// Differences found, the first few in words.
 #[derive(Default)]
-struct Told {
+struct Differences {
     difference: u64,
     count: usize,
     words: Vec<String>,
 }
 
-impl Told {
+impl Differences {
     fn tell(&mut self, difference: u64, words: impl FnOnce() -> String) {
-        self.difference += difference;
+        self.difference = self.difference.saturating_add(difference);
         self.count += 1;
         if self.words.len() < TOLD_MAX {
             self.words.push(words());

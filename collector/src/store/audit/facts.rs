@@ -2,16 +2,14 @@
 //! meanwhile cannot be mistaken for a fault.
 
 use super::Auditor;
-use super::check::{Accounts, Day, Facts, Places};
+use super::check::{Accounts, Facts, Places, Told};
 use crate::ingest::record::Record;
 use crate::log::storage::Storage;
 use crate::log::{Position, Reader};
 use crate::store::LANE;
 use crate::store::ledger::{BATCHES_MAX, Page};
-use crate::store::rollup;
 use clickhouse::{Client, Row};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// How far back rows are looked at, by day of receipt: the begun day and the one before.
 const DAYS: i64 = 2;
@@ -46,8 +44,9 @@ pub(super) async fn gather<S: Storage>(
             batch: page.newest.batch,
             events: places(&client, "events", scope).await?,
             dead_letters: places(&client, "dead_letters", scope).await?,
+            told: told(&client, scope).await?,
             doubled: doubled(&client, scope).await?,
-            days: days(&client, scope).await?,
+            sums: super::rolled::sums(&client, scope).await?,
             ledger: page.recent,
             accounts,
             live,
@@ -58,13 +57,13 @@ pub(super) async fn gather<S: Storage>(
 
 /// The rows that are looked at.
 #[derive(Clone, Copy)]
-struct Scope {
+pub(super) struct Scope {
     /// Batches above this one,
     above: u64,
     /// up to and with this one,
-    newest: u64,
+    pub(super) newest: u64,
     /// received at or after this, Unix ms.
-    since_ms: i64,
+    pub(super) since_ms: i64,
 }
 
 const IN_SCOPE: &str =
@@ -100,42 +99,29 @@ async fn places(
         .collect())
 }
 
+/// What `ingest_log` says of each batch.
+async fn told(client: &Client, scope: Scope) -> Result<Vec<Told>, clickhouse::error::Error> {
+    let sql = "SELECT batch, count(), sum(events), sum(dead_letters) FROM ingest_log \
+               WHERE lane = ? AND batch > ? AND batch <= ? GROUP BY batch";
+    let query = client.query(sql).bind(LANE).bind(scope.above);
+    let query = query.bind(scope.newest);
+    let found = query.fetch_all::<(u64, u64, u64, u64)>().await?;
+    Ok(found
+        .into_iter()
+        .map(|(batch, rows, events, dead_letters)| Told {
+            batch,
+            rows,
+            events,
+            dead_letters,
+        })
+        .collect())
+}
+
 async fn doubled(client: &Client, scope: Scope) -> Result<u64, clickhouse::error::Error> {
     let sql = format!("SELECT count() - uniqExact(site, stream, seq) FROM events WHERE {IN_SCOPE}");
     let query = client.query(&sql).bind(LANE).bind(scope.above);
     let query = query.bind(scope.newest).bind(scope.since_ms);
     Ok(u64::try_from(query.fetch_one::<i64>().await?).unwrap_or(0))
-}
-
-/// Presses by day. Rows of the roll-up are merged across batches, so it cannot be cut at a batch;
-/// but it says the newest batch that is in it, and a batch is in `events` before it is there. So
-/// the roll-up is read first, and the events up to the batch it has.
-async fn days(client: &Client, scope: Scope) -> Result<Vec<Day>, clickhouse::error::Error> {
-    let since_day = rollup::day(scope.since_ms);
-    let sql = "SELECT toUInt32(toUInt16(received_on)), sum(presses), max(batch) FROM heatmap \
-               WHERE lane = ? AND received_on >= toDate(?) GROUP BY received_on";
-    let query = client.query(sql).bind(LANE).bind(since_day);
-    let rolled_up = query.fetch_all::<(u32, u64, u64)>().await?;
-    // A batch without presses leaves no trace in the roll-up.
-    let newest = rolled_up.iter().map(|(_, _, batch)| *batch);
-    let newest = newest.fold(scope.newest, u64::max);
-
-    let sql = "SELECT toUInt32(toUInt16(toDate(received_at, 'UTC'))) AS day, count() FROM events \
-               WHERE lane = ? AND kind = 'press' AND batch <= ? \
-               AND received_at >= fromUnixTimestamp64Milli(?) GROUP BY day";
-    let query = client.query(sql).bind(LANE).bind(newest);
-    let rows = query.bind(scope.since_ms).fetch_all::<(u32, u64)>().await?;
-    let mut days = BTreeMap::<u32, Day>::new();
-    for (day, presses, _) in rolled_up {
-        days.entry(day).or_default().rolled_up = presses;
-    }
-    for (day, presses) in rows {
-        days.entry(day).or_default().rows = presses;
-    }
-    Ok(days
-        .into_iter()
-        .map(|(day, found)| Day { day, ..found })
-        .collect())
 }
 
 /// What was taken, and where it is. The page of the ledger was read before what was taken is, so

@@ -19,14 +19,23 @@ fn healthy() -> Facts {
         places: rows,
         last: rows as u32 - 1,
     };
+    let told = |batch, events, dead_letters| Told {
+        batch,
+        rows: 1,
+        events,
+        dead_letters,
+    };
     Facts {
         batch: 9,
         ledger: vec![entry(7, 3, 0), entry(8, 0, 2), entry(9, 4, 0)],
         // Batch 6 is older than the process: it is there, and the ledger says nothing of it.
         events: vec![full(6, 5), full(7, 3), full(9, 4)],
         dead_letters: vec![full(8, 2)],
+        told: vec![told(7, 3, 0), told(8, 0, 2), told(9, 4, 0)],
         doubled: 0,
-        days: vec![Day {
+        sums: vec![Sum {
+            table: "heatmap",
+            what: "presses",
             day: 20_000,
             rows: 6,
             rolled_up: 6,
@@ -93,10 +102,27 @@ fn a_lost_batch_is_found_and_so_is_a_hole_in_an_older_one() {
 }
 
 #[test]
+fn a_batch_that_is_told_wrongly_twice_or_not_at_all_is_found() {
+    let faults: [fn(&mut Facts); 4] = [
+        |facts| facts.told[0].events = 4,
+        |facts| facts.told[1].dead_letters = 1,
+        |facts| facts.told[2].rows = 2,
+        |facts| facts.told.truncate(2),
+    ];
+    for plant in faults {
+        let mut facts = healthy();
+        plant(&mut facts);
+        assert_eq!(wrong(&facts), [("batches", 1)]);
+    }
+}
+
+#[test]
 fn a_roll_up_that_differs_and_an_event_that_is_nowhere_are_found() {
     let mut facts = healthy();
-    facts.days[0].rolled_up = 8;
+    facts.sums[0].rolled_up = 8;
     assert_eq!(wrong(&facts), [("roll_up", 2)]);
+    facts.sums[0].rolled_up = i128::MIN;
+    assert_eq!(wrong(&facts), [("roll_up", u64::MAX)]);
     let mut facts = healthy();
     facts.accounts = Ok(Accounts {
         taken: 13,
