@@ -29,7 +29,7 @@ pub struct Catalogue {
 impl Catalogue {
     /// Whether an element has been described.
     pub fn knows(&self, id: ElementId) -> bool {
-        self.find(id).is_some()
+        self.place(id) < self.known.count()
     }
 
     /// Describes an element, unless it has been. `descriptor`: as the wire writes it.
@@ -37,77 +37,75 @@ impl Catalogue {
         if self.knows(id) {
             return;
         }
+        if self.known.count() >= ELEMENTS_KEPT_MAX
+            && let Some(oldest) = self.known.at_mut(0)
+        {
+            oldest.kind = GONE;
+            self.known.sweep();
+        }
         let record = Record {
             kind: SEEN,
             element: Some(id),
             ..Record::default()
         };
-        let count = self.known.records().len();
-        if count >= ELEMENTS_KEPT_MAX
-            && let Some(oldest) = self.known.records_mut().first_mut()
-        {
-            oldest.kind = GONE;
-            self.known.sweep();
-        }
-        let count = self.known.records().len();
-        self.known.insert(count, record, descriptor);
+        self.known.insert(self.known.count(), &record, descriptor);
     }
 
     /// Appends an element, with its descriptor if that has yet to be sent; from now on it counts as
     /// sent.
     pub fn write(&mut self, id: ElementId, out: &mut Bytes<'_>) {
         out.all(&id.0.to_le_bytes());
-        let mut due = 0;
-        let mut descriptor: &[u8] = &[];
-        let at = self.find(id).unwrap_or(usize::MAX);
-        if let Some(known) = self.known.records_mut().get_mut(at)
+        if let Some(known) = self.known.at_mut(self.place(id))
             && known.kind >= DUE
         {
             known.kind = SENT;
-            due = 1;
             let known = *known;
-            descriptor = self.known.bytes(&known);
+            out.push(1);
+            out.all(self.known.bytes(&known));
+        } else {
+            out.push(0);
         }
-        out.push(due);
-        out.all(descriptor);
     }
 
     /// An event tells more of this one than that it was seen.
     pub fn named(&mut self, id: ElementId) {
-        self.raise(id, DUE);
+        if let Some(known) = self.known.at_mut(self.place(id)) {
+            known.kind += u8::from(known.kind == SEEN);
+        }
     }
 
     /// The collector asks for this one.
     pub fn need(&mut self, id: ElementId) {
-        self.raise(id, ASKED);
-    }
-
-    fn raise(&mut self, id: ElementId, to: u8) {
-        let at = self.find(id).unwrap_or(usize::MAX);
-        if let Some(known) = self.known.records_mut().get_mut(at)
-            && (known.kind == SEEN || to == ASKED)
-        {
-            known.kind = to;
+        if let Some(known) = self.known.at_mut(self.place(id)) {
+            known.kind = ASKED;
         }
     }
 
-    /// Elements that were asked for, as many as travel with one batch.
-    pub fn asked(&self) -> impl Iterator<Item = ElementId> {
-        let known = self.known.records().iter();
-        let asked = known.filter(|known| known.kind == ASKED);
-        asked
-            .take(ASKED_A_BATCH_MAX)
-            .filter_map(|known| known.element)
+    /// The first element from a place on that was asked for, and its place.
+    pub fn asked(&self, from: usize) -> Option<(usize, ElementId)> {
+        let place = self.known.find(ASKED, from);
+        self.known
+            .at(place)
+            .and_then(|it| Some((place, it.element?)))
     }
 
     /// Upper bound of the bytes an element's descriptor takes in the next batch.
     pub fn bytes(&self, id: ElementId) -> usize {
-        let known = self.find(id).and_then(|at| self.known.records().get(at));
-        known.map_or(0, |it| if it.kind == SENT { 0 } else { it.len() })
+        match self.known.at(self.place(id)) {
+            Some(known) if known.kind != SENT => known.len(),
+            _ => 0,
+        }
     }
 
-    fn find(&self, id: ElementId) -> Option<usize> {
-        let mut known = self.known.records().iter();
-        known.position(|known| known.element == Some(id))
+    /// Where an element is; past the last when it is not known.
+    fn place(&self, id: ElementId) -> usize {
+        let mut place = 0;
+        while let Some(known) = self.known.at(place) {
+            if known.element == Some(id) {
+                break;
+            }
+            place += 1;
+        }
+        place
     }
 }

@@ -25,7 +25,7 @@
 //! counts as a press. **A pinch** is two fingers whose distance has changed by [`PINCH_PX_MIN`] when
 //! the first of them is lifted; neither is a press then.
 
-use alloc::vec::Vec;
+use crate::few::Few;
 use upriver_wire::ElementId;
 use upriver_wire::batch::{BoxPoint, Button, Layer, Pointer};
 
@@ -116,7 +116,7 @@ pub enum Click {
 /// Pointers that are down, and what the next click would belong to.
 #[derive(Debug, Default)]
 pub struct Gestures {
-    touches: Vec<Touch>,
+    touches: Few<Touch, TOUCHES_MAX>,
     /// The last pointer that came to an end (mouse: went down) and whether it counted.
     last: Option<(f64, Down, bool)>,
     last_click_ms: f64,
@@ -126,11 +126,11 @@ pub struct Gestures {
     apart: f32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Touch {
     ms: f64,
     down: Down,
-    samples: Vec<(f64, f64, f64)>,
+    samples: Few<(f64, f64, f64), SAMPLES_MAX>,
     /// When it went beyond what a press may travel, ms.
     left_ms: f64,
     /// It went beyond what a press may travel.
@@ -151,36 +151,37 @@ impl Gestures {
             // Whatever was left over from before has ended without telling us.
             self.touches.clear();
         }
-        self.touches.retain(|touch| touch.down.id != down.id);
-        if self.touches.len() >= TOUCHES_MAX {
-            self.touches.remove(0);
+        if let Some(place) = self.place(down.id) {
+            self.touches.remove(place);
         }
         let shared = !self.touches.is_empty();
-        for touch in &mut self.touches {
+        for touch in self.touches.iter_mut() {
             touch.shared = true;
         }
-        self.touches.push(Touch {
+        let mut touch = Touch {
             ms,
             down,
-            samples: Vec::from([(ms, down.x, down.y)]),
             left_ms: ms,
-            moved: false,
-            taken: false,
             shared,
-        });
+            ..Touch::default()
+        };
+        touch.samples.push((ms, down.x, down.y));
+        self.touches.push(touch);
         self.apart = self.distance();
     }
 
     /// A pointer moves.
     pub fn moved(&mut self, ms: f64, id: i32, x: f64, y: f64) {
-        if let Some(touch) = self.touches.iter_mut().find(|touch| touch.down.id == id) {
+        if let Some(place) = self.place(id)
+            && let Some(touch) = self.touches.get_mut(place)
+        {
             touch.sample(ms, x, y);
         }
     }
 
     /// A pointer is lifted.
     pub fn up(&mut self, ms: f64, id: i32, x: f64, y: f64) -> Option<Gesture> {
-        let place = self.touches.iter().position(|touch| touch.down.id == id)?;
+        let place = self.place(id)?;
         self.touches.get_mut(place)?.sample(ms, x, y);
         let gesture = self.lift(place, ms, x, y);
         if gesture.down.pointer != Pointer::Mouse {
@@ -192,7 +193,7 @@ impl Gestures {
 
     /// The browser takes a pointer over, to scroll or to open a menu. It may have been held.
     pub fn cancelled(&mut self, ms: f64, id: i32) -> Option<Gesture> {
-        let place = self.touches.iter().position(|touch| touch.down.id == id)?;
+        let place = self.place(id)?;
         let touch = self.touches.get_mut(place)?;
         let held = touch.held(ms);
         touch.taken = true;
@@ -273,6 +274,10 @@ impl Gestures {
         !self.touches.is_empty()
     }
 
+    fn place(&self, id: i32) -> Option<usize> {
+        self.touches.iter().position(|touch| touch.down.id == id)
+    }
+
     /// Square of the distance of two fingers; 0 when there are not two.
     fn distance(&self) -> f32 {
         match &self.touches[..] {
@@ -293,9 +298,10 @@ impl Gestures {
         let pinched = self.apart > 0.0 && (after - before).abs() >= PINCH_PX_MIN;
         let second = self.touches.get(1).map(|touch| (touch.ms, touch.down));
         self.apart = 0.0;
-        let touch = self.touches.remove(place);
+        let touch = self.touches.get(place).copied().unwrap_or_default();
+        self.touches.remove(place);
         if let (true, Some((started_ms, down))) = (pinched, second) {
-            for other in &mut self.touches {
+            for other in self.touches.iter_mut() {
                 other.moved = true;
             }
             return Gesture {
@@ -319,9 +325,6 @@ impl Gestures {
 
 impl Touch {
     fn sample(&mut self, ms: f64, x: f64, y: f64) {
-        if self.samples.len() >= SAMPLES_MAX {
-            self.samples.remove(0);
-        }
         self.samples.push((ms, x, y));
         if !self.moved {
             self.left_ms = ms;

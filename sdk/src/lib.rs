@@ -13,6 +13,7 @@ pub mod answer;
 pub mod attention;
 pub mod catalogue;
 pub mod encode;
+pub mod few;
 pub mod gesture;
 pub mod hover;
 pub mod interest;

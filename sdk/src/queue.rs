@@ -180,41 +180,48 @@ impl Queue {
     }
 
     /// Takes an event. It is put in its place by time, but never before a page view or a mark.
-    pub fn push(&mut self, item: Item, bytes: &[u8]) {
+    #[inline(never)]
+    pub fn push(&mut self, mut item: Item, bytes: &[u8]) {
         self.counts.recorded += 1;
         let room = self.waiting.room() > bytes.len() + MARKS_BYTES;
         if !room || self.events >= BACKLOG_EVENTS_MAX && !self.shed() {
             self.counts.dropped += 1;
-            let kind = match item.kind {
+            item.kind = match item.kind {
                 kind::VIEW => kind::PAGE,
                 _ if item.by != (0, 0) => kind::MOVED,
                 _ => return,
             };
-            return self.mark(Item { kind, ..item }, bytes);
+            return self.mark(&item, bytes);
         }
-        let mut place = self.waiting.records().len();
-        for before in self.waiting.records().iter().rev() {
-            if before.kind == kind::VIEW || !before.is_event() || before.ms <= item.ms {
-                break;
-            }
+        let mut place = self.waiting.count();
+        while let Some(before) = self.waiting.at(place.wrapping_sub(1))
+            && before.kind > kind::VIEW
+            && before.is_event()
+            && before.ms > item.ms
+        {
             place -= 1;
         }
-        self.waiting.insert(place, item, bytes);
+        self.waiting.insert(place, &item, bytes);
         self.events += 1;
     }
 
     /// Takes a mark. What it says takes the place of what earlier ones said, so that shedding for
     /// hours takes no memory.
-    pub fn mark(&mut self, mark: Item, bytes: &[u8]) {
-        let count = self.waiting.records().len();
-        let since = self.waiting.records_mut().iter_mut().skip(self.standing);
-        for last in since.rev().take_while(|last| !last.is_event()) {
+    #[inline(never)]
+    pub fn mark(&mut self, mark: &Item, bytes: &[u8]) {
+        let count = self.waiting.count();
+        let mut place = count;
+        while place > self.standing
+            && let Some(last) = self.waiting.at_mut(place - 1)
+            && !last.is_event()
+        {
             if mark.kind == kind::MOVED && last.kind != kind::SESSION {
                 return last.moves(mark.by);
             }
             if mark.kind == last.kind || mark.kind == kind::PAGE && last.kind == kind::MOVED {
                 last.kind = GONE;
             }
+            place -= 1;
         }
         let bytes = if mark.kind == kind::MOVED { &[] } else { bytes };
         self.waiting.insert(count, mark, bytes);
@@ -223,17 +230,24 @@ impl Queue {
 
     /// Time of the oldest event that is not in a batch yet, ms.
     pub fn waiting_ms(&self) -> Option<u64> {
-        let mut items = self.waiting.records().iter();
-        items.find(|item| item.is_event()).map(|item| item.ms)
+        let mut place = self.standing;
+        while let Some(item) = self.waiting.at(place) {
+            if item.is_event() {
+                return Some(item.ms);
+            }
+            place += 1;
+        }
+        None
     }
 
     /// Cuts the next batch; `false` when nothing waits or too much is under way.
+    #[inline(never)]
     pub fn seal(&mut self) -> bool {
         if self.is_full() {
             return false;
         }
         let mut first = self.standing;
-        while let Some(mark) = self.waiting.records().get(first)
+        while let Some(mark) = self.waiting.at(first)
             && !mark.is_event()
         {
             pass(&mut self.waiting, &mut self.head, first);
@@ -243,8 +257,13 @@ impl Queue {
         if count > 0 {
             self.cut(first, count);
         }
-        let passed = self.waiting.records().iter().take(first + count);
-        self.standing = passed.filter(|item| item.kind != GONE).count();
+        let end = first + count;
+        self.standing = end;
+        let mut place = 0;
+        while place < end {
+            place = self.waiting.find(GONE, place) + 1;
+            self.standing -= usize::from(place <= end);
+        }
         self.waiting.sweep();
         self.events -= count;
         count > 0
@@ -252,12 +271,12 @@ impl Queue {
 
     /// Whether only an answer makes room for another batch.
     pub fn is_full(&self) -> bool {
-        self.unacked.records().len() >= UNACKED_BATCHES_MAX || self.unacked.room() < FRAME_BYTES_MAX
+        self.unacked.count() >= UNACKED_BATCHES_MAX || self.unacked.room() < FRAME_BYTES_MAX
     }
 
     /// Whether everything recorded has come to an end.
     pub fn is_empty(&self) -> bool {
-        self.events == 0 && self.unacked.records().is_empty()
+        self.events == 0 && self.unacked.count() == 0
     }
 
     /// The collector has the events from one number to before another on disk, if they are of this
@@ -284,18 +303,26 @@ impl Queue {
     /// Gives everything up: the collector does not want this page's events, or the site stopped us.
     pub fn give_up(&mut self) {
         self.counts.dropped += self.end(0, u64::MAX) + self.events as u64;
-        for item in self.waiting.records_mut() {
-            item.kind = GONE;
-        }
-        self.waiting.sweep();
+        self.waiting.clear();
         self.standing = 0;
         self.events = 0;
     }
 
     /// A batch that is not acked, by the number of its first event.
+    #[inline(never)]
     pub fn sealed(&mut self, first_seq: u64) -> Option<&mut Record> {
-        let mut unacked = self.unacked.records_mut().iter_mut();
-        unacked.find(|sealed| sealed.number == first_seq)
+        let mut place = 0;
+        while self.unacked.at(place)?.number != first_seq {
+            place += 1;
+        }
+        self.unacked.at_mut(place)
+    }
+
+    /// The batches that are there are to be sent again.
+    pub fn back(&mut self, from: u8) {
+        while let Some(sealed) = self.unacked.at_mut(self.unacked.find(from, 0)) {
+            sealed.kind = whereabouts::HERE;
+        }
     }
 
     fn end_batch(&mut self, first_seq: u64) -> u64 {
@@ -304,9 +331,12 @@ impl Queue {
     }
 
     /// Forgets the batches that lie between these numbers; returns how many events they had.
+    #[inline(never)]
     fn end(&mut self, first_seq: u64, next_seq: u64) -> u64 {
         let mut ended = 0;
-        for sealed in self.unacked.records_mut() {
+        let mut place = 0;
+        while let Some(sealed) = self.unacked.at_mut(place) {
+            place += 1;
             let events = events(sealed);
             if first_seq <= sealed.number && sealed.number + events <= next_seq {
                 ended += events;
@@ -319,22 +349,21 @@ impl Queue {
 
     /// Sheds the oldest scroll; `false` when there is none.
     fn shed(&mut self) -> bool {
-        let items = self.waiting.records_mut();
-        let Some(at) = items.iter().position(|item| item.kind == kind::SCROLL) else {
+        let place = self.waiting.find(kind::SCROLL, self.standing);
+        let Some(item) = self.waiting.at_mut(place) else {
             return false;
         };
         // The place stays: what follows it needs to know where the page stands.
-        let mut by = (0, 0);
-        if let Some(item) = items.get_mut(at) {
-            by = item.by;
-            item.kind = kind::MOVED;
-            item.len = 0;
-        }
-        if let [.., before, item] = items.get_mut(..=at).unwrap_or_default()
+        item.kind = kind::MOVED;
+        item.len = 0;
+        let by = item.by;
+        if let Some(before) = self.waiting.at_mut(place.wrapping_sub(1))
             && matches!(before.kind, kind::MOVED | kind::PAGE)
         {
             before.moves(by);
-            item.kind = GONE;
+            if let Some(item) = self.waiting.at_mut(place) {
+                item.kind = GONE;
+            }
         }
         self.waiting.sweep();
         self.events -= 1;
@@ -345,37 +374,30 @@ impl Queue {
     /// How many items from the first go into the next batch.
     fn fitting(&self, first: usize) -> usize {
         let mut bytes = BATCH_HEAD_BYTES + PAGE_BYTES;
-        let mut count = 0;
-        for (at, item) in self.waiting.records().iter().enumerate() {
-            if item.kind == GONE {
-                continue;
+        let mut place = 0;
+        while let Some(item) = self.waiting.at(place) {
+            if item.kind != GONE {
+                bytes += EVENT_BYTES + item.len;
             }
-            bytes += EVENT_BYTES + item.len;
-            if at < first {
-                continue;
+            if place >= first {
+                for id in names(&self.waiting, item).into_iter().flatten() {
+                    bytes += self.catalogue.bytes(id);
+                }
+                if !item.is_event()
+                    || place == first + BATCH_EVENTS_MAX
+                    || (place > first && bytes > BATCH_BYTES_MAX)
+                {
+                    break;
+                }
             }
-            for id in [item.element, field(&self.waiting, item)]
-                .into_iter()
-                .flatten()
-            {
-                bytes += self.catalogue.bytes(id);
-            }
-            if !item.is_event()
-                || count == BATCH_EVENTS_MAX
-                || (count > 0 && bytes > BATCH_BYTES_MAX)
-            {
-                break;
-            }
-            count += 1;
+            place += 1;
         }
-        count
+        place.saturating_sub(first)
     }
 
     /// Makes a batch of so many items from the first, and carries them past.
     fn cut(&mut self, first: usize, count: usize) {
-        let items = self.waiting.records();
-        let standing = items.get(..first).unwrap_or_default();
-        let Some(first_item) = items.get(first) else {
+        let Some(first_item) = self.waiting.at(first) else {
             return;
         };
         self.sealed_ms = self.sealed_ms.max(first_item.ms);
@@ -384,37 +406,56 @@ impl Queue {
         out.all(&self.head);
         number(out, self.next_seq);
         number(out, self.sealed_ms);
-        match standing.iter().find(|item| item.kind == kind::PAGE) {
+        match standing(&self.waiting, kind::PAGE, first) {
             Some(page) if first_item.kind != kind::VIEW => {
                 out.push(1);
                 write_page(&self.waiting, first, page, out);
             }
             _ => out.push(0),
         }
-        let variants = standing.iter().filter(|item| item.kind == kind::VARIANT);
-        number(out, variants.clone().count() as u64);
-        for variant in variants {
-            out.all(self.waiting.bytes(variant));
+        // Their number, and then they.
+        for counted in [false, true] {
+            let mut variants = 0;
+            let mut place = 0;
+            while let Some(variant) = self.waiting.at(place)
+                && place < first
+            {
+                if variant.kind == kind::VARIANT {
+                    variants += 1;
+                    if counted {
+                        out.all(self.waiting.bytes(variant));
+                    }
+                }
+                place += 1;
+            }
+            if !counted {
+                number(out, variants);
+            }
         }
         let mut named = Named::default();
-        for item in items.iter().skip(first).take(count) {
-            for id in [item.element, field(&self.waiting, item)]
-                .into_iter()
-                .flatten()
-            {
-                named.place(id);
-                // Of one that was only seen, others have told before.
-                if item.kind != kind::IMPRESSION {
-                    self.catalogue.named(id);
+        for place in first..first + count {
+            if let Some(item) = self.waiting.at(place) {
+                for id in names(&self.waiting, item).into_iter().flatten() {
+                    named.place(id);
+                    // Of one that was only seen, others have told before.
+                    if item.kind != kind::IMPRESSION {
+                        self.catalogue.named(id);
+                    }
                 }
             }
         }
-        for id in self.catalogue.asked() {
-            named.place(id);
+        let mut from = 0;
+        for _ in 0..ASKED_A_BATCH_MAX {
+            if let Some((place, id)) = self.catalogue.asked(from) {
+                named.place(id);
+                from = place + 1;
+            }
         }
         number(out, named.count as u64);
-        for id in named.ids.iter().take(named.count) {
-            self.catalogue.write(*id, out);
+        for place in 0..named.count {
+            if let Some(id) = named.ids.get(place) {
+                self.catalogue.write(*id, out);
+            }
         }
         number(out, count as u64);
         for at in first..first + count {
@@ -440,22 +481,25 @@ struct Named {
 
 impl Named {
     /// The place of an element, from now on.
+    #[inline(never)]
     fn place(&mut self, id: ElementId) -> u64 {
-        let mut places = self.ids.iter().take(self.count);
-        let place = places.position(|known| *known == id);
-        place.unwrap_or_else(|| {
-            if let Some(free) = self.ids.get_mut(self.count) {
-                *free = id;
-            }
+        let mut place = 0;
+        while place < self.count && self.ids.get(place) != Some(&id) {
+            place += 1;
+        }
+        if place == self.count
+            && let Some(free) = self.ids.get_mut(place)
+        {
+            *free = id;
             self.count += 1;
-            self.count - 1
-        }) as u64
+        }
+        place as u64
     }
 }
 
 /// Appends an event; returns its time, which is not before the one before.
 fn tell(waiting: &Shelf, at: usize, before_ms: u64, named: &mut Named, out: &mut Bytes<'_>) -> u64 {
-    let Some(item) = waiting.records().get(at) else {
+    let Some(item) = waiting.at(at) else {
         return before_ms;
     };
     // An event whose time is before one already sent has come too late to be put in its place;
@@ -464,7 +508,8 @@ fn tell(waiting: &Shelf, at: usize, before_ms: u64, named: &mut Named, out: &mut
     number(out, (ms - before_ms).min(u64::from(u32::MAX)));
     out.push(item.kind);
     let mut rest = waiting.bytes(item);
-    if let Some(id) = item.element {
+    let [element, field] = names(waiting, item);
+    if let Some(id) = element {
         let mut place = named.place(id);
         if item.kind == kind::SCROLL {
             // Of a scroll, the first bit says that its container follows, and 0 is the page.
@@ -474,8 +519,7 @@ fn tell(waiting: &Shelf, at: usize, before_ms: u64, named: &mut Named, out: &mut
         number(out, place);
     }
     if item.kind == kind::FORM {
-        let place = field(waiting, item).map_or(0, |id| named.place(id) + 1);
-        number(out, place);
+        number(out, field.map_or(0, |id| named.place(id) + 1));
         rest = rest.get(8..).unwrap_or_default();
     }
     if item.kind == kind::VIEW {
@@ -485,40 +529,52 @@ fn tell(waiting: &Shelf, at: usize, before_ms: u64, named: &mut Named, out: &mut
     ms
 }
 
-/// The field a form's event names.
-fn field(waiting: &Shelf, item: &Item) -> Option<ElementId> {
-    if item.kind != kind::FORM {
-        return None;
+/// The elements an event names: its own, and of a form's the field.
+#[inline(never)]
+fn names(waiting: &Shelf, item: &Item) -> [Option<ElementId>; 2] {
+    let mut field = None;
+    if item.kind == kind::FORM
+        && let Some(id) = waiting.bytes(item).first_chunk()
+        && *id != [0; 8]
+    {
+        field = Some(ElementId(u64::from_le_bytes(*id)));
     }
-    let id = waiting.bytes(item).first_chunk()?;
-    let id = u64::from_le_bytes(*id);
-    (id != 0).then_some(ElementId(id))
+    [item.element, field]
 }
 
-/// Appends the page of a view, as it stands before the item at this place; returns what else the view
-/// has.
+/// The mark of this kind that stands at a place.
+fn standing(waiting: &Shelf, kind: u8, at: usize) -> Option<&Record> {
+    let place = waiting.find(kind, 0);
+    waiting.at(place).filter(|_| place < at)
+}
+
+/// Appends the page of a view, as it stands at a place; returns what else the view has.
 fn write_page<'a>(waiting: &'a Shelf, at: usize, view: &Item, out: &mut Bytes<'_>) -> &'a [u8] {
     let mut rest = waiting.bytes(view);
-    let mut ends = view.number;
-    let mut part = |out: &mut Bytes<'_>| {
-        out.all(rest.split_off(..ends as usize & 0xffff).unwrap_or_default());
-        ends >>= 16;
-    };
-    part(out);
-    let mut before = waiting.records().iter().take(at);
-    match before.find(|item| item.kind == kind::SESSION) {
-        Some(visit) => out.all(waiting.bytes(visit)),
-        None => out.push(0),
+    let mut parts = view.number;
+    for part in 0..3 {
+        out.all(
+            rest.split_off(..parts as usize & 0xffff)
+                .unwrap_or_default(),
+        );
+        parts >>= 16;
+        match part {
+            0 => match standing(waiting, kind::SESSION, at) {
+                Some(visit) => out.all(waiting.bytes(visit)),
+                None => out.push(0),
+            },
+            1 => {
+                signed(out, view.by.0);
+                signed(out, view.by.1);
+            }
+            _ => {}
+        }
     }
-    part(out);
-    signed(out, view.by.0);
-    signed(out, view.by.1);
-    part(out);
     rest
 }
 
 /// Whether two exposures are of the same experiment, whose name comes first.
-fn same_experiment((one, other): (&[u8], &[u8])) -> bool {
+fn same_experiment(one: &[u8], other: &[u8]) -> bool {
     let length = match *one {
         [low, high, ..] if low >= 0x80 => 2 + usize::from(low & 127 | high << 7),
         [low, ..] => 1 + usize::from(low),
@@ -530,7 +586,7 @@ fn same_experiment((one, other): (&[u8], &[u8])) -> bool {
 /// Carries the standing marks past an item, as every reader of it will: what it changes takes the
 /// place of what stood, and any other item is gone.
 fn pass(waiting: &mut Shelf, head: &mut [u8; 40], at: usize) {
-    let Some(item) = waiting.records().get(at).copied() else {
+    let Some(&item) = waiting.at(at) else {
         return;
     };
     let mut mark = match item.kind {
@@ -546,12 +602,13 @@ fn pass(waiting: &mut Shelf, head: &mut [u8; 40], at: usize) {
     };
     let mut variants = 0;
     for place in 0..at {
-        let Some(before) = waiting.records().get(place) else {
+        let Some(before) = waiting.at(place) else {
             break;
         };
-        let shown = (waiting.bytes(before), waiting.bytes(&item));
-        let ends = mark == before.kind && (mark != kind::VARIANT || same_experiment(shown));
-        if let Some(before) = waiting.records_mut().get_mut(place) {
+        let ends = mark == before.kind
+            && (mark != kind::VARIANT
+                || same_experiment(waiting.bytes(before), waiting.bytes(&item)));
+        if let Some(before) = waiting.at_mut(place) {
             match before.kind {
                 _ if ends => before.kind = GONE,
                 kind::PAGE => before.moves(item.by),
@@ -563,7 +620,7 @@ fn pass(waiting: &mut Shelf, head: &mut [u8; 40], at: usize) {
     if mark == kind::VARIANT && variants >= VARIANTS_MAX {
         mark = GONE;
     }
-    if let Some(item) = waiting.records_mut().get_mut(at) {
+    if let Some(item) = waiting.at_mut(at) {
         item.kind = mark;
     }
 }

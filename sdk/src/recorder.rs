@@ -326,14 +326,14 @@ impl Recorder {
             }
             Input::Exposure(bytes) => self.said(now_ms, kind::EXPOSURE, bytes),
             Input::Said(kind, bytes) => self.said(now_ms, kind, bytes),
-            Input::Session(session, campaign) => self.queue.mark(
-                Item {
+            Input::Session(session, campaign) => {
+                let mark = Item {
                     kind: kind::SESSION,
                     number: session.0,
                     ..Item::default()
-                },
-                campaign,
-            ),
+                };
+                self.queue.mark(&mark, campaign);
+            }
             Input::Alive => self.interest.attention.alive(ms),
             Input::Shown(visible) => self.interest.shown(ms, visible, &mut self.queue),
             Input::Sized(window, document) => self.interest.attention.sized(ms, window, document),
@@ -422,7 +422,7 @@ impl Recorder {
         match moved {
             Moved::Silently(dx, dy) => {
                 item.by = (dx, dy);
-                self.queue.mark(item, &[]);
+                self.queue.mark(&item, &[]);
             }
             Moved::Gesture(ms, element, scroll) => {
                 item.kind = kind::SCROLL;

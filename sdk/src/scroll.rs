@@ -7,7 +7,7 @@
 //! [`CAUSE_MS_MAX`]) and ends [`SCROLL_END_MS`] after the last movement, or with a press. What
 //! scripts move is no gesture; the page's position is kept right all the same ([`Moved::Silently`]).
 
-use alloc::vec::Vec;
+use crate::few::Few;
 use upriver_wire::ElementId;
 use upriver_wire::batch::Scroll;
 
@@ -32,14 +32,14 @@ pub enum Moved {
     Silently(i32, i32),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Scroller {
     container: Option<ElementId>,
     position: Position,
     run: Option<Run>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Run {
     from: Position,
     start_ms: f64,
@@ -59,7 +59,7 @@ struct Turn {
 /// Every scroller that has moved.
 #[derive(Debug, Default)]
 pub struct Scrolls {
-    scrollers: Vec<Scroller>,
+    scrollers: Few<Scroller, SCROLLERS_MAX>,
     cause_ms: Option<f64>,
 }
 
@@ -86,7 +86,7 @@ impl Scrolls {
             || self
                 .cause_ms
                 .is_some_and(|cause| ms - cause <= CAUSE_MS_MAX);
-        let scroller = self.scroller(container);
+        let scroller = self.scroller(container)?;
         let from = scroller.position;
         if from == to {
             return None;
@@ -158,7 +158,7 @@ impl Scrolls {
     /// When the next gesture comes to rest, ms; infinite when none runs.
     pub fn due_ms(&self) -> f64 {
         let mut first = f64::INFINITY;
-        for scroller in &self.scrollers {
+        for scroller in self.scrollers.iter() {
             if let Some(run) = &scroller.run {
                 first = first.min(run.last_ms + SCROLL_END_MS);
             }
@@ -168,35 +168,35 @@ impl Scrolls {
 
     /// The page stands here, whatever was known before (a new page).
     pub fn place(&mut self, at: Position) {
-        let page = self.scroller(None);
-        page.position = at;
-        page.run = None;
+        if let Some(page) = self.scroller(None) {
+            page.position = at;
+            page.run = None;
+        }
     }
 
-    fn scroller(&mut self, container: Option<ElementId>) -> &mut Scroller {
+    fn scroller(&mut self, container: Option<ElementId>) -> Option<&mut Scroller> {
+        if self.scrollers.is_empty() {
+            // The page is the first, and is never forgotten: its position is what every place in it
+            // rests on.
+            self.scrollers.push(Scroller::default());
+        }
         let known = self
             .scrollers
             .iter()
-            .position(|scroller| scroller.container == container);
-        let scroller = match known {
-            Some(place) => self.scrollers.remove(place),
-            None => Scroller {
+            .position(|it| it.container == container);
+        let mut place = known.unwrap_or(SCROLLERS_MAX);
+        if container.is_some() {
+            let known = self.scrollers.get(place).copied();
+            if place < SCROLLERS_MAX || self.scrollers.len() >= SCROLLERS_MAX {
+                self.scrollers.remove(known.map_or(1, |_| place));
+            }
+            place = self.scrollers.len();
+            self.scrollers.push(known.unwrap_or(Scroller {
                 container,
-                position: (0, 0),
-                run: None,
-            },
-        };
-        if self.scrollers.len() >= SCROLLERS_MAX {
-            // The page is never forgotten: its position is what every place in it rests on.
-            let oldest = self
-                .scrollers
-                .iter()
-                .position(|scroller| scroller.container.is_some());
-            self.scrollers.remove(oldest.unwrap_or(0));
+                ..Scroller::default()
+            }));
         }
-        self.scrollers.push(scroller);
-        let last = self.scrollers.len() - 1;
-        &mut self.scrollers[last]
+        self.scrollers.get_mut(place)
     }
 }
 

@@ -33,33 +33,59 @@ pub struct Record {
 /// A list of records with bytes.
 #[derive(Debug)]
 pub struct Shelf {
-    records: Room<Record>,
+    room: Room,
     count: usize,
-    bytes: Room<u8>,
     used: usize,
 }
 
 impl Shelf {
-    /// The records, in order.
-    pub fn records(&self) -> &[Record] {
-        self.records.get(..self.count).unwrap_or_default()
+    /// How many records there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The record at a place.
+    #[inline(never)]
+    pub fn at(&self, place: usize) -> Option<&Record> {
+        self.room.records.get(place).filter(|_| place < self.count)
     }
 
     /// The same, to be changed.
-    pub fn records_mut(&mut self) -> &mut [Record] {
-        self.records.get_mut(..self.count).unwrap_or_default()
+    #[inline(never)]
+    pub fn at_mut(&mut self, place: usize) -> Option<&mut Record> {
+        self.room
+            .records
+            .get_mut(place)
+            .filter(|_| place < self.count)
+    }
+
+    /// The place of the first record of this kind from a place on; [`RECORDS_MAX`] if there is none.
+    #[inline(never)]
+    pub fn find(&self, kind: u8, from: usize) -> usize {
+        let mut place = from;
+        while let Some(record) = self.at(place) {
+            if record.kind == kind {
+                return place;
+            }
+            place += 1;
+        }
+        RECORDS_MAX
     }
 
     /// The bytes of one of the records.
+    #[inline(never)]
     pub fn bytes(&self, record: &Record) -> &[u8] {
         let end = record.start + record.len;
-        self.bytes.get(record.start..end).unwrap_or_default()
+        self.room.bytes.get(record.start..end).unwrap_or_default()
     }
 
     /// The same, to be changed.
     pub fn bytes_mut(&mut self, record: &Record) -> &mut [u8] {
         let end = record.start + record.len;
-        self.bytes.get_mut(record.start..end).unwrap_or_default()
+        self.room
+            .bytes
+            .get_mut(record.start..end)
+            .unwrap_or_default()
     }
 
     /// How many more bytes there is room for.
@@ -69,80 +95,91 @@ impl Shelf {
 
     /// The free room, to write the bytes of the next record in before [`Self::finish`].
     pub fn free(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.used..).unwrap_or_default()
+        self.room.bytes.get_mut(self.used..).unwrap_or_default()
     }
 
     /// Puts a record last; its bytes are the first `len` of [`Self::free`].
-    pub fn finish(&mut self, record: Record, len: usize) {
-        if let Some(free) = self.records.get_mut(self.count) {
-            let start = self.used;
-            *free = Record {
-                start,
-                len,
-                ..record
-            };
+    pub fn finish(&mut self, mut record: Record, len: usize) {
+        if let Some(free) = self.room.records.get_mut(self.count) {
+            record.start = self.used;
+            record.len = len;
+            *free = record;
             self.count += 1;
             self.used += len;
         }
     }
 
-    /// Puts a record at a place; `false` when there is no room.
-    pub fn insert(&mut self, place: usize, record: Record, bytes: &[u8]) -> bool {
-        let (used, len) = (self.used, bytes.len());
-        let start = self.records().get(place).map_or(used, |next| next.start);
-        let Some(records) = self.records.get_mut(place..=self.count) else {
+    /// Puts a record at a place, or last; `false` when there is no room.
+    #[inline(never)]
+    pub fn insert(&mut self, place: usize, record: &Record, bytes: &[u8]) -> bool {
+        let len = bytes.len();
+        if self.count >= RECORDS_MAX || len > self.room() {
             return false;
-        };
-        let Some(room) = self.bytes.get_mut(start..used + len) else {
-            return false;
-        };
-        if let Some(moved) = room.len().checked_sub(len) {
-            room.copy_within(..moved, len);
         }
-        for (to, from) in room.iter_mut().zip(bytes) {
-            *to = *from;
+        let start = self.at(place).map_or(self.used, |next| next.start);
+        self.copy(start, start + len, self.used - start);
+        for (at, byte) in (start..).zip(bytes) {
+            if let Some(to) = self.room.bytes.get_mut(at) {
+                *to = *byte;
+            }
         }
-        let mut carried = Record {
-            start,
-            len,
-            ..record
-        };
-        for slot in records {
-            core::mem::swap(slot, &mut carried);
-            carried.start += len;
-        }
+        let mut carried = *record;
+        carried.start = start;
+        carried.len = len;
         self.count += 1;
         self.used += len;
+        let mut place = place.min(self.count - 1);
+        while let Some(slot) = self.at_mut(place) {
+            core::mem::swap(slot, &mut carried);
+            carried.start += len;
+            place += 1;
+        }
         true
     }
 
+    /// Takes all away.
+    pub fn clear(&mut self) {
+        self.count = 0;
+        self.used = 0;
+    }
+
     /// Takes away the records that are [`GONE`].
+    #[inline(never)]
     pub fn sweep(&mut self) {
         let (mut count, mut used) = (0, 0);
-        for at in 0..self.count {
-            let Some(record) = self.records.get(at).copied() else {
-                break;
-            };
+        let mut place = 0;
+        while let Some(record) = self.at(place) {
+            let mut record = *record;
+            place += 1;
             if record.kind == GONE {
                 continue;
             }
-            let end = record.start + record.len;
-            if let Some(room) = self.bytes.get_mut(used..end)
-                && let Some(from) = room.len().checked_sub(record.len)
-            {
-                room.copy_within(from.., 0);
-            }
-            if let Some(slot) = self.records.get_mut(count) {
-                *slot = Record {
-                    start: used,
-                    ..record
-                };
+            self.copy(record.start, used, record.len);
+            record.start = used;
+            used += record.len;
+            if let Some(slot) = self.at_mut(count) {
+                *slot = record;
             }
             count += 1;
-            used += record.len;
         }
         self.count = count;
         self.used = used;
+    }
+
+    /// Copies bytes from one place to another; the two may overlap. A slice's own way of doing so has
+    /// words for when it goes wrong, which weigh more than all of this.
+    fn copy(&mut self, from: usize, to: usize, len: usize) {
+        if from == to {
+            return;
+        }
+        for step in 0..len {
+            let step = if from < to { len - 1 - step } else { step };
+            if let Some(byte) = self.room.bytes.get(from + step).copied()
+                && let Some(place) = self.room.bytes.get_mut(to + step)
+            {
+                *place = byte;
+            }
+        }
     }
 }
 
@@ -160,14 +197,20 @@ impl Record {
 
 /// In a page, a part of the module's memory: zeros that cost nothing until they are written to.
 #[cfg(target_arch = "wasm32")]
-type Room<T> = &'static mut [T];
+type Room = spin::MutexGuard<'static, rooms::Rooms>;
 #[cfg(not(target_arch = "wasm32"))]
-type Room<T> = Box<[T]>;
+type Room = Rooms;
 
 #[cfg(target_arch = "wasm32")]
 mod rooms {
     use super::{BYTES_MAX, RECORDS_MAX, Record, Shelf};
-    use spin::{Mutex, MutexGuard};
+    use spin::Mutex;
+
+    #[derive(Debug)]
+    pub(super) struct Rooms {
+        pub(super) records: [Record; RECORDS_MAX],
+        pub(super) bytes: [u8; BYTES_MAX],
+    }
 
     const NONE: Record = Record {
         kind: 0,
@@ -178,35 +221,43 @@ mod rooms {
         start: 0,
         len: 0,
     };
-    type Rooms = ([Record; RECORDS_MAX], [u8; BYTES_MAX]);
-    static ROOMS: [Mutex<Rooms>; 3] =
-        [const { Mutex::new(([NONE; RECORDS_MAX], [0; BYTES_MAX])) }; 3];
+    const EMPTY: Rooms = Rooms {
+        records: [NONE; RECORDS_MAX],
+        bytes: [0; BYTES_MAX],
+    };
+    /// As many as a recorder has shelves. There is one recorder at a time.
+    static ROOMS: [Mutex<Rooms>; 3] = [const { Mutex::new(EMPTY) }; 3];
 
     impl Default for Shelf {
-        /// One of the page's three.
         fn default() -> Self {
-            let free = ROOMS.iter().find_map(Mutex::try_lock);
-            let (records, bytes): (&mut [Record], &mut [u8]) = match free.map(MutexGuard::leak) {
-                Some((records, bytes)) => (records, bytes),
-                None => (&mut [], &mut []),
-            };
-            Self {
-                records,
-                count: 0,
-                bytes,
-                used: 0,
+            match ROOMS.iter().find_map(Mutex::try_lock) {
+                Some(room) => Self {
+                    room,
+                    count: 0,
+                    used: 0,
+                },
+                None => core::arch::wasm32::unreachable(),
             }
         }
     }
 }
 
 #[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug)]
+struct Rooms {
+    records: Box<[Record]>,
+    bytes: Box<[u8]>,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
 impl Default for Shelf {
     fn default() -> Self {
         Self {
-            records: vec![Record::default(); RECORDS_MAX].into_boxed_slice(),
+            room: Rooms {
+                records: vec![Record::default(); RECORDS_MAX].into_boxed_slice(),
+                bytes: vec![0; BYTES_MAX].into_boxed_slice(),
+            },
             count: 0,
-            bytes: vec![0; BYTES_MAX].into_boxed_slice(),
             used: 0,
         }
     }
@@ -242,19 +293,18 @@ mod tests {
                     Act::Insert(place, bytes) => {
                         let place = place.min(list.len());
                         let record = Record { ms: number, ..Record::default() };
-                        prop_assert!(shelf.insert(place, record, &bytes));
+                        prop_assert!(shelf.insert(place, &record, &bytes));
                         list.insert(place, (number, bytes));
                     }
                     Act::Remove(place) if place < list.len() => {
-                        shelf.records_mut()[place].kind = GONE;
+                        shelf.at_mut(place).expect("a record").kind = GONE;
                         shelf.sweep();
                         list.remove(place);
                     }
                     Act::Remove(_) => {}
                 }
-                let kept: Vec<_> = shelf
-                    .records()
-                    .iter()
+                let kept: Vec<_> = (0..shelf.count())
+                    .filter_map(|place| shelf.at(place))
                     .map(|record| (record.ms, shelf.bytes(record).to_vec()))
                     .collect();
                 prop_assert_eq!(&kept, &list);
@@ -268,14 +318,14 @@ mod tests {
         let large = vec![1; BYTES_MAX / 4 + 1];
         for round in 0..5 {
             assert_eq!(
-                shelf.insert(round.min(3), Record::default(), &large),
+                shelf.insert(round.min(3), &Record::default(), &large),
                 round < 3
             );
         }
-        assert_eq!(shelf.records().len(), 3);
+        assert_eq!(shelf.count(), 3);
         for place in 3..RECORDS_MAX + 3 {
             assert_eq!(
-                shelf.insert(place, Record::default(), &[]),
+                shelf.insert(place, &Record::default(), &[]),
                 place < RECORDS_MAX
             );
         }

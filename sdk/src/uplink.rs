@@ -6,6 +6,7 @@
 use crate::answer::{Heard, read};
 use crate::queue::{Queue, whereabouts};
 use crate::retry::{Random, Retry};
+use crate::shelf::RECORDS_MAX;
 use alloc::vec::Vec;
 use upriver_wire::answer::Refusal;
 use upriver_wire::set_sent_at;
@@ -203,8 +204,7 @@ impl Uplink {
         if self.is_off() {
             return NEVER_MS;
         }
-        let sealed = queue.unacked.records();
-        let any = |at| sealed.iter().any(|it| it.kind == at);
+        let any = |at| queue.unacked.find(at, 0) < RECORDS_MAX;
         let waiting = |age_ms: u64| match queue.waiting_ms() {
             _ if any(whereabouts::HERE) => 0,
             Some(first) if !queue.is_full() => first + if self.hurry { 0 } else { age_ms },
@@ -291,9 +291,8 @@ impl Uplink {
             return;
         }
         self.socket = Socket::Closed(0);
-        for sealed in queue.unacked.records_mut() {
-            sealed.kind = whereabouts::HERE;
-        }
+        queue.back(whereabouts::ON_SOCKET);
+        queue.back(whereabouts::IN_REQUEST);
     }
 
     /// Sends nothing more.
@@ -315,10 +314,12 @@ impl Uplink {
             return since + OPEN_MS_MAX;
         }
         let mut first = NEVER_MS;
-        for sealed in queue.unacked.records() {
+        let mut place = 0;
+        while let Some(sealed) = queue.unacked.at(place) {
             if sealed.kind == whereabouts::ON_SOCKET {
                 first = first.min(sealed.ms + ACK_MS_MAX);
             }
+            place += 1;
         }
         first
     }
@@ -330,16 +331,12 @@ impl Uplink {
         self.closing = true;
         self.socket = Socket::Closed(now_ms + self.socket_retry.wait_ms(&mut self.random, 0));
         self.failed = true;
-        for sealed in queue.unacked.records_mut() {
-            if sealed.kind == whereabouts::ON_SOCKET {
-                sealed.kind = whereabouts::HERE;
-            }
-        }
+        queue.back(whereabouts::ON_SOCKET);
     }
 
     fn request(&mut self, now_ms: u64, queue: &mut Queue) -> Option<Order> {
-        let mut under_way = queue.unacked.records().iter();
-        if under_way.any(|it| it.kind == whereabouts::IN_REQUEST) || now_ms < self.request_at_ms {
+        let under_way = queue.unacked.find(whereabouts::IN_REQUEST, 0) < RECORDS_MAX;
+        if under_way || now_ms < self.request_at_ms {
             return None;
         }
         if unsent(queue).is_none() && (self.hurry || aged(now_ms, REQUEST_BATCH_AGE_MS_MAX, queue))
@@ -377,16 +374,17 @@ fn aged(now_ms: u64, age_ms: u64, queue: &Queue) -> bool {
 
 /// The first batch that is to be sent.
 fn unsent(queue: &Queue) -> Option<u64> {
-    let mut sealed = queue.unacked.records().iter();
-    let unsent = sealed.find(|it| it.kind == whereabouts::HERE);
-    unsent.map(|it| it.number)
+    let place = queue.unacked.find(whereabouts::HERE, 0);
+    queue.unacked.at(place).map(|it| it.number)
 }
 
 /// The first batch that is not in a request, if there is room for it beside those that are.
 fn leaving(queue: &Queue) -> Option<u64> {
     let mut first = None;
     let mut bytes = 0;
-    for sealed in queue.unacked.records() {
+    let mut place = 0;
+    while let Some(sealed) = queue.unacked.at(place) {
+        place += 1;
         if sealed.kind == whereabouts::IN_REQUEST {
             bytes += sealed.len;
         } else if first.is_none() {
