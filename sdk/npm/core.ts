@@ -43,6 +43,9 @@ export interface Shell {
   step(kind: number, at: number, ...numbers: number[]): number;
   /** Does what is due; `news`: the figures may have changed besides. */
   settle(news?: boolean): void;
+  /** Sets the timer to what is due next, unless it is set to a time up to `enough` (of the page's
+   * clock) anyway: all that a movement needs. */
+  arm(enough: number): void;
   /** Somebody is there: the visit goes on, or another begins. Before what they do; `moved`: they only
    * moved a pointer. */
   alive(at: number, moved?: boolean): void;
@@ -146,7 +149,8 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
   }
 
   // Sets the one timer to when something is due next.
-  function arm(): void {
+  function arm(enough = 0): void {
+    if (timerDue <= enough) return;
     // What is seen is seen of the page that was routed to, once that is told.
     const next = routed === undefined ? seeing.due() : routed + ROUTE_SETTLE;
     const due = Math.min(recorder(wasm.DUE) - origin, next);
@@ -217,6 +221,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     recorder,
     step,
     settle,
+    arm,
     give,
     entry,
     alive,

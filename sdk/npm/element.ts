@@ -107,8 +107,15 @@ export function look(element: Element, box?: DOMRect, words?: Bytes): Bytes {
   return bytes.uint(Math.min(parseInt(style?.borderTopLeftRadius ?? "") || 0, 0xffff));
 }
 
-// The host of the shadow root an element lives in.
-const host = (element: Node): Element | undefined => (element.getRootNode() as ShadowRoot).host;
+/** The frame something lives in, when that is not the page itself. */
+export function frameOf(node: Node): HTMLIFrameElement | undefined {
+  const page = node.ownerDocument ?? (node as Document);
+  return (page !== document && (page.defaultView?.frameElement as HTMLIFrameElement)) || undefined;
+}
+
+// The host of the shadow root an element lives in, or the frame of its document.
+const host = (element: Node): Element | undefined =>
+  (element.getRootNode() as ShadowRoot).host ?? frameOf(element);
 
 const parent = (element: Element): Element | undefined => element.parentElement ?? host(element);
 
@@ -200,8 +207,8 @@ function label(element: Element): string {
 function read(node: Node, budget: { left: number }): string {
   let text = "";
   for (let at = node.firstChild; at && budget.left-- > 0 && text.length < 2 * naming.LABEL_MAX; at = at.nextSibling) {
-    if (at.nodeType === Node.TEXT_NODE) text += `${at.textContent} `;
-    else if (at instanceof Element && !at.matches(UNREAD)) text += read(at, budget);
+    if (at.nodeType === 3) text += `${at.textContent} `;
+    else if ((at as Element).matches?.(UNREAD) === false) text += read(at, budget);
   }
   return text;
 }

@@ -4,9 +4,9 @@
 // nothing of what a press or a gesture is, and adds no listener.
 
 import type { Shell } from "./core.js";
-import { byHand, onScrollbar, pressable, pressed } from "./element.js";
+import { byHand, frameOf, onScrollbar, pressable, pressed } from "./element.js";
 import type { Forms } from "./forms.js";
-import type { Facts } from "./types.js";
+import type { Facts, Framed } from "./types.js";
 import type { Looking } from "./looking.js";
 import * as wasm from "./wasm.js";
 
@@ -17,6 +17,9 @@ const FIRST_OF_KIND = 64;
 const PRESSABLE = 128;
 const TOUCH = 1;
 
+/** Nothing that a movement begins is due before, ms: `REST_MS` in sdk/src/way.rs. */
+const REST = 500;
+
 /** How the page's events come in. */
 export interface Hearing {
   hear(event: Event, kept?: Facts): void;
@@ -26,7 +29,7 @@ export interface Hearing {
 
 /** How the page's events come in. */
 export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
-  const { step, settle, alive, name, view } = shell;
+  const { step, settle, arm, alive, name, view, entry } = shell;
   /** The page has been left; whatever comes then comes of a page that is back. */
   let left = false;
   // Where bytes are dear, the way of a pointer is left out.
@@ -37,7 +40,12 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
   let number = 0;
   let last: PointerEvent;
   // What was scrolled, and when.
-  const scrolled = new Map<EventTarget, number>();
+  const scrolled = new Map<Element | Document, number>();
+  // Frames, the documents of theirs that are heard, and where the one stands that was pressed in last.
+  const frames = document.getElementsByTagName("iframe");
+  const heard = new WeakSet<Document>();
+  let frameX = 0;
+  let frameY = 0;
 
   // A press at a place in the window; without one it counts for the middle of the box.
   function press(kind: number, at: number, event: MouseEvent, facts: Now, how: number, placed = true): void {
@@ -45,21 +53,26 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
     const { left, top, width, height } = box;
     const x = placed ? event.clientX : left + width / 2;
     const y = placed ? event.clientY : top + height / 2;
+    const frame = frameOf(element);
+    const outer = frame?.getBoundingClientRect();
+    frameX = outer ? outer.left + frame!.clientLeft : 0;
+    frameY = outer ? outer.top + frame!.clientTop : 0;
     alive(at);
-    name(element, box, interactive);
+    name(element, new DOMRect(left + frameX, top + frameY, width, height), interactive);
     const across = width > 0 && placed ? (x - left) / width : 0.5;
     const down = height > 0 && placed ? (y - top) / height : 0.5;
     const packed = how | (layer << 2) | (interactive ? PRESSABLE : 0);
-    step(kind, at, facts.page[0], facts.page[1], packed, x, y, across, down, (event as PointerEvent).pointerId);
+    step(kind, at, facts.page[0], facts.page[1], packed, x + frameX, y + frameY, across, down, (event as PointerEvent).pointerId);
   }
 
   // Once what was scrolled is laid out, or before what follows.
   function settleScrolls(): void {
     for (const [target, at] of scrolled) {
-      const { scrollLeft, scrollTop } = target as Element;
+      const root = (target as Document).scrollingElement;
+      const { scrollLeft, scrollTop } = root ?? (target as Element);
       if (target === document) step(wasm.SCROLLED, at, scrollX, scrollY);
       else {
-        name(target as Element);
+        name(root ? frameOf(root)! : (target as Element));
         step(wasm.SCROLLED_INNER, at, scrollLeft, scrollTop);
       }
     }
@@ -67,6 +80,12 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
   }
 
   function look(at: number): void {
+    for (const { contentDocument: page } of frames) {
+      // None where it is of another origin.
+      if (!page || heard.has(page)) continue;
+      heard.add(page);
+      entry.listen("add", page);
+    }
     const wanted = step(wasm.LOOK, at);
     if (!wanted) return;
     if (!over?.matches(":hover")) step(wasm.AWAY, at);
@@ -74,8 +93,21 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
   }
 
   function hear(event: Event, kept?: Facts): void {
-    const at = event.timeStamp;
     const facts = now(event, kept);
+    const frame = frameOf(facts.under);
+    const pointer = event as PointerEvent;
+    const kind = kindOf(pointer);
+    let at = event.timeStamp;
+    let x = pointer.clientX;
+    let y = pointer.clientY;
+    if (frame) {
+      const { contentDocument, contentWindow } = frame;
+      // One that records itself, and what only the page is asked for.
+      if ((contentDocument as Framed)?.upriver || event.type === "visibilitychange") return;
+      at += contentWindow!.performance.timeOrigin - performance.timeOrigin;
+      x += frameX;
+      y += frameY;
+    }
     if (left && !facts.hidden) {
       left = false;
       step(wasm.RESUME, at);
@@ -83,29 +115,30 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
       view(at, 2);
     }
     // Those of a pointer, a key or a wheel.
-    if (event instanceof UIEvent) step(wasm.ALIVE, at);
-    const pointer = event as PointerEvent;
-    const { clientX: x, clientY: y, pointerId: id } = pointer;
-    const kind = kindOf(pointer);
-    const moves = (input: number) => step(input, at, 0, 0, 0, x, y, 0, 0, id);
+    if (pointer.view) step(wasm.ALIVE, at);
+    const id = pointer.pointerId;
+    const moves = (input: number) => step(input, at, 0, 0, TOUCH, x, y, 0, 0, id);
     switch (event.type) {
       case "pointermove":
-        if (kind !== TOUCH) {
-          alive(at, true);
-          last = pointer;
-          if (under !== facts.under) {
-            under = facts.under;
-            const found = pressable(under);
-            if (found !== over) number++;
-            over = found;
-          }
+        // Of a finger, and in a frame, what comes of a press is followed, no more.
+        if (kind === TOUCH || frame) {
+          moves(wasm.MOVE);
+          break;
+        }
+        alive(at, true);
+        last = pointer;
+        if (under !== facts.under) {
+          under = facts.under;
+          const found = pressable(under);
+          if (found !== over) number++;
+          over = found;
         }
         for (const each of coalesced(pointer)) {
           step(wasm.MOVE, each.timeStamp, over ? number : 0, followed, kind, each.clientX, each.clientY, 0, 0, id);
         }
-        break;
+        return arm(at + REST);
       case "pointerdown": {
-        if (facts.under.nodeType !== 1 || (kind === 0 && onScrollbar(facts.under, x, y, facts.boxOf))) return;
+        if (facts.under.nodeType !== 1 || (kind === 0 && onScrollbar(facts.under, pointer.clientX, pointer.clientY, facts.boxOf))) return;
         const button = Math.min(Math.max(pointer.button, 0), BUTTON_OTHER);
         press(wasm.DOWN, at, pointer, facts, kind | (button << 4) | (pointer.isPrimary ? FIRST_OF_KIND : 0));
         break;
@@ -142,7 +175,9 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
         const ends = event.type === "touchend";
         const [touch, second] = ends ? changedTouches : touches;
         const input = ends ? wasm.TOUCH_END : wasm.TOUCH_MOVE;
-        if (touch) step(input, at, 0, 0, 0, touch.clientX, touch.clientY, second?.clientX ?? NaN, second?.clientY ?? NaN);
+        const [left, top] = frame ? [frameX, frameY] : [0, 0];
+        const other = second ? [second.clientX + left, second.clientY + top] : [NaN];
+        if (touch) step(input, at, 0, 0, 0, touch.clientX + left, touch.clientY + top, ...other);
         break;
       }
       case "wheel":
@@ -151,7 +186,7 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
       case "scroll":
         // Not read before it is laid out: that would be done twice.
         if (!scrolled.size) setTimeout(() => (settleScrolls(), settle()));
-        scrolled.set(facts.path[0]!, at);
+        scrolled.set(facts.under, at);
         return;
       default:
         stands(event, facts);

@@ -6,7 +6,7 @@
 // loaded apart. Never throws into the page.
 
 import type { Core } from "./core.js";
-import type { Entry, Events, Facts, Options, State, Stats, Upriver } from "./types.js";
+import type { Entry, Events, Facts, Framed, Options, State, Stats, Upriver } from "./types.js";
 
 export type * from "./types.js";
 
@@ -104,6 +104,8 @@ function none(transport: State): Stats {
 async function begin(options: Options): Promise<void> {
   const at = performance.now();
   const { hidden } = document;
+  // Whoever frames this page must not record it a second time.
+  (document as Framed).upriver = true;
   listen("add");
   // The page comes first: what happens until then waits here.
   await new Promise((go) => window.requestIdleCallback?.(go, { timeout: IDLE_WAIT }) ?? setTimeout(go));
@@ -125,9 +127,9 @@ async function begin(options: Options): Promise<void> {
   }
 }
 
-function listen(what: "add" | "remove"): void {
+function listen(what: "add" | "remove", on: Window | Document = window): void {
   for (const kind of KINDS.split(" ")) {
-    window[`${what}EventListener`](kind, heard, { capture: true, passive: true });
+    on[`${what}EventListener`](kind, heard, { capture: true, passive: true });
   }
 }
 

@@ -148,6 +148,9 @@ export interface Facts {
   hidden: boolean;
 }
 
+/** A document that may record itself. */
+export type Framed = Document & { upriver?: boolean };
+
 /** What the core is handed of the page's own part. */
 export interface Entry {
   listeners: { state: Set<(state: State) => void>; signal: Set<(signal: Signal) => void> };
@@ -157,6 +160,6 @@ export interface Entry {
   facts(event: Event): Facts | undefined;
   /** The numbers where nothing is recorded. */
   none(transport: State): Stats;
-  /** Begins or ends listening. */
-  listen(what: "add" | "remove"): void;
+  /** Begins or ends listening, on the page or on the document of a frame. */
+  listen(what: "add" | "remove", on?: Document): void;
 }
