@@ -241,6 +241,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     step(wasm.CONSENT, since);
   }
   step(wasm.SHOWN, since, +!entry.hidden);
+  seeing.since(entry.hidden ? Infinity : since);
   show(since, 0, path);
   settle();
   return {

@@ -13,6 +13,8 @@ const BY_HAND = `[onclick],${ROLES.map((role) => `[role=${role}]`)}`;
 export const INTERACTIVE = `a,button,input,select,textarea,label,summary,option,[data-upriver],${BY_HAND}`;
 /** What a browser itself turns a key into a click on, or what takes text. */
 const NATIVE = "a[href],button,input,select,textarea,summary,[contenteditable]";
+/** Types of fields that are buttons. */
+export const BUTTONS = /^(submit|button|reset|image)$/;
 const PRIVATE = "[data-upriver-private]";
 /** Text inside these is never read. */
 const UNREAD = `input,output,textarea,select,script,style,noscript,[contenteditable],${PRIVATE}`;
@@ -191,8 +193,7 @@ function role(element: Element): string {
   if (given) return given;
   if (tag === "a") return "link";
   if (tag === "select" || tag === "textarea") return "input";
-  const pressable = /^(submit|button|reset|image)$/.test(element.getAttribute("type") ?? "");
-  return tag === "input" && pressable ? "button" : tag;
+  return tag === "input" && BUTTONS.test(element.getAttribute("type") ?? "") ? "button" : tag;
 }
 
 // The accessible name as far as it is the site's own text. Never anything typed.

@@ -6,14 +6,13 @@
 // recorder's business.
 
 import type { Shell } from "./core.js";
-import { isPrivate } from "./element.js";
+import { BUTTONS, isPrivate } from "./element.js";
 import { FORM } from "./wasm.js";
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 /** Forms followed at once, as in sdk/src/interest.rs. */
 const FORMS_MAX = 8;
-const FIELDS = "input:not([type=submit],[type=button],[type=reset],[type=image]),select,textarea";
 // A browser that fills in a form itself tells of keys without a name.
 const WRITES = /^(.|Backspace|Delete|Unidentified|Process|Dead|undefined)$/u;
 /** Fields of text that are also filled in by a click. */
@@ -73,9 +72,10 @@ export function forms({ step, name, alive }: Shell) {
 
     /** A key or a click on something that may be a field. */
     used(event: Event, under: Element, at: number): void {
-      if (under === last || !under.matches?.(FIELDS)) return;
+      if (under === last || !under.matches?.("input,select,textarea")) return;
       const field = under as Field;
       const { form, type } = field;
+      if (BUTTONS.test(type)) return;
       const text = field.matches(":read-write") && !PICKED.test(type);
       const using = event.type === "click" ? !text : WRITES.test((event as KeyboardEvent).key);
       const place = using && form && !(field as HTMLInputElement).readOnly && placeOf(form);

@@ -214,7 +214,7 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
 
   function show(at: number, visible: number): void {
     step(wasm.SHOWN, at, visible);
-    looking.since(at);
+    looking.since(visible ? at : Infinity);
   }
 
   return { hear, look };

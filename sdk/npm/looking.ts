@@ -14,8 +14,8 @@ import { IMPRESSION, SIZED } from "./wasm.js";
 const SHARE = 0.5;
 /** … for so long, ms. */
 const SEEN = 1_000;
-/** Elements watched at once. */
-const WATCHED_MAX = 2_000;
+/** Elements watched in one view. */
+const WATCHED_MAX = 5_000;
 /** A page that changes is searched again after so long, ms, and … */
 const SEARCH_AFTER = 1_000;
 /** … so many times as long as the search itself takes. */
@@ -30,10 +30,12 @@ export type Looking = ReturnType<typeof looking>;
 export function looking({ step, give, name, settle }: Shell, forms: Forms) {
   /** Since when an element is in the window, oldest first. */
   const inside = new Map<Element, number>();
-  const watched = new Set<Element>();
+  let watched = new WeakSet<Element>();
+  let room = 0;
   let searchAt = Infinity;
   let shownAt = 0;
   let took = 0;
+  let ended = false;
 
   const sight = new IntersectionObserver(
     (entries) => {
@@ -58,14 +60,10 @@ export function looking({ step, give, name, settle }: Shell, forms: Forms) {
   }
 
   function search(): void {
+    if (ended) return;
     const from = performance.now();
-    for (const element of watched) {
-      if (element.isConnected) continue;
-      sight.unobserve(element);
-      watched.delete(element);
-    }
     within(document);
-    for (const root of [document.documentElement, document.body]) if (root) size.observe(root);
+    for (const root of document.querySelectorAll("html,body")) size.observe(root);
     took = performance.now() - from;
     forms.left(from, false);
     settle();
@@ -75,7 +73,8 @@ export function looking({ step, give, name, settle }: Shell, forms: Forms) {
     changes.observe(root, { attributes: true, childList: true, subtree: true });
     for (const element of root.querySelectorAll("*")) {
       if (element.shadowRoot) within(element.shadowRoot);
-      if (watched.size < WATCHED_MAX && element.matches(INTERACTIVE) && !watched.has(element)) {
+      if (room > 0 && !watched.has(element) && element.matches(INTERACTIVE)) {
+        room--;
         watched.add(element);
         sight.observe(element);
       }
@@ -94,49 +93,50 @@ export function looking({ step, give, name, settle }: Shell, forms: Forms) {
     }
   }
 
+  /** When {@link look} has something to do, ms. */
+  function due(): number {
+    const [first = Infinity] = inside.values();
+    return Math.min(searchAt, Math.max(first, shownAt) + SEEN);
+  }
+
   return {
+    due,
+
     /** A view of a page begins. */
     begin(): void {
       inside.clear();
-      watched.clear();
+      watched = new WeakSet();
+      room = WATCHED_MAX;
       sight.disconnect();
       measure();
-      searchAt = performance.now();
+      searchAt = 0;
     },
 
-    /** The page is shown or hidden from this time on: nothing has been seen for longer. */
+    /** The page is shown from this time on, or (infinite) hidden: nothing has been seen for longer. */
     since(at: number): void {
       shownAt = at;
-    },
-
-    /** When {@link look} has something to do, ms. */
-    due(): number {
-      if (document.hidden) return Infinity;
-      const [first = Infinity] = inside.values();
-      return Math.min(searchAt, Math.max(first, shownAt) + SEEN);
     },
 
     /** Counts what has been seen for long enough, and searches the page if that is due. */
     look(): void {
       const now = performance.now();
-      if (document.hidden) return;
       if (now >= searchAt) {
         searchAt = Infinity;
         // When the page has nothing better to do, but some time.
         (window.requestIdleCallback ?? setTimeout)(search, { timeout: SEARCH_AFTER } as IdleRequestOptions & number);
       }
-      for (const [element, at] of inside) {
-        if (Math.max(at, shownAt) + SEEN > now || performance.now() > now + SLICE) break;
-        inside.delete(element);
-        sight.unobserve(element);
-        count(element, now);
+      while (now >= due() && performance.now() <= now + SLICE) {
+        const [element] = inside.keys() as Iterable<Element>;
+        inside.delete(element!);
+        sight.unobserve(element!);
+        count(element!, now);
       }
     },
 
     end(): void {
       for (const observer of [sight, changes, size]) observer.disconnect();
       inside.clear();
-      searchAt = Infinity;
+      ended = true;
     },
   };
 }
