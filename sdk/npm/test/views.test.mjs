@@ -141,9 +141,15 @@ page("an impression is half an element for a second, once a view, as it looked",
 const MANY = `<style>button { width: 60px; height: 20px; padding: 0 }</style><div id="many"></div><script>
   many.innerHTML = Array.from({ length: 5000 }, (_, n) => "<button class=b>B" + n + "</button>").join("");
   window.took = { search: [], sight: 0, tick: 0 };
+  // A search is what goes through all elements of the document.
+  let searches = 0;
+  const query = document.querySelectorAll;
+  document.querySelectorAll = (selector) => (searches += selector === "*", query.call(document, selector));
   const idle = window.requestIdleCallback;
   window.requestIdleCallback = (run, how) => idle.call(window, (deadline) => {
-    const from = performance.now(); run(deadline); took.search.push(performance.now() - from);
+    const [from, before] = [performance.now(), searches];
+    run(deadline);
+    if (searches > before) took.search.push(performance.now() - from);
   }, how);
   const Sight = IntersectionObserver;
   window.IntersectionObserver = class extends Sight {
@@ -159,8 +165,9 @@ page("5,000 interactive elements stay cheap", MANY, async (it) => {
     await page.mouse.wheel(0, 400);
     await page.waitForTimeout(100);
   }
-  await page.evaluate(() => document.body.append(document.createElement("p")));
-  const took = await until(() => page.evaluate(() => window.took.search.length >= 2 && window.took), "a second search", LONG);
+  // A busy machine takes its time over some of them.
+  await page.evaluate(() => void setInterval(() => document.body.append(document.createElement("p")), 200));
+  const took = await until(() => page.evaluate(() => window.took.search.length >= 3 && window.took), "three searches", LONG);
   await it.flush();
   const told = collector.of("impression");
   console.log(`# searches of 5,000 elements: ${took.search.map((ms) => ms.toFixed(1))} ms; sight in all ${took.sight.toFixed(1)} ms`);
