@@ -1,7 +1,10 @@
 //! `POST /v1/batch`: what is taken, what is refused, and that a refusal harms nobody else.
 
 use anyhow::{Result, ensure};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use std::io::Write;
 use upriver_tests::{Collector, Page, WRITE_KEY};
 use upriver_wire::answer::Answer;
 use upriver_wire::envelope;
@@ -201,13 +204,36 @@ async fn keys_origins_and_sizes_are_checked() -> Result<()> {
     );
 
     assert_eq!(collector.send(vec![1; 300 * 1024]).await?.status, 413);
-    let gzip = collector
+    let brotli = collector
         .http
         .post(&url)
-        .header("content-encoding", "gzip")
+        .header("content-encoding", "br")
         .body(bytes.clone());
-    assert_eq!(gzip.send().await?.status().as_u16(), 415);
+    assert_eq!(brotli.send().await?.status().as_u16(), 415);
     collector.sql_becomes("SELECT count() FROM events", 1).await
+}
+
+#[tokio::test]
+async fn a_gzip_body_is_taken_with_a_header_or_without_and_a_damaged_one_is_kept() -> Result<()> {
+    let collector = Collector::start().await?;
+    let mut page = Page::new("/");
+    let url = format!("{}/v1/batch?key={WRITE_KEY}", collector.url);
+    for header in [None, Some("gzip")] {
+        let batch = page.bytes(vec![Page::press(0.5, 0.5)]);
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&batch)?;
+        let mut post = collector.http.post(&url).body(encoder.finish()?);
+        if let Some(encoding) = header {
+            post = post.header("content-encoding", encoding);
+        }
+        assert_eq!(post.send().await?.status().as_u16(), 200);
+    }
+    let damaged = vec![0x1f, 0x8b, 8, 0, 1, 2, 3];
+    assert_eq!(collector.send(damaged).await?.status, 400);
+    let letters = "SELECT count() FROM dead_letters WHERE code = 'malformed_gzip'";
+    collector.sql_becomes(letters, 1).await?;
+    let presses = "SELECT count() FROM events WHERE kind = 'press'";
+    collector.sql_becomes(presses, 2).await
 }
 
 #[tokio::test]

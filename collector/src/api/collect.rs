@@ -4,6 +4,7 @@ use super::access::{Access, origin};
 use super::agent::agent;
 use super::decode::{self, Form};
 use super::error::ApiError;
+use super::inflate::inflate;
 use super::limits::{Limits, address};
 use crate::clock::now_ms;
 use crate::config::Site;
@@ -41,6 +42,14 @@ pub async fn batch(
         let site = access.writer(query.key.as_deref(), &request)?;
         limits.batch(address(&request))?;
         let body = read_body(&request, payload).await?;
+        let body = match inflate(body.clone()) {
+            Ok(plain) => plain,
+            Err(error) => {
+                let letter = letter(&site, "batch", &body, now_ms(), &error);
+                ingest.dead_letter(letter).await?;
+                return Err(error);
+            }
+        };
         take(&ingest, &site, &body, "batch", agent(&request))
             .await
             .map(|answer| (Form::of(&body), answer))
@@ -91,8 +100,9 @@ async fn read_body(
 ) -> Result<web::Bytes, ApiError> {
     if let Some(encoding) = request.headers().get(header::CONTENT_ENCODING)
         && encoding != "identity"
+        && encoding != "gzip"
     {
-        let message = "compressed bodies are not taken; send the batch as it is";
+        let message = "of compressed bodies only gzip is taken";
         return Err(ApiError::Unsupported(message.into()));
     }
     let mut body = web::BytesMut::new();
@@ -119,15 +129,7 @@ pub(super) async fn take(
     agent: Agent,
 ) -> Result<Vec<u8>, ApiError> {
     let received_ms = now_ms();
-    let letter = |error: &ApiError| DeadLetter {
-        site: site.id.clone(),
-        received_ms,
-        source: source.into(),
-        code: error.code().into(),
-        reason: error.message().into(),
-        body_bytes: message.len() as u64,
-        body: message[..message.len().min(DEAD_LETTER_BODY_BYTES_MAX)].to_vec(),
-    };
+    let letter = |error: &ApiError| letter(site, source, message, received_ms, error);
     let decoded = match decode::decode(message) {
         Ok(decoded) => decoded,
         Err(error) => {
@@ -162,5 +164,24 @@ pub(super) async fn take(
             Err(error)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A message that can never be taken, as it is kept.
+fn letter(
+    site: &Site,
+    source: &str,
+    message: &[u8],
+    received_ms: u64,
+    error: &ApiError,
+) -> DeadLetter {
+    DeadLetter {
+        site: site.id.clone(),
+        received_ms,
+        source: source.into(),
+        code: error.code().into(),
+        reason: error.message().into(),
+        body_bytes: message.len() as u64,
+        body: message[..message.len().min(DEAD_LETTER_BODY_BYTES_MAX)].to_vec(),
     }
 }

@@ -7,6 +7,7 @@ pub mod collect;
 pub mod decode;
 pub mod error;
 pub mod health;
+mod inflate;
 pub mod limits;
 mod live;
 pub mod pages;
