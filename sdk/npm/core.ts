@@ -56,6 +56,7 @@ export interface Shell {
   /** The page came back (2), or the site says that this is another (1). */
   view(at: number, navigation: number): void;
   entry: Entry;
+  options: Options;
 }
 
 /** Starts recording, as soon as it may; `at`: when the site asked for it. Undefined when nothing is to
@@ -217,6 +218,8 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
   give([...idBytes(randomName(16)), ...idBytes(visiting.name), ...idBytes(randomName(8))]);
   recorder(wasm.TICK);
   visit(since);
+  const { rage = [], thrash = [], dead } = options;
+  step(wasm.LIMITS, since, rage[0]!, rage[1]!, rage[2]!, dead!, thrash[0]!, thrash[1]!, thrash[2]!);
   const shell: Shell = {
     recorder,
     step,
@@ -224,6 +227,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     arm,
     give,
     entry,
+    options,
     alive,
     name,
     view(when, navigation) {

@@ -14,9 +14,9 @@ export type * from "./types.js";
 const EARLY_MAX = 500;
 /** The longest that the rest waits for the page to be idle before it is loaded, ms. */
 const IDLE_WAIT = 2_000;
-// With the one for routes (`routes.ts`) there are 14.
+// With the one for routes (`routes.ts`) there are 14, and 16 where there is touch: the first two.
 const KINDS =
-  "pointerdown pointermove pointerup pointercancel click keydown touchmove touchend wheel scroll submit visibilitychange pagehide";
+  "touchmove touchend pointerdown pointermove pointerup pointercancel click keydown wheel scroll submit visibilitychange pagehide error unhandledrejection";
 
 const listeners: Entry["listeners"] = { state: new Set(), signal: new Set() };
 let core: Core | undefined;
@@ -128,7 +128,7 @@ async function begin(options: Options): Promise<void> {
 }
 
 function listen(what: "add" | "remove", on: Window | Document = window): void {
-  for (const kind of KINDS.split(" ")) {
+  for (const kind of KINDS.split(" ").slice(navigator.maxTouchPoints ? 0 : 2)) {
     on[`${what}EventListener`](kind, heard, { capture: true, passive: true });
   }
 }

@@ -28,7 +28,7 @@ const MEASURED: [Measured; 10] = [
     Measured {
         name: "SDK, everything as loaded",
         files: &[("sdk/npm/dist/index.js", ""), ("sdk/npm/dist/core.js", "")],
-        gzip_budget: Some(28 * 1024),
+        gzip_budget: Some(32 * 1024),
     },
     Measured {
         name: "  of it the shell (TypeScript)",
@@ -61,7 +61,7 @@ const MEASURED: [Measured; 10] = [
     Measured {
         name: "  instead of wasm, where it is refused",
         files: &[("sdk/npm/dist/plain.js", "")],
-        gzip_budget: Some(28 * 1024),
+        gzip_budget: Some(32 * 1024),
     },
     Measured {
         name: "dashboard, JavaScript",
