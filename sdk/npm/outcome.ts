@@ -93,7 +93,7 @@ export function outcome(step: Shell["step"], deadMs: number, spared?: string) {
       if (nearest(under, spared ? `${ANSWERS},${spared}` : ANSWERS)) return 0;
       const mine = (watch = { path, element, before: shown(element) });
       // The document besides, where the press was in a frame of it.
-      for (const root of [...path, document]) if ((root as Node).nodeType > 8) observer.observe(root as Node, OBSERVED);
+      for (const root of new Set([...path, document])) if ((root as Node).nodeType > 8) observer.observe(root as Node, OBSERVED);
       // One that becomes no click is not followed.
       setTimeout(() => watch === mine && !watch.clicked && stop(), deadMs);
       const hand = (at: Element) => getComputedStyle(at).cursor === "pointer";

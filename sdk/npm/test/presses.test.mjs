@@ -260,10 +260,14 @@ test("what a site spares is spared, and nothing is watched once the outcome is k
   const trap = { body: `<p class="qty"><button id="b">Mehr</button></p>`, onclick: "", at: "#b", how: {} };
   const collector = await startCollector();
   const spy = `<script>
-    window.running = 0;
+    // Those that wait for the outcome of a press, by what they ask for.
+    window.running = new Set();
     const { observe, disconnect } = MutationObserver.prototype;
-    MutationObserver.prototype.observe = function (...all) { window.running++; return observe.apply(this, all); };
-    MutationObserver.prototype.disconnect = function () { window.running = 0; return disconnect.call(this); };
+    MutationObserver.prototype.observe = function (root, options) {
+      if (options.attributeOldValue) window.running.add(this);
+      return observe.call(this, root, options);
+    };
+    MutationObserver.prototype.disconnect = function () { window.running.delete(this); return disconnect.call(this); };
   </script>`;
   const options = { endpoint: collector.url, key: "test-key", dead: 400, rage: [2] };
   collector.pages.set("/spared", trapPage({ ...trap }, { ...options, sparePresses: ".qty" }).replace("<script>", `${spy}<script>`));
@@ -277,8 +281,8 @@ test("what a site spares is spared, and nothing is watched once the outcome is k
       const { x, y } = await page.evaluate(() => window.place());
       await page.mouse.click(x, y);
       await page.mouse.click(x, y);
-      if (dead) assert.equal(await page.evaluate(() => window.running), 1, "it watches");
-      await until(() => page.evaluate(() => window.running === 0), "that nothing is watched", 30_000);
+      if (dead) assert.equal(await page.evaluate(() => window.running.size), 1, "it watches");
+      await until(() => page.evaluate(() => window.running.size === 0), "that nothing is watched", 30_000);
       await until(async () => {
         await page.evaluate(() => window.upriver.flush());
         return told(collector, path).dead === dead;
