@@ -74,6 +74,11 @@ export function start(options: Options, at: number, entry: Entry): Core | undefi
   }
   const [core, routed] = gate(options, entry, at, path, async (since, answer, gone) => {
     const loaded = await wasm.load(options.wasm);
+    if (options.debug || /[?&#]upriver-debug\b/.test(location.href)) {
+      const { watch } = await import("./debug.js");
+      const plain = { ...loaded };
+      loaded.recorder = watch(plain, () => STATES[plain.recorder(wasm.TRANSPORT)]!);
+    }
     return gone() ? undefined : run({ loaded, options, endpoint, landed, pathNow: path, entry, since, answer });
   });
   onRoute(routed);

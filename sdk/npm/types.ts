@@ -26,6 +26,8 @@ export interface Options {
   queryParams?: string[];
   /** Whether Global Privacy Control and Do Not Track stop everything. Default: true. */
   respectSignals?: boolean;
+  /** Draws on the page what is captured. `?upriver-debug` in the address does the same. */
+  debug?: boolean;
   /** Where the recorder's wasm is, or the compiled module. Only `upriver/slim` reads it. Default:
    * `upriver.wasm` beside the module. */
   wasm?: string | URL | WebAssembly.Module;
