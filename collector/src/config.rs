@@ -41,6 +41,9 @@ pub struct Site {
     /// Secret that programs read this site with, as `Authorization: Bearer …`.
     #[serde(default)]
     pub read_token: Option<SecretString>,
+    /// Secret that programs send signals to its visitors' pages with. It reads nothing.
+    #[serde(default)]
+    pub signal_token: Option<SecretString>,
     /// Origins its pages are served from: `https://shop.example`. Empty: any origin.
     #[serde(default)]
     pub origins: Vec<String>,

@@ -14,6 +14,7 @@ pub mod log;
 pub mod row;
 mod run;
 mod secret;
+pub mod signals;
 pub mod store;
 
 pub use run::{ClickHouse, Options, run};

@@ -15,6 +15,7 @@ use crate::live::{self, Live};
 use crate::log::storage::{Disk, Storage};
 use crate::log::{Position, Reader};
 use crate::row::{ElementRow, EventRow};
+use crate::signals::Signals;
 use crate::store::audit::Auditor;
 use crate::store::child::{self, ChildConfig};
 use crate::store::ledger::Ledger;
@@ -139,9 +140,10 @@ pub async fn run(
         web::Data::new(ClickHouseUp(client_watch)),
         web::Data::new(metrics),
         web::Data::new(audit),
+        web::Data::new(Signals::default()),
     );
     let server = HttpServer::new(move || {
-        let (ingest, live, stopping, up, metrics, audit) = shared.clone();
+        let (ingest, live, stopping, up, metrics, audit, signals) = shared.clone();
         App::new()
             .app_data(access.clone())
             .app_data(limits.clone())
@@ -151,6 +153,7 @@ pub async fn run(
             .app_data(up)
             .app_data(metrics)
             .app_data(audit)
+            .app_data(signals)
             .configure(api::configure)
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))

@@ -36,7 +36,7 @@ const options = {
   charset: "utf8",
   legalComments: "none",
   logLevel: "warning",
-  external: ["./core.js", "./plain.js", "./slim-core.js"],
+  external: ["./core.js", "./plain.js", "./debug.js", "./slim-core.js"],
 };
 /** Puts one module of the package in another's place. */
 const instead = (from, to) => ({
@@ -50,10 +50,12 @@ const fetched = instead("embedded", ({ resolveDir }) => ({ path: `${resolveDir}/
 // What a page loads at once, what it loads then, and what it loads where wasm is refused.
 await build({ ...options, entryPoints: ["index.ts", "core.ts"], outdir: "dist" });
 await build({ ...options, entryPoints: ["generated/plain.js"], outdir: "dist" });
+// The debug view, which only those load who ask for it.
+await build({ ...options, entryPoints: ["debug.ts"], outdir: "dist" });
 // The same with the wasm as a file of its own, for bundlers and for a script tag.
 await build({ ...options, entryPoints: { slim: "index.ts" }, outdir: "dist", plugins: [slimCore] });
 await build({ ...options, entryPoints: { "slim-core": "core.ts" }, outdir: "dist", plugins: [fetched] });
 await build({ ...options, entryPoints: { upriver: "script.ts" }, format: "iife", outdir: "dist", plugins: [slimCore] });
 copyFileSync("generated/core.opt.wasm", "dist/upriver.wasm");
 // The core without the wasm, to be weighed.
-await build({ ...options, entryPoints: ["core.ts"], outfile: "generated/shell.js", external: ["./generated/wasm.js", "./plain.js"] });
+await build({ ...options, entryPoints: ["core.ts"], outfile: "generated/shell.js", external: ["./generated/wasm.js", "./plain.js", "./debug.js"] });

@@ -56,6 +56,7 @@ export interface Shell {
   /** The page came back (2), or the site says that this is another (1). */
   view(at: number, navigation: number): void;
   entry: Entry;
+  options: Options;
 }
 
 /** Starts recording, as soon as it may; `at`: when the site asked for it. Undefined when nothing is to
@@ -73,6 +74,11 @@ export function start(options: Options, at: number, entry: Entry): Core | undefi
   }
   const [core, routed] = gate(options, entry, at, path, async (since, answer, gone) => {
     const loaded = await wasm.load(options.wasm);
+    if (options.debug || /[?&#]upriver-debug\b/.test(location.href)) {
+      const { watch } = await import("./debug.js");
+      const plain = { ...loaded };
+      loaded.recorder = watch(plain, () => STATES[plain.recorder(wasm.TRANSPORT)]!);
+    }
     return gone() ? undefined : run({ loaded, options, endpoint, landed, pathNow: path, entry, since, answer });
   });
   onRoute(routed);
@@ -217,6 +223,8 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
   give([...idBytes(randomName(16)), ...idBytes(visiting.name), ...idBytes(randomName(8))]);
   recorder(wasm.TICK);
   visit(since);
+  const { rage = [], thrash = [], dead } = options;
+  step(wasm.LIMITS, since, rage[0]!, rage[1]!, rage[2]!, dead!, thrash[0]!, thrash[1]!, thrash[2]!);
   const shell: Shell = {
     recorder,
     step,
@@ -224,6 +232,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     arm,
     give,
     entry,
+    options,
     alive,
     name,
     view(when, navigation) {

@@ -8,7 +8,7 @@ import * as naming from "./naming.js";
 
 const ROLES = ["button", "link", "tab", "menuitem", "checkbox", "radio", "switch", "option", "treeitem"];
 /** What a site makes pressable by itself. */
-const BY_HAND = `[onclick],${ROLES.map((role) => `[role=${role}]`)}`;
+export const BY_HAND = `[onclick],${ROLES.map((role) => `[role=${role}]`)}`;
 /** What people press. The pressed thing is the nearest of these, or what lay under the pointer. */
 export const INTERACTIVE = `a,button,input,select,textarea,label,summary,option,[data-upriver],${BY_HAND}`;
 /** What a browser itself turns a key into a click on, or what takes text. */
@@ -121,8 +121,8 @@ const host = (element: Node): Element | undefined =>
 
 const parent = (element: Element): Element | undefined => element.parentElement ?? host(element);
 
-// The nearest that matches, up through open shadow roots.
-function nearest(element: Element | undefined, selector: string): Element | undefined {
+/** The nearest that matches, up through open shadow roots. */
+export function nearest(element: Element | undefined, selector: string): Element | undefined {
   try {
     return element && (element.closest(selector) ?? nearest(host(element), selector));
   } catch {

@@ -5,17 +5,23 @@
 
 import type { Shell } from "./core.js";
 import { byHand, frameOf, onScrollbar, pressable, pressed } from "./element.js";
+import { fault } from "./fault.js";
 import type { Forms } from "./forms.js";
 import type { Facts, Framed } from "./types.js";
 import type { Looking } from "./looking.js";
+import { outcome } from "./outcome.js";
 import * as wasm from "./wasm.js";
 
+const encoder = new TextEncoder();
 const POINTERS = ["mouse", "touch", "pen"];
 const KEYBOARD = 3;
 const BUTTON_OTHER = 3;
 const FIRST_OF_KIND = 64;
+const BUTTONS = 3 << 4;
 const PRESSABLE = 128;
 const TOUCH = 1;
+/** As in sdk/src/presses.rs, ms. */
+const DEAD = 2_500;
 
 /** Nothing that a movement begins is due before, ms: `REST_MS` in sdk/src/way.rs. */
 const REST = 500;
@@ -29,7 +35,8 @@ export interface Hearing {
 
 /** How the page's events come in. */
 export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
-  const { step, settle, arm, alive, name, view, entry } = shell;
+  const { step, settle, arm, alive, name, view, entry, give, options } = shell;
+  const { pressed: follow, clicked } = outcome(step, options.dead ?? DEAD, options.sparePresses);
   /** The page has been left; whatever comes then comes of a page that is back. */
   let left = false;
   // Where bytes are dear, the way of a pointer is left out.
@@ -61,7 +68,10 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
     name(element, new DOMRect(left + frameX, top + frameY, width, height), interactive);
     const across = width > 0 && placed ? (x - left) / width : 0.5;
     const down = height > 0 && placed ? (y - top) / height : 0.5;
-    const packed = how | (layer << 2) | (interactive ? PRESSABLE : 0);
+    // Only the main button presses; and what is told later was not watched.
+    const watched = kind !== wasm.RESTS && !(how & BUTTONS) && !facts.kept;
+    const signs = watched ? follow(facts.path, element) : 0;
+    const packed = how | (layer << 2) | (interactive ? PRESSABLE : 0) | signs;
     step(kind, at, facts.page[0], facts.page[1], packed, x + frameX, y + frameY, across, down, (event as PointerEvent).pointerId);
   }
 
@@ -149,7 +159,19 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
       case "pointercancel":
         moves(wasm.CANCEL);
         break;
+      case "error":
+      case "unhandledrejection": {
+        const found = fault(event);
+        if (!found) return;
+        give(encoder.encode(found[0]));
+        step(wasm.NAME, at);
+        give(found[1]);
+        step(wasm.FAULT, at);
+        break;
+      }
       case "submit":
+        // Unless a script sends it, another page comes, however late.
+        setTimeout(() => event.defaultPrevented || step(wasm.EFFECT, performance.now(), 1));
         forms.submitted(facts.under as HTMLFormElement, at);
         break;
       case "click":
@@ -158,6 +180,7 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
           const placed = pointer.detail > 0;
           press(wasm.ACTIVATED, at, pointer, facts, placed ? kind : KEYBOARD, placed);
         }
+        if (!kept) clicked(event);
         break;
       case "keydown": {
         const { repeat, key } = event as KeyboardEvent;
@@ -166,6 +189,7 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
         // What a site has made pressable by itself makes no click when a key is pressed.
         if (!repeat && facts.under && /^( |Enter)$/.test(key) && byHand(facts.under)) {
           press(wasm.ACTIVATED, at, pointer, facts, KEYBOARD, false);
+          if (!kept) clicked(event);
         }
         break;
       }
@@ -223,6 +247,8 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
 /** What is true of an event, told now or then. */
 interface Now {
   path: EventTarget[];
+  /** It is told later. */
+  kept: boolean;
   /** The element it is about, also inside an open shadow root. */
   under: Element;
   page: [number, number];
@@ -235,6 +261,7 @@ function now(event: Event, kept?: Facts, under?: Element): Now {
   const [x, y] = kept?.at ?? [];
   return {
     path,
+    kept: !!kept,
     under: under ?? (path[0] as Element),
     // Read when asked for: most events ask for none of it.
     get page(): [number, number] {

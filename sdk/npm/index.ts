@@ -14,9 +14,12 @@ export type * from "./types.js";
 const EARLY_MAX = 500;
 /** The longest that the rest waits for the page to be idle before it is loaded, ms. */
 const IDLE_WAIT = 2_000;
-// With the one for routes (`routes.ts`) there are 14.
+// With the one for routes (`routes.ts`) there are 14, and 16 where there is touch: the first two.
 const KINDS =
-  "pointerdown pointermove pointerup pointercancel click keydown touchmove touchend wheel scroll submit visibilitychange pagehide";
+  "touchmove touchend pointerdown pointermove pointerup pointercancel click keydown wheel scroll submit visibilitychange pagehide error unhandledrejection";
+
+/** What a browser tells of its visitor's wishes. */
+type Signalling = { globalPrivacyControl?: boolean; doNotTrack?: string | null };
 
 const listeners: Entry["listeners"] = { state: new Set(), signal: new Set() };
 let core: Core | undefined;
@@ -24,8 +27,13 @@ let early: ((core?: Core) => void)[] = [];
 let begun = false;
 let off = typeof document === "undefined";
 
+const none = (transport: State): Stats => ({ recorded: 0, acked: 0, dropped: 0, refused: 0, transport });
+
+export const stats: Upriver["stats"] = () => core?.stats() ?? none(off ? "off" : "starting");
+
+// `instead`: what is done where nothing is recorded.
 const say =
-  (name: string) =>
+  (name: string, instead?: () => void) =>
   (...args: unknown[]): void => {
     const at = performance.now();
     if (!core) {
@@ -34,7 +42,7 @@ const say =
         args = structuredClone(args);
       } catch {}
     }
-    soon((core) => core?.call(name, at, args));
+    soon((core) => (core ? core.call(name, at, args) : instead?.()));
   };
 
 export const track: Upriver["track"] = say("track");
@@ -44,17 +52,15 @@ export const identify: Upriver["identify"] = say("identify");
 export const page: Upriver["page"] = say("page");
 export const optIn: Upriver["optIn"] = say("optIn");
 export const optOut: Upriver["optOut"] = say("optOut");
-const api: Upriver = { track, convert, expose, identify, page, optIn, optOut, flush, stop, on, stats };
+export const stop: Upriver["stop"] = say("stop");
+const api: Upriver = { track, convert, expose, identify, page, optIn, optOut, stop, flush, on, stats };
 
 /** Starts recording. Calling it again changes nothing. */
 export function init<E extends Events = Events>(options: Options): Upriver<E> {
   if (!off && !begun) {
     begun = true;
-    const { globalPrivacyControl: gpc, doNotTrack } = navigator as {
-      globalPrivacyControl?: boolean;
-      doNotTrack?: string | null;
-    };
-    const refused = options?.respectSignals !== false && (gpc || doNotTrack === "1");
+    const { globalPrivacyControl, doNotTrack } = navigator as Signalling;
+    const refused = (globalPrivacyControl || doNotTrack === "1") && options?.respectSignals !== false;
     // Whoever looks at the heat map records nothing.
     if (refused && !location.hash.includes("upriver-overlay=")) {
       turnOff();
@@ -65,22 +71,14 @@ export function init<E extends Events = Events>(options: Options): Upriver<E> {
       begin(options);
     }
   }
-  return typed<E>();
-}
-
-/** The functions of this module, held to a site's own names when it is compiled. */
-export function typed<E extends Events>(): Upriver<E> {
   return api as Upriver<any>;
 }
 
-export function flush(): Promise<void> {
-  const at = performance.now();
-  return new Promise((done) => soon((core) => (core ? core.call("flush", at, [done]) : done())));
-}
+/** The functions of this module, held to a site's own names when it is compiled. */
+export const typed = <E extends Events>(): Upriver<E> => api as Upriver<any>;
 
-export function stop(): void {
-  if (core) core.call("stop", performance.now(), []);
-  else if (!off) turnOff();
+export function flush(): Promise<void> {
+  return new Promise((done) => say("flush", done)(done));
 }
 
 export function on(event: "state" | "signal", listener: (it: any) => void): () => void {
@@ -93,14 +91,6 @@ export function on(event: "state" | "signal", listener: (it: any) => void): () =
   return () => all?.delete(own);
 }
 
-export function stats(): Stats {
-  return core ? core.stats() : none(off ? "off" : "starting");
-}
-
-function none(transport: State): Stats {
-  return { recorded: 0, acked: 0, dropped: 0, refused: 0, transport };
-}
-
 async function begin(options: Options): Promise<void> {
   const at = performance.now();
   const { hidden } = document;
@@ -111,7 +101,6 @@ async function begin(options: Options): Promise<void> {
   await new Promise((go) => window.requestIdleCallback?.(go, { timeout: IDLE_WAIT }) ?? setTimeout(go));
   try {
     const { start } = await import("./core.js");
-    if (off) return;
     const started = start(options, at, { listeners, hidden, facts, none, listen });
     if (started === null) {
       // Said on the console. The site may try again.
@@ -128,7 +117,7 @@ async function begin(options: Options): Promise<void> {
 }
 
 function listen(what: "add" | "remove", on: Window | Document = window): void {
-  for (const kind of KINDS.split(" ")) {
+  for (const kind of KINDS.split(" ").slice(navigator.maxTouchPoints ? 0 : 2)) {
     on[`${what}EventListener`](kind, heard, { capture: true, passive: true });
   }
 }

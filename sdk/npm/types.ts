@@ -26,9 +26,21 @@ export interface Options {
   queryParams?: string[];
   /** Whether Global Privacy Control and Do Not Track stop everything. Default: true. */
   respectSignals?: boolean;
+  /** Draws on the page what is captured. `?upriver-debug` in the address does the same. */
+  debug?: boolean;
   /** Where the recorder's wasm is, or the compiled module. Only `upriver/slim` reads it. Default:
    * `upriver.wasm` beside the module. */
   wasm?: string | URL | WebAssembly.Module;
+  /** From how many presses a burst is rage, and how far apart two of them may be: ms, CSS pixels.
+   * Default: 3, 1,000 and 30. */
+  rage?: [presses?: number, ms?: number, px?: number];
+  /** How long after a click nothing must have happened for it to be dead, ms. Default: 2,500. */
+  dead?: number;
+  /** From how many strokes in a row a mouse thrashes, how long each is at least (CSS pixels) and
+   * takes at most (ms). Default: 5, 50 and 300. */
+  thrash?: [strokes?: number, px?: number, ms?: number];
+  /** CSS selector of what is never rage or dead, and what is inside: your steppers, your games. */
+  sparePresses?: string;
 }
 
 /** What a conversion is worth. */

@@ -53,6 +53,11 @@ export const FORM = 84;
 export const RESTS = 70;
 export const AWAY = 71;
 
+// Of what comes of a press:
+export const EFFECT = 64;
+export const FAULT = 65;
+export const LIMITS = 66;
+
 // Anything but ROOM begins, the first time.
 export const ROOM = 26;
 export const NAME = 27;

@@ -115,7 +115,7 @@ pub fn step(
                 2 => Layer::Stuck,
                 _ => Layer::Top,
             },
-            interactive: packed >> 7 != 0,
+            interactive: packed >> 7 & 1 != 0,
         };
         Down {
             id: h as i32,
@@ -134,6 +134,7 @@ pub fn step(
             x: d,
             y: e,
             target,
+            signs: (packed >> 8) as u8,
         }
     };
     // Rounded, halves up, also where they are negative.
@@ -186,6 +187,9 @@ pub fn step(
             body: bytes,
         }),
         25 => Input::Tick,
+        64 => Input::Effect(a != 0.0),
+        65 => Input::Fault(core.element, bytes),
+        66 => Input::Limits([a, b, c, d], [e, f, g]),
         70 => Input::Rests(down()),
         71 => Input::Away,
         80 => Input::Alive,

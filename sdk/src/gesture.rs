@@ -78,6 +78,8 @@ pub struct Down {
     pub y: f64,
     /// What it went down on.
     pub target: Target,
+    /// What may come of it, as [`crate::presses`] numbers that.
+    pub signs: u8,
 }
 
 /// What came of a pointer.

@@ -17,11 +17,13 @@ pub mod few;
 pub mod gesture;
 pub mod hover;
 pub mod interest;
+pub mod presses;
 pub mod queue;
 pub mod recorder;
 pub mod retry;
 pub mod scroll;
 pub mod shelf;
+pub mod thrash;
 pub mod uplink;
 pub mod way;
 

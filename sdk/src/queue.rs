@@ -17,7 +17,8 @@ use upriver_wire::limits::{
 };
 use upriver_wire::{ElementId, SessionId, StreamId, VisitorId};
 
-/// Events waiting to be cut into batches; beyond it scrolls are shed first, then what is new.
+/// Events waiting to be cut into batches; beyond it ways of pointers are shed first, then scrolls,
+/// then what is new.
 pub const BACKLOG_EVENTS_MAX: usize = 2_000;
 /// Batches cut and not acked; beyond it nothing more is cut.
 pub const UNACKED_BATCHES_MAX: usize = 32;
@@ -347,9 +348,12 @@ impl Queue {
         ended
     }
 
-    /// Sheds the oldest scroll; `false` when there is none.
+    /// Sheds the oldest way of a pointer, or else the oldest scroll; `false` when there is none.
     fn shed(&mut self) -> bool {
-        let place = self.waiting.find(kind::SCROLL, self.standing);
+        let mut place = self.waiting.find(kind::PATH, self.standing);
+        if self.waiting.at(place).is_none() {
+            place = self.waiting.find(kind::SCROLL, self.standing);
+        }
         let Some(item) = self.waiting.at_mut(place) else {
             return false;
         };

@@ -8,8 +8,10 @@ use crate::encode::{self, Bytes, number, zigzag};
 use crate::gesture::{Click, Down, Gesture, Gestures, HELD_MS};
 use crate::hover::Hover;
 use crate::interest::{Filled, Interest};
+use crate::presses::{Presses, SCROLL_MS_MAX};
 use crate::queue::{Counts, Item, Queue, kind};
 use crate::scroll::{Moved, Position, Scrolls};
+use crate::thrash::Thrash;
 use crate::uplink::{Command, NEVER_MS, News, Order, Transport, Uplink};
 use crate::way::Way;
 use alloc::vec::Vec;
@@ -95,6 +97,13 @@ pub enum Input<'a> {
     Impression(ElementId, &'a [u8]),
     /// Something becomes of the form at this place.
     Form(usize, Filled),
+    /// Something has changed that a press may have changed; `true`: not only what was pressed.
+    Effect(bool),
+    /// An error nobody caught: its place, hashed, and the event's bytes.
+    Fault(ElementId, &'a [u8]),
+    /// The site's own limits, as of [`Presses::limits`] and [`Thrash::limits`]. What is no number
+    /// leaves the limit as it is.
+    Limits([f64; 4], [f64; 3]),
     /// Send without waiting.
     Flush,
     /// The page is hidden or going.
@@ -119,6 +128,11 @@ pub struct Recorder {
     way: Way,
     scrolls: Scrolls,
     interest: Interest,
+    presses: Presses,
+    thrash: Thrash,
+    /// Places of the errors of this page, and how many there are.
+    faults: [ElementId; FAULTS_A_PAGE_MAX],
+    faulty: usize,
     queue: Queue,
     uplink: Uplink,
     stopped: bool,
@@ -133,6 +147,10 @@ impl Recorder {
             way: Way::default(),
             scrolls: Scrolls::default(),
             interest: Interest::default(),
+            presses: Presses::default(),
+            thrash: Thrash::default(),
+            faults: Default::default(),
+            faulty: 0,
             queue: Queue::new(names.stream, names.visitor, names.session),
             uplink: Uplink::new(names.seed),
             stopped: false,
@@ -155,6 +173,8 @@ impl Recorder {
             Input::News(news) => self.uplink.hear(now, news, &mut self.queue),
             Input::Leave => {
                 self.end(now_ms);
+                // What comes of presses is not to be seen any more.
+                self.presses.effect(now_ms, true);
                 self.uplink.leave(&mut self.queue);
             }
             Input::Pause => self.uplink.pause(),
@@ -165,6 +185,7 @@ impl Recorder {
             }
             Input::Stop => {
                 self.end(now_ms);
+                self.presses.effect(now_ms, true);
                 self.stopped = true;
                 self.uplink.leave(&mut self.queue);
                 self.uplink.stop(Transport::Stopped);
@@ -216,18 +237,18 @@ impl Recorder {
             .min(attention)
             .min(uplink)
             .min(pointer)
+            .min(self.presses.due_ms())
     }
 
     /// A click. `true`: it is a press that nothing else told of, and wants [`Input::Activated`].
     pub fn click(&mut self, now_ms: f64, detail: i32) -> bool {
         match self.gestures.click(now_ms, detail) {
-            Click::Nothing => false,
-            Click::Unseen => true,
-            Click::Late(gesture) => {
-                self.gesture(&gesture);
-                false
-            }
+            Click::Nothing => {}
+            Click::Unseen => return true,
+            Click::Late(gesture) => self.gesture(&gesture),
         }
+        self.presses.clicked(now_ms);
+        false
     }
 
     /// Whether the shell is to look if the pointer is still over the element it was over: 0 no; 1 yes,
@@ -270,13 +291,14 @@ impl Recorder {
                 self.hover.press(down.target.element, true);
                 self.gestures.down(now_ms, down, primary);
                 if down.pointer == Pointer::Mouse {
-                    self.spot(kind::PRESS, now_ms, &down, &[]);
+                    self.press(now_ms, &down);
                 }
             }
             Input::Move(id, x, y, over, followed) => {
                 self.gestures.moved(now_ms, id, x, y);
                 if let Some(over) = over {
                     self.over(now_ms, over);
+                    self.thrashed(now_ms, x, y);
                     if followed && self.way.moved(now_ms, x, y) {
                         self.end_way(now_ms);
                     }
@@ -309,7 +331,8 @@ impl Recorder {
             Input::Activated(down, position) => {
                 self.stand_still(now_ms, position);
                 self.hover.press(down.target.element, false);
-                self.spot(kind::PRESS, now_ms, &down, &[]);
+                self.press(now_ms, &down);
+                self.presses.clicked(now_ms);
                 // The key pressed something; what scrolls now is what was pressed.
                 self.scrolls.forget_cause();
             }
@@ -318,7 +341,13 @@ impl Recorder {
                 self.gestures.key(now_ms, repeat);
             }
             Input::Wheel => self.scrolls.cause(now_ms),
-            Input::Scrolled(container, to) => self.scrolled(now_ms, container, to),
+            Input::Scrolled(container, to) => {
+                self.scrolled(now_ms, container, to);
+                let press_ms = self.presses.last().ms;
+                if now_ms - press_ms <= SCROLL_MS_MAX && self.scrolls.uncaused_since(press_ms) {
+                    self.presses.effect(now_ms, true);
+                }
+            }
             Input::Custom(bytes) => self.said(now_ms, kind::CUSTOM, bytes),
             Input::Conversion(bytes) => {
                 self.said(now_ms, kind::CONVERSION, bytes);
@@ -326,6 +355,12 @@ impl Recorder {
             }
             Input::Exposure(bytes) => self.said(now_ms, kind::EXPOSURE, bytes),
             Input::Said(kind, bytes) => self.said(now_ms, kind, bytes),
+            Input::Effect(elsewhere) => self.presses.effect(now_ms, elsewhere),
+            Input::Fault(place, bytes) => self.fault(now_ms, place, bytes),
+            Input::Limits(presses, thrash) => {
+                set(&mut self.presses.limits, &presses);
+                set(&mut self.thrash.limits, &thrash);
+            }
             Input::Session(session, campaign) => {
                 let mark = Item {
                     kind: kind::SESSION,
@@ -351,6 +386,8 @@ impl Recorder {
 
     fn view(&mut self, now_ms: f64, view: View<'_>) {
         self.settle(now_ms);
+        self.presses.effect(now_ms, true);
+        self.faulty = 0;
         self.interest.left(now_ms as u64, &mut self.queue);
         self.interest
             .attention
@@ -406,6 +443,47 @@ impl Recorder {
         }
         self.interest
             .tell(now_ms as u64, TOLD_EVERY_MS, &mut self.queue);
+        while let Some(dead) = self.presses.dead(now_ms) {
+            let after_ms = (now_ms - dead.ms) as u32;
+            self.spot(kind::DEAD, now_ms, &dead.down, &[after_ms]);
+        }
+    }
+
+    fn press(&mut self, ms: f64, down: &Down) {
+        self.spot(kind::PRESS, ms, down, &[]);
+        if self.presses.pressed(ms, down) {
+            self.spot(kind::RAGE, ms, down, &[]);
+        }
+    }
+
+    fn thrashed(&mut self, now_ms: f64, x: f64, y: f64) {
+        if self.gestures.any_down() {
+            // What is dragged has a purpose.
+            self.thrash.forget();
+        } else if let Some(run) = self.thrash.moved(now_ms, x, y) {
+            let mut room = [0; DRAFT_BYTES_MAX];
+            let out = &mut Bytes::new(&mut room);
+            for value in [x, y, run.turns, run.px, run.ms] {
+                number(out, u64::from(pixels(value)));
+            }
+            self.queue
+                .tell_of(kind::THRASH, now_ms as u64, None, out.done());
+        }
+    }
+
+    fn fault(&mut self, now_ms: f64, place: ElementId, bytes: &[u8]) {
+        let told = self.faults.get(..self.faulty).unwrap_or_default();
+        if !told.contains(&place)
+            && let Some(free) = self.faults.get_mut(self.faulty)
+        {
+            *free = place;
+            self.faulty += 1;
+            self.said(now_ms, kind::FAULT, bytes);
+        }
+        if let Some(press) = self.presses.error(now_ms) {
+            let after_ms = (now_ms - press.ms) as u32;
+            self.spot(kind::ERROR_PRESS, now_ms, &press.down, &[after_ms]);
+        }
     }
 
     /// Tells of everything that runs.
@@ -465,7 +543,7 @@ impl Recorder {
         let Gesture { ms, down, .. } = gesture;
         let duration_ms = gesture.duration_ms as u32;
         if gesture.pressed {
-            self.spot(kind::PRESS, *ms, down, &[]);
+            self.press(*ms, down);
         }
         if let Some((dx, dy, speed)) = gesture.swipe {
             let speed = (speed * 1_000.0) as u32;
@@ -516,6 +594,18 @@ impl Recorder {
         }
         let element = Some(down.target.element);
         self.queue.tell_of(kind, ms as u64, element, out.done());
+    }
+}
+
+/// Errors told of a page, each from another place.
+pub const FAULTS_A_PAGE_MAX: usize = 20;
+
+/// Takes over those of the site's limits that it has set.
+fn set(limits: &mut [f64], own: &[f64]) {
+    for (limit, own) in limits.iter_mut().zip(own) {
+        if *own > 0.0 {
+            *limit = *own;
+        }
     }
 }
 

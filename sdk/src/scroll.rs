@@ -74,6 +74,11 @@ impl Scrolls {
         self.cause_ms = None;
     }
 
+    /// Whether a movement now is not one that somebody caused since then.
+    pub fn uncaused_since(&self, ms: f64) -> bool {
+        self.cause_ms.is_none_or(|cause| cause < ms)
+    }
+
     /// A container stands at a new position. `held`: a button or finger is down.
     pub fn moved(
         &mut self,

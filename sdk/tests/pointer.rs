@@ -7,6 +7,7 @@ mod told;
 use tab::Tab;
 use upriver_sdk::gesture::{Down, Target};
 use upriver_sdk::recorder::Input;
+use upriver_sdk::uplink::News;
 use upriver_wire::batch::{Hesitation, LongPress, Pinch, Point, Pointer, Step};
 use upriver_wire::{Body, ElementId};
 
@@ -291,4 +292,42 @@ fn nothing_is_told_of_a_way_that_is_not_to_be_followed_or_not_taken() {
     tab.at(3_000.0, Input::Tick);
     let events = tab.events();
     assert_eq!(events.len(), 1, "{events:?}");
+}
+
+/// A visitor who is offline for long loses the ways of the mouse first.
+#[test]
+fn ways_are_shed_before_anything_else() {
+    let mut tab = Tab::open();
+    let custom = upriver_wire::batch::Custom {
+        name: "e".into(),
+        props: vec![],
+    };
+    let custom = told::custom(custom);
+    for round in 0..1_500 {
+        let at = f64::from(round) * 1_000.0;
+        tab.at(at, Input::Move(1, 10.0, 10.0, Some(0), true));
+        tab.at(at + 50.0, Input::Move(1, 90.0, 10.0, Some(0), true));
+        tab.at(at + 900.0, Input::Custom(&custom));
+    }
+    let counts = tab.recorder.counts();
+    assert_eq!(counts.recorded, 1 + 2 * 1_500);
+    assert!(counts.dropped > 0, "the queue has no bound");
+    let mut told = tab.sent();
+    for round in 0..200 {
+        let at = 3_000_000.0 + f64::from(round) * 30_000.0;
+        // Without an answer for so long, it has been closed.
+        tab.at(at, Input::News(News::Closed(1_006)));
+        tab.at(at + 20_000.0, Input::News(News::Opened));
+        tab.at(at + 20_001.0, Input::Flush);
+        told.extend(tab.sent());
+    }
+    let kept = |which: fn(&Body) -> bool| told.iter().filter(|(_, it)| which(it)).count();
+    let (ways, own) = (
+        kept(|it| matches!(it, Body::Path(_))),
+        kept(|it| matches!(it, Body::Custom(_))),
+    );
+    assert!(
+        own == 1_500 && ways < 1_000,
+        "{own} of the site's own, {ways} ways"
+    );
 }

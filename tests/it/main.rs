@@ -8,4 +8,5 @@ mod live;
 mod multiplex;
 mod oracle;
 mod schema;
+mod signals;
 mod stream;

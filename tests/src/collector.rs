@@ -17,6 +17,8 @@ pub const SITE: &str = "shop";
 pub const WRITE_KEY: &str = "wk_test_0001";
 /// Its read token.
 const READ_TOKEN: &str = "rt_test_0001";
+/// The token that sends signals.
+pub const SIGNAL_TOKEN: &str = "st_test_0001";
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -25,6 +27,7 @@ const SITES: &str = r#"
 id = "shop"
 write_key = "wk_test_0001"
 read_token = "rt_test_0001"
+signal_token = "st_test_0001"
 origins = ["https://shop.example"]
 
 [[site.funnel]]
@@ -224,6 +227,18 @@ impl Collector {
     /// The read token's header.
     pub fn bearer() -> String {
         format!("Bearer {READ_TOKEN}")
+    }
+
+    /// Asks for a signal to a visitor, with this token. Returns the status and the answer.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn signal(&self, token: &str, site: &str, body: &Value) -> Result<(u16, Value)> {
+        let url = format!("{}/v1/sites/{site}/signals", self.url);
+        let request = self.http.post(url).bearer_auth(token).json(body);
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        Ok((status, response.json().await?))
     }
 
     /// A client for its ClickHouse, once that is up.

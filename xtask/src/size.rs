@@ -19,7 +19,7 @@ struct Measured {
 }
 
 /// The budgets. A kilobyte here is 1,024 bytes.
-const MEASURED: [Measured; 10] = [
+const MEASURED: [Measured; 11] = [
     Measured {
         name: "SDK, what a page loads at once",
         files: &[("sdk/npm/dist/index.js", "")],
@@ -28,7 +28,7 @@ const MEASURED: [Measured; 10] = [
     Measured {
         name: "SDK, everything as loaded",
         files: &[("sdk/npm/dist/index.js", ""), ("sdk/npm/dist/core.js", "")],
-        gzip_budget: Some(28 * 1024),
+        gzip_budget: Some(32 * 1024),
     },
     Measured {
         name: "  of it the shell (TypeScript)",
@@ -61,7 +61,12 @@ const MEASURED: [Measured; 10] = [
     Measured {
         name: "  instead of wasm, where it is refused",
         files: &[("sdk/npm/dist/plain.js", "")],
-        gzip_budget: Some(28 * 1024),
+        gzip_budget: Some(32 * 1024),
+    },
+    Measured {
+        name: "  besides, where debugging is asked for",
+        files: &[("sdk/npm/dist/debug.js", "")],
+        gzip_budget: Some(4 * 1024),
     },
     Measured {
         name: "dashboard, JavaScript",

@@ -277,6 +277,28 @@ impl Access {
             )),
         }
     }
+
+    /// The site a request may send signals to: by `Authorization: Bearer`, or by login.
+    pub(super) fn signaller(&self, id: &str, request: &HttpRequest) -> Result<Arc<Site>, ApiError> {
+        let Some(token) = bearer(request) else {
+            self.logged_in(request)?;
+            return self.site(id).cloned();
+        };
+        let site = self.sites.iter().find(|site| {
+            let own = site.signal_token.as_ref();
+            own.is_some_and(|own| same(own.expose_secret(), token))
+        });
+        match site {
+            Some(site) if site.id == id => Ok(site.clone()),
+            Some(_) => Err(ApiError::Forbidden(format!(
+                "this token does not send signals to site {}",
+                id.escape_debug()
+            ))),
+            None => Err(ApiError::Unauthorized(
+                "this token may not send signals; the site's signal_token may".into(),
+            )),
+        }
+    }
 }
 
 /// What somebody may read, and until when. A connection that lives long asks again each time

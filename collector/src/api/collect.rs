@@ -9,13 +9,16 @@ use super::limits::{Limits, address};
 use crate::clock::now_ms;
 use crate::config::Site;
 use crate::ingest::record::{Agent, DEAD_LETTER_BODY_BYTES_MAX, DeadLetter};
-use crate::ingest::{Arrival, Ingest, IngestError};
+use crate::ingest::{Accepted, Arrival, Ingest, IngestError};
+use crate::signals::Signals;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use std::sync::Arc;
+use upriver_wire::answer::Signal;
 use upriver_wire::limits::BODY_BYTES_MAX;
+use upriver_wire::{StreamId, VisitorId};
 
 /// The query of a writing request.
 #[derive(Debug, Deserialize)]
@@ -32,6 +35,7 @@ pub async fn batch(
     access: web::Data<Access>,
     limits: web::Data<Limits>,
     ingest: web::Data<Ingest>,
+    signals: web::Data<Signals>,
 ) -> Result<HttpResponse, ApiError> {
     // The origin may read the answer even when it is a refusal, or a page could not tell why.
     let cors = |mut response: HttpResponse| {
@@ -50,9 +54,9 @@ pub async fn batch(
                 return Err(error);
             }
         };
-        take(&ingest, &site, &body, "batch", agent(&request))
-            .await
-            .map(|answer| (Form::of(&body), answer))
+        let taken = take(&ingest, &site, &body, "batch", agent(&request)).await?;
+        let signals = signals.take(&site.id, taken.visitor, taken.stream, now_ms());
+        Ok::<_, ApiError>((Form::of(&body), taken.answer(&signals)))
     };
     match taken.await {
         Ok((Form::Binary, answer)) => Ok(cors(HttpResponse::Ok().body(answer))),
@@ -119,15 +123,33 @@ async fn read_body(
     Ok(body.freeze())
 }
 
-/// Takes a message in either form and returns its answer once it is on disk. What can never be
-/// taken is kept as a dead letter.
+/// A message that is on disk.
+pub(super) struct Taken {
+    form: Form,
+    accepted: Accepted,
+    refused: Vec<(usize, String)>,
+    /// Whose it is.
+    pub(super) visitor: VisitorId,
+    /// Which run of the page sent it.
+    pub(super) stream: StreamId,
+}
+
+impl Taken {
+    /// The answer, with what else there is for the page.
+    pub(super) fn answer(self, signals: &[Arc<Signal>]) -> Vec<u8> {
+        decode::ack(self.form, self.accepted, &self.refused, signals)
+    }
+}
+
+/// Takes a message in either form and returns once it is on disk. What can never be taken is kept as
+/// a dead letter.
 pub(super) async fn take(
     ingest: &Ingest,
     site: &Arc<Site>,
     message: &[u8],
     source: &str,
     agent: Agent,
-) -> Result<Vec<u8>, ApiError> {
+) -> Result<Taken, ApiError> {
     let received_ms = now_ms();
     let letter = |error: &ApiError| letter(site, source, message, received_ms, error);
     let decoded = match decode::decode(message) {
@@ -143,6 +165,7 @@ pub(super) async fn take(
     }
     let refused = decoded.refused.iter().map(|(index, _)| *index).collect();
     let name: Arc<str> = Arc::from(site.id.as_str());
+    let (visitor, stream) = (decoded.batch.visitor, decoded.batch.stream);
     let accepted = ingest
         .accept(
             &name,
@@ -157,7 +180,13 @@ pub(super) async fn take(
         )
         .await;
     match accepted {
-        Ok(accepted) => Ok(decode::ack(Form::of(message), accepted, &decoded.refused)),
+        Ok(accepted) => Ok(Taken {
+            form: Form::of(message),
+            accepted,
+            refused: decoded.refused,
+            visitor,
+            stream,
+        }),
         Err(error @ IngestError::Invalid(_)) => {
             let error = ApiError::from(error);
             ingest.dead_letter(letter(&error)).await?;

@@ -5,7 +5,8 @@ use super::error::ApiError;
 use crate::ingest::{Accepted, Verdict};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use upriver_wire::answer::{Answer, Refusal, Refused};
+use std::sync::Arc;
+use upriver_wire::answer::{Answer, Refusal, Refused, Signal};
 use upriver_wire::batch::{Batch, Body, Custom, Event};
 use upriver_wire::limits::EVENTS_MAX;
 use upriver_wire::{WireError, envelope};
@@ -117,10 +118,19 @@ fn json_batch(bytes: &[u8]) -> Result<Decoded, ApiError> {
     })
 }
 
-/// The answer to a batch that is on disk.
-pub fn ack(form: Form, accepted: Accepted, refused: &[(usize, String)]) -> Vec<u8> {
+/// The answer to a batch that is on disk, with the signals that ride on it: in binary before it.
+pub fn ack(
+    form: Form,
+    accepted: Accepted,
+    refused: &[(usize, String)],
+    signals: &[Arc<Signal>],
+) -> Vec<u8> {
     match form {
-        Form::Binary => envelope::encode_answer(&Answer::Ack(accepted.ack)),
+        Form::Binary => {
+            let mut answer: Vec<u8> = signals.iter().flat_map(|it| signal(form, it)).collect();
+            answer.extend(envelope::encode_answer(&Answer::Ack(accepted.ack)));
+            answer
+        }
         Form::Json => {
             let first_seq = accepted.ack.first_seq;
             let events: Vec<Value> = (first_seq..)
@@ -135,10 +145,21 @@ pub fn ack(form: Form, accepted: Accepted, refused: &[(usize, String)]) -> Vec<u
                     event
                 })
                 .collect();
-            json!({"ack": accepted.ack, "events": events})
-                .to_string()
-                .into_bytes()
+            let mut answer = json!({"ack": accepted.ack, "events": events});
+            if !signals.is_empty() {
+                let signals: Vec<&Signal> = signals.iter().map(AsRef::as_ref).collect();
+                answer["signals"] = json!(signals);
+            }
+            answer.to_string().into_bytes()
         }
+    }
+}
+
+/// A signal, as a message of its own.
+pub fn signal(form: Form, signal: &Signal) -> Vec<u8> {
+    match form {
+        Form::Binary => envelope::encode_answer(&Answer::Signal(signal.clone())),
+        Form::Json => json!({"signal": signal}).to_string().into_bytes(),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod limits;
 mod live;
 pub mod pages;
 pub mod reader;
+mod signals;
 pub mod stream;
 pub mod token;
 
@@ -44,6 +45,8 @@ pub fn configure(config: &mut ServiceConfig) {
             web::method(actix_web::http::Method::OPTIONS).to(collect::preflight),
         )
         .route("/v1/stream", web::get().to(stream::open))
+        // To pages.
+        .route("/v1/sites/{site}/signals", web::post().to(signals::send))
         // To dashboards and programs.
         .configure(live::configure)
         .route("/v1/me", web::get().to(pages::me))

@@ -6,9 +6,11 @@ use super::collect::{self, WriteQuery};
 use super::decode::{self, Form};
 use super::error::ApiError;
 use super::limits::{Limits, StreamSlot, address};
+use crate::clock::now_ms;
 use crate::config::Site;
 use crate::ingest::Ingest;
 use crate::ingest::record::Agent;
+use crate::signals::{INBOX_MAX, Inbox, Presence, Signals};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
 use futures_util::StreamExt;
@@ -16,7 +18,8 @@ use metrics::gauge;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use upriver_wire::answer::Signal;
 use upriver_wire::limits::FRAME_BYTES_MAX;
 
 /// How often a stream is asked whether it is still there.
@@ -38,6 +41,7 @@ pub async fn open(
     access: web::Data<Access>,
     limits: web::Data<Limits>,
     ingest: web::Data<Ingest>,
+    signals: web::Data<Signals>,
     stopping: web::Data<Stopping>,
 ) -> Result<HttpResponse, ApiError> {
     let address = address(&request);
@@ -57,6 +61,9 @@ pub async fn open(
         session,
         limits: limits.into_inner(),
         ingest: ingest.as_ref().clone(),
+        signals: signals.as_ref().clone(),
+        presence: None,
+        form: Form::Binary,
         address,
         agent: agent(&request),
         _slot: slot,
@@ -77,6 +84,11 @@ struct Stream {
     session: Session,
     limits: Arc<Limits>,
     ingest: Ingest,
+    signals: Signals,
+    /// That of the visitor whose batch came last.
+    presence: Option<Presence>,
+    /// That of the message which came last.
+    form: Form,
     address: IpAddr,
     agent: Agent,
     _slot: StreamSlot,
@@ -92,6 +104,7 @@ impl Stream {
         gauge!("upriver_streams_open").increment(1);
         let mut ping = tokio::time::interval(PING_EVERY);
         let mut unanswered = 0;
+        let (inbox, mut signals) = mpsc::channel(INBOX_MAX);
         let code = loop {
             tokio::select! {
                 message = messages.next() => {
@@ -101,8 +114,13 @@ impl Stream {
                         Some(Err(error)) => break reason(CloseCode::Size, &error.to_string()),
                         None => break reason(CloseCode::Normal, ""),
                     };
-                    if let Some(code) = self.message(&site, message).await {
+                    if let Some(code) = self.message(&site, message, &inbox).await {
                         break code;
+                    }
+                }
+                Some(signal) = signals.recv() => {
+                    if self.signal(&signal).await.is_err() {
+                        break reason(CloseCode::Away, "gone");
                     }
                 }
                 _ = ping.tick() => {
@@ -126,14 +144,15 @@ impl Stream {
         &mut self,
         site: &Arc<Site>,
         message: AggregatedMessage,
+        inbox: &Inbox,
     ) -> Option<CloseReason> {
         let sent = match message {
             AggregatedMessage::Binary(bytes) => {
-                let answer = self.answer(site, &bytes).await;
+                let answer = self.answer(site, &bytes, inbox).await;
                 self.session.binary(answer).await
             }
             AggregatedMessage::Text(text) => {
-                let answer = self.answer(site, text.as_bytes()).await;
+                let answer = self.answer(site, text.as_bytes(), inbox).await;
                 self.session
                     .text(String::from_utf8_lossy(&answer).into_owned())
                     .await
@@ -147,7 +166,8 @@ impl Stream {
         sent.is_err().then(|| reason(CloseCode::Away, "gone"))
     }
 
-    async fn answer(&self, site: &Arc<Site>, message: &[u8]) -> Vec<u8> {
+    async fn answer(&mut self, site: &Arc<Site>, message: &[u8], inbox: &Inbox) -> Vec<u8> {
+        self.form = Form::of(message);
         let taken = match self.limits.batch(self.address) {
             Ok(()) => {
                 let agent = self.agent.clone();
@@ -155,7 +175,35 @@ impl Stream {
             }
             Err(error) => Err(error),
         };
-        taken.unwrap_or_else(|error| decode::refusal(Form::of(message), &error))
+        match taken {
+            Ok(taken) => {
+                let (visitor, stream) = (taken.visitor, taken.stream);
+                if !self
+                    .presence
+                    .as_ref()
+                    .is_some_and(|own| own.is_of(visitor, stream))
+                {
+                    let inbox = inbox.clone();
+                    let presence = self
+                        .signals
+                        .join(&site.id, visitor, stream, inbox, now_ms());
+                    self.presence = Some(presence);
+                }
+                taken.answer(&[])
+            }
+            Err(error) => decode::refusal(self.form, &error),
+        }
+    }
+
+    async fn signal(&mut self, signal: &Signal) -> Result<(), actix_ws::Closed> {
+        let message = decode::signal(self.form, signal);
+        match self.form {
+            Form::Binary => self.session.binary(message).await,
+            Form::Json => {
+                let text = String::from_utf8_lossy(&message).into_owned();
+                self.session.text(text).await
+            }
+        }
     }
 
     async fn refuse(mut self, error: ApiError) {

@@ -1,0 +1,151 @@
+// What a page shows of what came of a press, while that is awaited.
+//
+// Owns the reading of the page for it, and the MutationObserver, which runs from a press to its
+// outcome. Decides nothing (`sdk/src/presses.rs` does): it says what a press may become, and when
+// something has changed.
+//
+// A press *may be dead* when it is on what looks pressable (a link, a button, a role, a hand for a
+// cursor) and the page can tell: not when the browser itself answers, as fields, boxes, media,
+// canvases, and links to elsewhere do. It *may be rage* but for the same, for what steps (next,
+// previous, plus, a label without a letter), and for text that is selected by pressing again.
+//
+// An effect is any of these: a mutation that changes something; for as long, another address, a field
+// or box, something on top of the page, media that start or stop; within 1 s also the focus going
+// elsewhere or something beside it coming to sight, as styles alone can do; within 100 ms also a
+// selection, a window opened, or the page being stopped by a dialog. Scrolls, page views and leaving
+// the page are told by the recorder's other inputs.
+
+import type { Shell } from "./core.js";
+import { BY_HAND, nearest } from "./element.js";
+import { EFFECT } from "./wasm.js";
+
+const MAY_RAGE = 1 << 8;
+const MAY_BE_DEAD = 2 << 8;
+
+const PRESSABLE = `a[href],button,summary,input,${BY_HAND}`;
+/** What answers by itself, which no document shows. */
+const ANSWERS =
+  "input:not([type=button],[type=submit],[type=reset],[type=image]),select,textarea,label,option,video,audio,canvas,iframe,object,embed,[contenteditable],[popovertarget],[role=slider],[role=spinbutton]";
+const STEPS = /next|prev(?!ent|iew)|plus|minus|(in|de)cre(ment|ase)|stepper|forward|rewind|zoom/i;
+/** As much of an element is looked at for these. */
+const MARKUP_MAX = 400;
+/** Elements looked at for their values or whether they are to be seen. */
+const NEAR_MAX = 64;
+/** When an effect is looked for after a click, ms: once for what follows at once, once for what the
+ * browser does, and at last. */
+const AT_ONCE = 100;
+const SOON = 1_000;
+/** A click whose timers come so late has opened a dialog that stopped the page, ms. */
+const STOPPED = 1_500;
+
+const OBSERVED = { subtree: true, childList: true, attributeOldValue: true, characterDataOldValue: true };
+const SIGHT = { opacityProperty: true, visibilityProperty: true };
+
+interface Watch {
+  path: EventTarget[];
+  element: Element;
+  before: Shown;
+  clicked?: boolean;
+}
+
+// What can change without a mutation: the page; the focus; what is to be seen nearby; the selection.
+type Shown = [string, Element | null, number, number];
+
+/** Follows presses; `deadMs`: from a click to being dead; `spared`: selector of what is not judged. */
+export function outcome(step: Shell["step"], deadMs: number, spared?: string) {
+  let watch: Watch | undefined;
+
+  const effect = (elsewhere: boolean) => step(EFFECT, performance.now(), +elsewhere);
+
+  const observer = new MutationObserver((records) => {
+    if (!watch) return;
+    const { path, element } = watch;
+    // What is set to what it was is no change.
+    const real = records.filter(({ target, attributeName, oldValue }) =>
+      oldValue !== (attributeName ? (target as Element).getAttribute(attributeName) : (target as Text).data));
+    const elsewhere = real.some(({ target, attributeName }) =>
+      !element.contains(target) && !(attributeName && path.includes(target)));
+    if (real.length) effect(elsewhere);
+    if (elsewhere) observer.disconnect();
+  });
+
+  function check(mine: Watch, round: number, click?: Event): void {
+    const { path, element, before } = mine;
+    const [page, focus, sight, selected] = shown(element);
+    if (
+      page !== before[0] ||
+      (round < 2 && ((focus !== before[1] && !path.includes(focus!)) || sight > before[2])) ||
+      (click && ((selected && selected !== before[3]) || byBrowser(click)))
+    ) effect(true);
+    if (round > 1 && watch === mine) stop();
+  }
+
+  function stop(): void {
+    observer.disconnect();
+    watch = undefined;
+  }
+
+  return {
+    /** A press, before the page hears of it: what may become of it. */
+    pressed(path: EventTarget[], element: Element): number {
+      const under = path[0] as Element;
+      stop();
+      if (nearest(under, spared ? `${ANSWERS},${spared}` : ANSWERS)) return 0;
+      const mine = (watch = { path, element, before: shown(element) });
+      // The document besides, where the press was in a frame of it.
+      for (const root of new Set([...path, document])) if ((root as Node).nodeType > 8) observer.observe(root as Node, OBSERVED);
+      // One that becomes no click is not followed.
+      setTimeout(() => watch === mine && !watch.clicked && stop(), deadMs);
+      const hand = (at: Element) => getComputedStyle(at).cursor === "pointer";
+      const pressable = nearest(under, PRESSABLE) || (hand(under) && !hand(document.body));
+      const calm = pressable
+        ? STEPS.test(element.outerHTML.slice(0, MARKUP_MAX)) || /^\s*[^\p{L}\s]\P{L}*$/u.test(element.textContent!)
+        : mine.before[3];
+      // What a component hides inside is not seen.
+      const hides = under.localName.includes("-") && !under.shadowRoot;
+      const next = element.nextElementSibling;
+      const opened = next && inSight(next) && /abs|fix/.test(getComputedStyle(next).position);
+      return (calm ? 0 : MAY_RAGE) | (pressable && !hides && !opened ? MAY_BE_DEAD : 0);
+    },
+    /** The press became a click, of which the page has yet to hear. */
+    clicked(click: Event): void {
+      const mine = watch;
+      // What was pressed until the pointer was elsewhere is not what was clicked.
+      if (!mine?.element.contains(click.composedPath()[0] as Node)) return void effect(false);
+      mine.clicked = true;
+      setTimeout(check, AT_ONCE, mine, 0, click);
+      setTimeout(check, Math.min(SOON, deadMs - 20), mine, 1);
+      setTimeout(check, deadMs - 10, mine, 2);
+    },
+  };
+}
+
+const all = (selector: string) => [...document.querySelectorAll<any>(selector)].slice(0, NEAR_MAX);
+
+const inSight = (element: Element) => element.checkVisibility?.(SIGHT);
+
+function shown({ parentElement: around }: Element): Shown {
+  const { isCollapsed, focusOffset } = getSelection()!;
+  const near = [...(around?.children ?? []), ...(around?.parentElement?.children ?? [])];
+  return [
+    location.href.replace(/#$/, "") +
+      document.querySelectorAll(":is(:popover-open,:fullscreen,:checked,:target)").length +
+      all("input:not([type=password]),textarea,select").map((field) => field.value) +
+      all("video,audio").map(({ paused, muted }) => [paused, muted]),
+    document.activeElement,
+    near.slice(0, NEAR_MAX).filter(inSight).length,
+    isCollapsed ? 0 : focusOffset + 1,
+  ];
+}
+
+// Whether the browser itself does what a click asks for.
+function byBrowser(click: Event): boolean {
+  const target = click.target as Element;
+  const link = nearest(target, "[href]")?.getAttribute("href");
+  return (
+    (!click.defaultPrevented && link !== undefined && !/^(#|javascript:)/.test(link!)) ||
+    // Used up: by a window, a chooser of files, the whole screen.
+    (navigator as any).userActivation?.isActive === false ||
+    performance.now() - click.timeStamp > STOPPED
+  );
+}

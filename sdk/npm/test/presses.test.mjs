@@ -1,0 +1,296 @@
+// Rage and dead presses on pages that lay traps, with the browser's real input; and what else comes
+// of a press. What is asserted is what came over the wire against the truth each page was made with.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, until } from "./browser.mjs";
+import { startCollector } from "./collector.mjs";
+import { ALONE, TOUCHED, TRAPS, trapPage } from "./pages/traps.mjs";
+
+const GAP = 110;
+const ROUNDS = Number(process.env.TRAP_ROUNDS ?? 1);
+const COLUMNS = 8;
+const [WIDTH, HEIGHT] = [230, 170];
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** A collector that serves the pages of these traps. */
+async function serving(traps) {
+  const collector = await startCollector();
+  traps.forEach((trap, at) => {
+    collector.pages.set(`/trap/${at}`, trapPage(trap, { endpoint: collector.url, key: "test-key" }));
+  });
+  const frames = traps.map((_, at) => `<iframe src="/trap/${at}" allow="fullscreen; autoplay" width="${WIDTH}" height="${HEIGHT}"></iframe>`);
+  collector.pages.set("/", `<!doctype html><style>body{margin:0;font-size:0}iframe{border:0}</style>${frames.join("")}`);
+  collector.pages.set("/there", "<!doctype html><title>There</title>");
+  const serve = collector.serve.bind(collector);
+  // What is slow answers after everybody has gone.
+  collector.serve = async (request, response) => request.url.startsWith("/slow") || serve(request, response);
+  return collector;
+}
+
+const ready = (frame) => frame.waitForFunction(() => window.upriver?.stats().transport === "stream", null, { timeout: 60_000 });
+
+/** Does what a trial does, at a place of the page. */
+async function perform(page, { x, y }, { how, after: key, lasts }) {
+  const { count, gap = GAP, drag, button = "left", bursts = 1 } = how;
+  await page.mouse.move(x - 3, y - 3);
+  await page.mouse.move(x, y);
+  for (let burst = 0; burst < bursts; burst++) {
+    if (burst) await wait(1_300);
+    for (let press = 0; press < count; press++) {
+      if (press) await wait(gap);
+      if (how.key) await page.keyboard.press(how.key);
+      // A double click is one to the browser only when it is told so.
+      else if (!drag) {
+        await page.mouse.down({ button, clickCount: press + 1 });
+        await page.mouse.up({ button, clickCount: press + 1 });
+      }
+      else {
+        await page.mouse.down();
+        await page.mouse.move(x + 150, y + 90, { steps: 4 });
+        await page.mouse.up();
+      }
+    }
+  }
+  if (key) await page.keyboard.press(key);
+  if (lasts) await wait(lasts);
+}
+
+/** Whether the presses came as quickly as the trial means them to: the machine may be busy. */
+const quick = (downs, { rage, how }) => {
+  const gaps = downs.slice(1).map((ms, at) => ms - downs[at]);
+  return !rage || gaps.filter((ms) => ms > 900).length === (how.bursts ?? 1) - 1;
+};
+
+/** What was told of the page at this path. */
+const told = (collector, path) => {
+  const found = { rage: 0, dead: 0 };
+  let at = "";
+  for (const { batch, kind } of collector.events.values()) {
+    at = batch.page?.path ?? batch.events.find((event) => event.kind === "page_view").page.path;
+    if (at === path && kind in found) found[kind]++;
+  }
+  return found;
+};
+
+/** Adds up what was found of what was there. */
+class Tally {
+  rows = [];
+  void = 0;
+  sums = { rage: { hit: 0, wrong: 0, missed: 0 }, dead: { hit: 0, wrong: 0, missed: 0 } };
+  add(trap, found) {
+    for (const what of ["rage", "dead"]) {
+      const hit = Math.min(found[what], trap[what]);
+      this.sums[what].hit += hit;
+      this.sums[what].wrong += found[what] - hit;
+      this.sums[what].missed += trap[what] - hit;
+    }
+    const right = found.rage === trap.rage && found.dead === trap.dead;
+    this.rows.push({ trap: trap.name, rage: `${found.rage} of ${trap.rage}`, dead: `${found.dead} of ${trap.dead}`, right: right ? "" : "NO" });
+  }
+  /** Prints it and holds it to what is promised. */
+  judge(title, least) {
+    const lines = this.rows.map(({ trap, rage, dead, right }) => `  ${trap.padEnd(42)} rage ${rage}  dead ${dead}  ${right}`);
+    console.log(`${title}\n${lines.join("\n")}`);
+    for (const [what, { hit, wrong, missed }] of Object.entries(this.sums)) {
+      const [precision, recall] = [hit / (hit + wrong || 1), hit / (hit + missed || 1)];
+      console.log(`  ${what}: ${hit} found, ${wrong} wrong, ${missed} missed: precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`);
+      if (hit + missed) assert.ok(precision >= least && recall >= least, `${what}: precision ${precision}, recall ${recall}`);
+      else assert.equal(wrong, 0, what);
+    }
+    if (this.void) console.log(`  ${this.void} trials not counted: the machine was too slow to press quickly`);
+    assert.ok(this.void <= this.rows.length / 5, "too many trials came too slowly to mean anything");
+  }
+}
+
+test("rage and dead presses are told from what looks like them", { timeout: 180_000 }, async () => {
+  const tally = new Tally();
+  const count = TRAPS.length;
+  const traps = Array.from({ length: ROUNDS }, () => TRAPS).flat();
+  const collector = await serving(traps);
+  const rows = Math.ceil(traps.length / COLUMNS);
+  const made = await browser.newContext({ viewport: { width: COLUMNS * WIDTH, height: rows * HEIGHT }, acceptDownloads: true });
+  const page = await made.newPage();
+  try {
+    await page.goto(`${collector.url}/`);
+    const frames = page.frames().slice(1);
+    assert.equal(frames.length, traps.length);
+    const own = [];
+    for (const [at, frame] of frames.entries()) {
+      await ready(frame);
+      if (traps[at].scrolled) await frame.evaluate((y) => scrollTo(0, y), traps[at].scrolled);
+      own.push(await frame.evaluate(() => window.place()));
+    }
+    const times = [];
+    for (const [at, trap] of traps.entries()) {
+      const place = { x: (at % COLUMNS) * WIDTH + own[at].x, y: Math.floor(at / COLUMNS) * HEIGHT + own[at].y };
+      if (trap.how.key) await frames[at].evaluate(() => window.target().focus());
+      await perform(page, place, trap);
+      times[at] = await frames[at].evaluate(() => window.downs).catch(() => []);
+    }
+    // Of the last, too, the outcome must be known.
+    await wait(3_000);
+    await Promise.all(frames.map((frame) => frame.evaluate(() => window.upriver?.flush()).catch(() => {})));
+    traps.forEach((trap, at) => {
+      if (trap.how.key || quick(times[at], trap)) tally.add(trap, told(collector, `/trap/${at}`));
+      else tally.void++;
+    });
+    assert.deepEqual(collector.problems, []);
+  } finally {
+    await made.close();
+    await collector.stop();
+  }
+  tally.judge(`${count} traps, Chromium, mouse and keys`, 0.95);
+});
+
+test("so are those that need a page of their own, and those of a finger", { timeout: 180_000 }, async () => {
+  const tally = new Tally();
+  const alone = async (trap, context, act) => {
+    const collector = await serving([trap]);
+    const made = await browser.newContext(context);
+    const page = await made.newPage();
+    try {
+      let shown;
+      page.on("dialog", (dialog) => (shown = wait(1_800).then(() => dialog.dismiss())));
+      await page.goto(`${collector.url}/trap/0`);
+      await ready(page);
+      const place = await page.evaluate(() => window.place());
+      await act(page, place, trap);
+      await shown;
+      await wait(3_000);
+      const downs = await page.evaluate(() => window.downs);
+      await page.evaluate(() => window.upriver.flush());
+      if (quick(downs, trap)) tally.add(trap, told(collector, "/trap/0"));
+      else tally.void++;
+      assert.deepEqual(collector.problems, []);
+    } finally {
+      await made.close();
+      await collector.stop();
+    }
+  };
+  const tap = async (page, { x, y }, { how }) => {
+    for (let press = 0; press < how.count; press++) {
+      if (press) await wait(GAP);
+      await page.touchscreen.tap(x, y);
+    }
+  };
+  const phone = { hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } };
+  const runs = [...ALONE.map((trap) => [trap, {}, perform]), ...TOUCHED.map((trap) => [trap, phone, tap])];
+  // Three at once: they wait most of the time.
+  const next = runs.values();
+  await Promise.all([0, 1, 2].map(async () => {
+    for (const run of next) await alone(...run);
+  }));
+  tally.judge(`${runs.length} traps in pages of their own, Chromium, mouse and touch`, 0.95);
+});
+
+/** A page with nothing but this script and a button, and a collector. */
+async function scripted(script, run) {
+  const collector = await serving([{ body: `<button id="b">Buy</button><script>${script}</script>`, onclick: "", at: "#b", how: {} }]);
+  const made = await browser.newContext();
+  const page = await made.newPage();
+  try {
+    await page.goto(`${collector.url}/trap/0?token=canary-token`);
+    await ready(page);
+    await run(page, collector);
+    assert.deepEqual(collector.problems, []);
+  } finally {
+    await made.close();
+    await collector.stop();
+  }
+}
+
+test("errors and rejections are told once a place, masked, and laid to the press before", { timeout: 60_000 }, async () => {
+  const script = `
+    document.querySelector("#b").addEventListener("click", () => { null.price; });
+    window.fail = () => { for (let n = 0; n < 3; n++) setTimeout(() => { throw new RangeError("of card 4111111111111111 of me@shop.example") }); };
+    window.reject = (what) => Promise.reject(what);`;
+  await scripted(script, async (page, collector) => {
+    await page.click("#b");
+    await page.evaluate(() => window.fail());
+    await page.evaluate(() => {
+      window.reject(new TypeError("gone"));
+      window.reject("only words");
+      window.reject(Object.create(null));
+      window.reject(undefined);
+      document.body.append(Object.assign(new Image(), { src: "/none.png" }));
+    });
+    await page.waitForTimeout(300);
+    await page.evaluate(() => window.upriver.flush());
+    const faults = collector.of("fault");
+    const words = faults.map(({ fault, message }) => `${fault}: ${message}`);
+    assert.equal(faults.length, 6, words.join(" | "));
+    assert.match(words[0], /^error: Uncaught TypeError: .*price/);
+    assert.match(words[1], /^error: Uncaught RangeError: of card \*{16} of \*$/);
+    assert.deepEqual(words.slice(2, 4), ["rejection: gone", "rejection: only words"]);
+    const { source, line, column } = faults[0];
+    assert.equal(source, `${collector.url}/trap/0`);
+    assert.ok(line > 1 && column > 1);
+    const [error, ...more] = collector.of("error_press");
+    assert.equal(more.length, 0);
+    assert.equal(collector.descriptor(error.elementId).selector, "#b");
+    assert.ok(error.afterMs < 1_000);
+    const sent = Buffer.concat(collector.bytes).toString("latin1");
+    for (const secret of ["canary", "4111", "me@shop"]) assert.ok(!sent.includes(secret), secret);
+  });
+});
+
+test("a mouse shaken thrashes once; moved with purpose it does not", { timeout: 60_000 }, async () => {
+  await scripted("", async (page, collector) => {
+    await page.mouse.move(100, 300);
+    await page.mouse.move(700, 300, { steps: 30 });
+    await page.mouse.move(100, 400, { steps: 30 });
+    await page.evaluate(() => window.upriver.flush());
+    assert.equal(collector.of("thrash").length, 0);
+    for (let stroke = 0; stroke < 12; stroke++) await page.mouse.move(stroke % 2 ? 400 : 700, 300, { steps: 4 });
+    await page.evaluate(() => window.upriver.flush());
+    const [thrash] = collector.of("thrash");
+    assert.ok(thrash?.reversals === 5 && thrash.distance >= 1_000, JSON.stringify(thrash));
+  });
+});
+
+test("what a site spares is spared, and nothing is watched once the outcome is known", { timeout: 60_000 }, async () => {
+  const trap = { body: `<p class="qty"><button id="b">Mehr</button></p>`, onclick: "", at: "#b", how: {} };
+  const collector = await startCollector();
+  const spy = `<script>
+    // Those that wait for the outcome of a press, by what they ask for.
+    window.running = new Set();
+    const { observe, disconnect } = MutationObserver.prototype;
+    MutationObserver.prototype.observe = function (root, options) {
+      if (options.attributeOldValue) window.running.add(this);
+      return observe.call(this, root, options);
+    };
+    MutationObserver.prototype.disconnect = function () { window.running.delete(this); return disconnect.call(this); };
+  </script>`;
+  const options = { endpoint: collector.url, key: "test-key", dead: 400, rage: [2] };
+  collector.pages.set("/spared", trapPage({ ...trap }, { ...options, sparePresses: ".qty" }).replace("<script>", `${spy}<script>`));
+  collector.pages.set("/own", trapPage(trap, options).replace("<script>", `${spy}<script>`));
+  const made = await browser.newContext();
+  const page = await made.newPage();
+  try {
+    for (const [path, rage, dead] of [["/spared", 0, 0], ["/own", 1, 2]]) {
+      await page.goto(collector.url + path);
+      await ready(page);
+      const { x, y } = await page.evaluate(() => window.place());
+      await page.mouse.click(x, y);
+      await page.mouse.click(x, y);
+      if (dead) assert.equal(await page.evaluate(() => window.running.size), 1, "it watches");
+      await until(() => page.evaluate(() => window.running.size === 0), "that nothing is watched", 30_000);
+      await until(async () => {
+        await page.evaluate(() => window.upriver.flush());
+        return told(collector, path).dead === dead;
+      }, `${dead} dead presses`, 30_000);
+      assert.equal(told(collector, path).rage, rage);
+    }
+  } finally {
+    await made.close();
+    await collector.stop();
+  }
+});
