@@ -48,6 +48,18 @@ enum Command {
     /// Asks the running collector whether the tables hold what was acknowledged, once each. Ends
     /// with 2 when they do not, with 1 when it could not be asked.
     Audit(Audit),
+    /// Prints the schema: the statements that make the tables of this version.
+    Schema(Schema),
+}
+
+#[derive(Args)]
+struct Schema {
+    /// Database for the tables.
+    #[arg(long, default_value = "upriver")]
+    database: String,
+    /// Name of a ClickHouse cluster: tables are then replicated, on each of its servers.
+    #[arg(long)]
+    cluster: Option<String>,
 }
 
 #[derive(Args)]
@@ -155,6 +167,7 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => self::serve(*serve).await,
         Command::Clickhouse(embedded) => clickhouse(embedded).await,
         Command::LoginLink(link) => login_link(&link),
+        Command::Schema(asked) => schema(&asked),
         Command::Audit(asked) => match audit(&asked) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::from(UNHEALTHY),
@@ -169,6 +182,11 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn schema(asked: &Schema) -> anyhow::Result<()> {
+    let text = upriver_collector::store::schema::text(&asked.database, asked.cluster.as_deref())?;
+    say(text.trim_end())
 }
 
 /// Prints an audit. False when it found a difference.

@@ -215,3 +215,36 @@ async fn rows_of_the_first_schema_are_kept_by_the_migrations_after_it() -> Resul
     }
     Ok(())
 }
+
+/// What `upriver schema` prints is read by ClickHouse's own parser, and names every table there is.
+#[tokio::test]
+async fn the_printed_schema_is_understood_with_and_without_a_cluster() -> Result<()> {
+    let collector = migrated().await?;
+    let client = collector.clickhouse().await?;
+    let parse = async |statement: &str| {
+        let query = client.query_raw(&format!("EXPLAIN AST {statement}"));
+        query.fetch_bytes("TabSeparated")?.collect().await
+    };
+    let sql = "SELECT name FROM system.tables WHERE database = 'upriver'";
+    let tables = client.query(sql).fetch_all::<String>().await?;
+    for arguments in [&["schema"][..], &["schema", "--cluster", "main"][..]] {
+        let output = Collector::command().args(arguments).output()?;
+        ensure!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout)?;
+        for statement in text.split(";\n").filter(|text| !text.trim().is_empty()) {
+            let tree = parse(statement).await;
+            tree.with_context(|| format!("not understood: {statement}"))?;
+        }
+        for table in &tables {
+            let create = format!("CREATE TABLE IF NOT EXISTS `upriver`.{table}");
+            ensure!(text.contains(&create), "{arguments:?} has no {table}");
+        }
+    }
+    ensure!(
+        parse("CREATE TABLE a ON CLUSTER `main` (b UInt8) ENGINE = ReplicatedMergeTree(")
+            .await
+            .is_err(),
+        "the parser takes anything"
+    );
+    Ok(())
+}

@@ -16,7 +16,7 @@ const RATIO_MAX: usize = 100;
 ///
 /// # Errors
 /// It is damaged, or larger than [`BODY_DECODED_BYTES_MAX`] or [`RATIO_MAX`] allow.
-pub fn inflate(body: Bytes) -> Result<Bytes, ApiError> {
+pub(super) fn inflate(body: Bytes) -> Result<Bytes, ApiError> {
     if !body.starts_with(&MAGIC) {
         return Ok(body);
     }

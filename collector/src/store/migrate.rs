@@ -31,6 +31,17 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
 /// The version of the newest migration.
 pub const NEWEST: u32 = MIGRATIONS.len() as u32;
 
+/// The table in which it is written down which ran.
+pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations (version UInt32, name String, \
+    applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version \
+    SETTINGS fsync_after_insert = 1, fsync_part_directory = 1";
+
+/// Every migration: version, name, statements.
+pub(super) fn all() -> impl Iterator<Item = (u32, &'static str, Vec<String>)> {
+    let all = MIGRATIONS.iter();
+    all.map(|(version, name, sql)| (*version, *name, statements(sql).collect()))
+}
+
 /// Brings the database up to date. `client` must already name it.
 ///
 /// A statement that failed half-way through a migration is run again at the next start; `CREATE`
@@ -46,14 +57,7 @@ pub async fn migrate(client: &Client, database: &str) -> Result<u32, StoreError>
         .bind(clickhouse::sql::Identifier(database))
         .execute()
         .await?;
-    client
-        .query(
-            "CREATE TABLE IF NOT EXISTS migrations (version UInt32, name String, \
-             applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version \
-             SETTINGS fsync_after_insert = 1, fsync_part_directory = 1",
-        )
-        .execute()
-        .await?;
+    client.query(TABLE).execute().await?;
     let applied: u32 = client
         .query("SELECT max(version) FROM migrations")
         .fetch_one::<u32>()
@@ -64,7 +68,12 @@ pub async fn migrate(client: &Client, database: &str) -> Result<u32, StoreError>
     {
         for statement in statements(sql) {
             client
-                .query(&statement.replacen("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1))
+                // A question mark is a parameter to the client; the schema has none, but comments may.
+                .query(&statement.replace('?', "??").replacen(
+                    "CREATE TABLE ",
+                    "CREATE TABLE IF NOT EXISTS ",
+                    1,
+                ))
                 .execute()
                 .await?;
         }
@@ -85,12 +94,7 @@ fn statements(sql: &str) -> impl Iterator<Item = String> + '_ {
         let lines = statement
             .lines()
             .filter(|line| !line.trim_start().starts_with("--"));
-        // A question mark is a parameter to the client; the schema has none, but comments may.
-        let text = lines
-            .collect::<Vec<_>>()
-            .join("\n")
-            .trim()
-            .replace('?', "??");
+        let text = lines.collect::<Vec<_>>().join("\n").trim().to_owned();
         (!text.is_empty()).then_some(text)
     })
 }

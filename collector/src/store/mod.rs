@@ -9,6 +9,7 @@ pub mod history;
 pub mod ledger;
 pub mod migrate;
 pub mod rollup;
+pub mod schema;
 pub mod state;
 pub mod writer;
 
