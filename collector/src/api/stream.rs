@@ -34,6 +34,10 @@ const CLOSE_FORBIDDEN: u16 = 4401;
 pub struct Stopping(pub watch::Receiver<bool>);
 
 /// Opens a stream. A browser cannot read why a handshake failed, so a refusal is said inside.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of the service that the framework hands over by its type"
+)]
 pub async fn open(
     request: HttpRequest,
     query: web::Query<WriteQuery>,
