@@ -33,7 +33,7 @@ const SWEEP_EVERY_MS: u64 = 10_000;
 /// Why a signal was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignalError {
-    /// This visitor has not come for those sent before.
+    /// This visitor's pages have none of those sent before.
     #[error("{HELD_A_VISITOR_MAX} signals wait for this visitor already")]
     VisitorFull,
     /// Too many wait in all.
@@ -102,8 +102,13 @@ impl Signals {
         }
         let who = (site.to_owned(), visitor);
         state.expire(&who, now_ms);
-        if state.held.get(&who).map_or(0, Vec::len) >= HELD_A_VISITOR_MAX {
-            return Err(SignalError::VisitorFull);
+        if let Some(held) = state.held.get_mut(&who)
+            && held.len() >= HELD_A_VISITOR_MAX
+        {
+            // The oldest that some page has makes room; what nobody has is not thrown away.
+            let given = held.iter().position(|held| !held.given.is_empty());
+            held.remove(given.ok_or(SignalError::VisitorFull)?);
+            state.count -= 1;
         }
         if state.count >= HELD_MAX {
             return Err(SignalError::Full);

@@ -104,6 +104,16 @@ fn no_more_wait_than_the_limits_say() {
     let more = signals.send(SITE, BOB, signal(99, 100), 0);
     assert_eq!(more, Err(SignalError::Full));
 
+    // What a page has makes room.
+    let signals = Signals::default();
+    let (inbox, mut one) = mpsc::channel(INBOX_MAX);
+    let _presence = signals.join(SITE, ADA, ONE, inbox, 0);
+    for id in 0..3 * HELD_A_VISITOR_MAX as u64 {
+        assert_eq!(signals.send(SITE, ADA, signal(id, 100), 0), Ok(1));
+        assert_eq!(heard(&mut one), [id]);
+    }
+    assert_eq!(signals.lock().count, HELD_A_VISITOR_MAX);
+
     // A stream that does not read loses none of them.
     let signals = Signals::default();
     let (inbox, one) = mpsc::channel(1);
