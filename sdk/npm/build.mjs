@@ -2,7 +2,7 @@
 // Owns how that is done; `cargo xtask build` calls it after it has written `generated/`.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const imports = WebAssembly.Module.imports(
@@ -37,6 +37,11 @@ const options = {
   legalComments: "none",
   logLevel: "warning",
   external: ["./core.js", "./plain.js", "./debug.js", "./slim-core.js"],
+  // What the parts call each other's: no name of the page's, of the browser's or of the site's. The same
+  // in each bundle, since the entry and the core hand things to each other.
+  mangleProps:
+    /^(alive|answer|boxes|boxOf|campaign|changed|fields|hear|int|interactive|kept|landed|layer|listeners|loaded|look|names|pathNow|recorder|routed|seen|session|settle|signals|since|submitted|uint)$/,
+  mangleCache: {},
 };
 /** Puts one module of the package in another's place. */
 const instead = (from, to) => ({
@@ -48,7 +53,7 @@ const instead = (from, to) => ({
 const slimCore = instead("core", () => ({ path: "./slim-core.js", external: true }));
 const fetched = instead("embedded", ({ resolveDir }) => ({ path: `${resolveDir}/fetched.ts` }));
 // What a page loads at once, what it loads then, and what it loads where wasm is refused.
-await build({ ...options, entryPoints: ["index.ts", "core.ts"], outdir: "dist" });
+({ mangleCache: options.mangleCache } = await build({ ...options, entryPoints: ["index.ts", "core.ts"], outdir: "dist" }));
 await build({ ...options, entryPoints: ["generated/plain.js"], outdir: "dist" });
 // The debug view, which only those load who ask for it.
 await build({ ...options, entryPoints: ["debug.ts"], outdir: "dist" });
@@ -57,5 +62,11 @@ await build({ ...options, entryPoints: { slim: "index.ts" }, outdir: "dist", plu
 await build({ ...options, entryPoints: { "slim-core": "core.ts" }, outdir: "dist", plugins: [fetched] });
 await build({ ...options, entryPoints: { upriver: "script.ts" }, format: "iife", outdir: "dist", plugins: [slimCore] });
 copyFileSync("generated/core.opt.wasm", "dist/upriver.wasm");
-// The core without the wasm, to be weighed.
-await build({ ...options, entryPoints: ["core.ts"], outfile: "generated/shell.js", external: ["./generated/wasm.js", "./plain.js", "./debug.js"] });
+// The core without the wasm, to be weighed, and what each module takes of it.
+const { metafile } = await build({
+  ...options, entryPoints: ["core.ts"], outfile: "generated/shell.js", external: ["./generated/wasm.js", "./plain.js", "./debug.js"], metafile: true,
+});
+const { inputs } = metafile.outputs["generated/shell.js"];
+writeFileSync("generated/shell.json", JSON.stringify(Object.fromEntries(
+  Object.entries(inputs).map(([module, { bytesInOutput }]) => [module, bytesInOutput]),
+)));

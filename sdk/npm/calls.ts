@@ -7,7 +7,7 @@ import { Bytes } from "./bytes.js";
 import type { Shell } from "./core.js";
 import type { Options, Props, State, Stats, Worth } from "./types.js";
 import { hex } from "./visit.js";
-import { CONVERSION, CUSTOM, EXPOSURE, FLUSH, IDENTIFY, STOP } from "./wasm.js";
+import { Kind } from "./wasm.js";
 
 const MICROS = 1e6;
 const PROPS_MAX = 32;
@@ -72,18 +72,18 @@ export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls 
 
   const known: Record<string, (at: number, ...args: any[]) => void> = {
     track(at, name: string, props: Props) {
-      if (named("track", name)) say(CUSTOM, at, new Bytes().names(name).props(flat(props)));
+      if (named("track", name)) say(Kind.CUSTOM, at, new Bytes().names(name).props(flat(props)));
     },
     convert(at, name: string, { value = 0, currency = "", order = "", props }: Worth) {
       if (!named("convert", name)) return;
       if (!Number.isFinite(value)) return complain(`convert("${name}"): value must be a finite number`);
       const micros = Math.min(Math.max(Math.round(value * MICROS), -AMOUNT_MAX), AMOUNT_MAX);
       const bytes = new Bytes().names(name).int(micros);
-      say(CONVERSION, at, bytes.names(String(currency), String(order)).props(flat(props)));
+      say(Kind.CONVERSION, at, bytes.names(String(currency), String(order)).props(flat(props)));
     },
     expose(at, experiment: string, variant: string) {
       if (named("expose", experiment) && named("expose", variant)) {
-        say(EXPOSURE, at, new Bytes().names(experiment, variant));
+        say(Kind.EXPOSURE, at, new Bytes().names(experiment, variant));
       }
     },
     page(at) {
@@ -91,18 +91,18 @@ export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls 
     },
     identify(at, user: string, { hash = true }: { hash?: boolean } = {}) {
       if (!named("identify", user)) return;
-      if (!hash) say(IDENTIFY, at, new Bytes().names(user).uint(0));
+      if (!hash) say(Kind.IDENTIFY, at, new Bytes().names(user).uint(0));
       else if (!crypto.subtle) complain("identify: hashing needs an https: page; nothing was sent");
       else {
         hashing = crypto.subtle.digest("SHA-256", encoder.encode(user)).then((digest) => {
-          say(IDENTIFY, at, new Bytes().names(hex(new Uint8Array(digest))).uint(1));
+          say(Kind.IDENTIFY, at, new Bytes().names(hex(new Uint8Array(digest))).uint(1));
           shell.settle(true);
         });
       }
     },
     async flush(at, done: () => void) {
       await hashing;
-      shell.step(FLUSH, at);
+      shell.step(Kind.FLUSH, at);
       waiting.push({ seen: stats().recorded, done });
       shell.settle(true);
       changed();
@@ -111,7 +111,7 @@ export function calls(shell: Shell, stats: () => Stats, end: () => void): Calls 
       end();
       listen("remove");
       await hashing;
-      shell.step(STOP, at);
+      shell.step(Kind.STOP, at);
       shell.settle(true);
     },
     on() {

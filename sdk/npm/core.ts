@@ -3,6 +3,9 @@
 // Owns the page's clock, the one timer, the way from an input to the recorder and from its commands
 // to the network, and page views. Decides nothing the recorder can decide.
 
+// First, so that the text of the wasm stands together at the start, where it compresses best.
+import * as wasm from "./wasm.js";
+import { Kind } from "./wasm.js";
 import { type Calls, calls, check, complain } from "./calls.js";
 import { AGREED, COOKIELESS, type Running, gate } from "./consent.js";
 import { campaignBytes, address, view } from "./page.js";
@@ -17,7 +20,6 @@ import { showOverlay, takeTicket } from "./overlay.js";
 import { onRoute } from "./routes.js";
 import { randomName, visitor } from "./visit.js";
 import { transport } from "./transport.js";
-import * as wasm from "./wasm.js";
 
 /** A page that is routed to is read this long afterwards, when its title and size are its own, ms. */
 const ROUTE_SETTLE = 50;
@@ -77,7 +79,7 @@ export function start(options: Options, at: number, entry: Entry): Core | undefi
     if (options.debug || /[?&#]upriver-debug\b/.test(location.href)) {
       const { watch } = await import("./debug.js");
       const plain = { ...loaded };
-      loaded.recorder = watch(plain, () => STATES[plain.recorder(wasm.TRANSPORT)]!);
+      loaded.recorder = watch(plain, () => STATES[plain.recorder(Kind.TRANSPORT)]!);
     }
     return gone() ? undefined : run({ loaded, options, endpoint, landed, pathNow: path, entry, since, answer });
   });
@@ -112,7 +114,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     const rest = ways.signals(bytes);
     give(rest);
     // A frame that was a signal and nothing else is no answer to a batch.
-    if (rest.length || kind !== wasm.FRAME) step(kind, performance.now(), ...numbers);
+    if (rest.length || kind !== Kind.FRAME) step(kind, performance.now(), ...numbers);
     settle(true);
   });
   let { path } = landed;
@@ -128,20 +130,20 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
   function name(element: Element, box?: DOMRect, interactive?: boolean): void {
     const selector = canonical(element);
     give(encoder.encode(VERSION + selector));
-    if (recorder(wasm.NAME)) return;
+    if (recorder(Kind.NAME)) return;
     give(describe(element, selector, box, interactive).all);
-    recorder(wasm.DESCRIBE);
+    recorder(Kind.DESCRIBE);
   }
 
   function settle(news?: boolean): void {
     if (ended) return;
     settleRoute(false);
     heard.look(performance.now());
-    for (let command; (command = recorder(wasm.NEXT, origin + performance.now())); ) {
+    for (let command; (command = recorder(Kind.NEXT, origin + performance.now())); ) {
       if (command === 1) way.open();
       else if (command === 2) way.close();
       else if (command === 3) way.send(wasm.taken(loaded));
-      else way.post(recorder(wasm.NUMBER), wasm.taken(loaded), command === 5);
+      else way.post(recorder(Kind.NUMBER), wasm.taken(loaded), command === 5);
       news = true;
     }
     arm();
@@ -159,7 +161,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     if (timerDue <= enough) return;
     // What is seen is seen of the page that was routed to, once that is told.
     const next = routed === undefined ? seeing.due() : routed + ROUTE_SETTLE;
-    const due = Math.min(recorder(wasm.DUE) - origin, next);
+    const due = Math.min(recorder(Kind.DUE) - origin, next);
     // One that comes too early sets the next.
     if (due >= timerDue) return;
     timerDue = due;
@@ -189,7 +191,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
   function visit(when: number): void {
     const { session, campaign } = visiting.visit();
     give([...idBytes(session), ...campaignBytes(campaign)]);
-    step(wasm.SESSION, when);
+    step(Kind.SESSION, when);
   }
 
   function show(when: number, navigation: number, to = pathNow()): void {
@@ -197,7 +199,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     filling.left(when);
     const [bytes, parts] = view(navigation, path, options.release);
     give(bytes);
-    step(wasm.VIEW, when, scrollX, scrollY, parts);
+    step(Kind.VIEW, when, scrollX, scrollY, parts);
     seeing.begin();
   }
 
@@ -212,19 +214,19 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
 
   function stats(): Stats {
     return {
-      recorded: recorder(wasm.RECORDED),
-      acked: recorder(wasm.RECORDED + 1),
-      dropped: recorder(wasm.RECORDED + 2),
-      refused: recorder(wasm.RECORDED + 3),
-      transport: STATES[recorder(wasm.TRANSPORT)]!,
+      recorded: recorder(Kind.RECORDED),
+      acked: recorder(Kind.RECORDED + 1),
+      dropped: recorder(Kind.RECORDED + 2),
+      refused: recorder(Kind.RECORDED + 3),
+      transport: STATES[recorder(Kind.TRANSPORT)]!,
     };
   }
 
   give([...idBytes(randomName(16)), ...idBytes(visiting.name), ...idBytes(randomName(8))]);
-  recorder(wasm.TICK);
+  recorder(Kind.TICK);
   visit(since);
   const { rage = [], thrash = [], dead } = options;
-  step(wasm.LIMITS, since, rage[0]!, rage[1]!, rage[2]!, dead!, thrash[0]!, thrash[1]!, thrash[2]!);
+  step(Kind.LIMITS, since, rage[0]!, rage[1]!, rage[2]!, dead!, thrash[0]!, thrash[1]!, thrash[2]!);
   const shell: Shell = {
     recorder,
     step,
@@ -247,9 +249,9 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
   heard = hearing(shell, filling, seeing);
   if (answer) {
     give([answer - AGREED]);
-    step(wasm.CONSENT, since);
+    step(Kind.CONSENT, since);
   }
-  step(wasm.SHOWN, since, +!entry.hidden);
+  step(Kind.SHOWN, since, +!entry.hidden);
   seeing.since(entry.hidden ? Infinity : since);
   show(since, 0, path);
   settle();
@@ -270,7 +272,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
       rest();
       way.close();
       clearTimeout(timer);
-      recorder(wasm.DROP);
+      recorder(Kind.DROP);
       ended = true;
       ways.end();
     },

@@ -6,7 +6,7 @@
 
 import { type Told, read } from "./batch.js";
 import type { State } from "./types.js";
-import { type Loaded, type Recorder, ACTIVATED, DOWN, FRAME, NEXT, POSTED, RECORDED, taken } from "./wasm.js";
+import { Kind, type Loaded, type Recorder, taken } from "./wasm.js";
 
 const LINES_MAX = 10;
 /** A drawing stays so long, ms. */
@@ -47,7 +47,7 @@ export function watch(loaded: Loaded, state: () => State): Recorder {
   let answers = 0;
 
   function figures(): void {
-    const [recorded, acked, dropped, refused] = [0, 1, 2, 3].map((it) => recorder(RECORDED + it));
+    const [recorded, acked, dropped, refused] = [0, 1, 2, 3].map((it) => recorder(Kind.RECORDED + it));
     view.figures(
       state(),
       `${recorded} recorded, ${acked} acked, ${dropped} dropped, ${refused} refused · ${batches} batches, ${answers} answers`,
@@ -67,10 +67,10 @@ export function watch(loaded: Loaded, state: () => State): Recorder {
   return (kind, now, ...numbers) => {
     const result = recorder(kind, now, ...numbers);
     try {
-      if (kind === DOWN || kind === ACTIVATED) view.press(numbers[3]!, numbers[4]!);
-      else if (kind === FRAME || kind === POSTED) answers++;
-      else if (kind === NEXT && result > 2) sent(taken(loaded), result === 3 ? "stream" : "request");
-      if (kind === NEXT || kind === FRAME || kind === POSTED) figures();
+      if (kind === Kind.DOWN || kind === Kind.ACTIVATED) view.press(numbers[3]!, numbers[4]!);
+      else if (kind === Kind.FRAME || kind === Kind.POSTED) answers++;
+      else if (kind === Kind.NEXT && result > 2) sent(taken(loaded), result === 3 ? "stream" : "request");
+      if (kind === Kind.NEXT || kind === Kind.FRAME || kind === Kind.POSTED) figures();
     } catch (error) {
       view.line("debug", `${error}`);
     }

@@ -7,7 +7,7 @@
 
 import type { Shell } from "./core.js";
 import { BUTTONS, isPrivate } from "./element.js";
-import { FORM } from "./wasm.js";
+import { Kind } from "./wasm.js";
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
@@ -38,7 +38,7 @@ export function forms({ step, name, alive }: Shell) {
   };
 
   function end(place: Place, at: number, what: number): void {
-    step(FORM, at, places.indexOf(place), what);
+    step(Kind.FORM, at, places.indexOf(place), what);
     place.form = last = undefined;
     place.fields.clear();
   }
@@ -87,7 +87,7 @@ export function forms({ step, name, alive }: Shell) {
       name(form);
       // Of a private field the form is all that is told.
       name(isPrivate(field) ? form : field);
-      step(FORM, at, places.indexOf(place), 0, place.fields.size);
+      step(Kind.FORM, at, places.indexOf(place), 0, place.fields.size);
     },
 
     /** The page is left (`all`), or has changed: forms that went with it are given up. */

@@ -10,7 +10,7 @@ import type { Forms } from "./forms.js";
 import type { Facts, Framed } from "./types.js";
 import type { Looking } from "./looking.js";
 import { outcome } from "./outcome.js";
-import * as wasm from "./wasm.js";
+import { Kind } from "./wasm.js";
 
 const encoder = new TextEncoder();
 const POINTERS = ["mouse", "touch", "pen"];
@@ -69,7 +69,7 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
     const across = width > 0 && placed ? (x - left) / width : 0.5;
     const down = height > 0 && placed ? (y - top) / height : 0.5;
     // Only the main button presses; and what is told later was not watched.
-    const watched = kind !== wasm.RESTS && !(how & BUTTONS) && !facts.kept;
+    const watched = kind !== Kind.RESTS && !(how & BUTTONS) && !facts.kept;
     const signs = watched ? follow(facts.path, element) : 0;
     const packed = how | (layer << 2) | (interactive ? PRESSABLE : 0) | signs;
     step(kind, at, facts.page[0], facts.page[1], packed, x + frameX, y + frameY, across, down, (event as PointerEvent).pointerId);
@@ -80,10 +80,10 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
     for (const [target, at] of scrolled) {
       const root = (target as Document).scrollingElement;
       const { scrollLeft, scrollTop } = root ?? (target as Element);
-      if (target === document) step(wasm.SCROLLED, at, scrollX, scrollY);
+      if (target === document) step(Kind.SCROLLED, at, scrollX, scrollY);
       else {
         name(root ? frameOf(root)! : (target as Element));
-        step(wasm.SCROLLED_INNER, at, scrollLeft, scrollTop);
+        step(Kind.SCROLLED_INNER, at, scrollLeft, scrollTop);
       }
     }
     scrolled.clear();
@@ -96,10 +96,10 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
       heard.add(page);
       entry.listen("add", page);
     }
-    const wanted = step(wasm.LOOK, at);
+    const wanted = step(Kind.LOOK, at);
     if (!wanted) return;
-    if (!over?.matches(":hover")) step(wasm.AWAY, at);
-    else if (wanted < 2) press(wasm.RESTS, at, last, now(last, undefined, over), kindOf(last));
+    if (!over?.matches(":hover")) step(Kind.AWAY, at);
+    else if (wanted < 2) press(Kind.RESTS, at, last, now(last, undefined, over), kindOf(last));
   }
 
   function hear(event: Event, kept?: Facts): void {
@@ -120,19 +120,19 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
     }
     if (left && !facts.hidden) {
       left = false;
-      step(wasm.RESUME, at);
+      step(Kind.RESUME, at);
       show(at, 1);
       view(at, 2);
     }
     // Those of a pointer, a key or a wheel.
-    if (pointer.view) step(wasm.ALIVE, at);
+    if (pointer.view) step(Kind.ALIVE, at);
     const id = pointer.pointerId;
     const moves = (input: number) => step(input, at, 0, 0, TOUCH, x, y, 0, 0, id);
     switch (event.type) {
       case "pointermove":
         // Of a finger, and in a frame, what comes of a press is followed, no more.
         if (kind === TOUCH || frame) {
-          moves(wasm.MOVE);
+          moves(Kind.MOVE);
           break;
         }
         alive(at, true);
@@ -144,51 +144,51 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
           over = found;
         }
         for (const each of coalesced(pointer)) {
-          step(wasm.MOVE, each.timeStamp, over ? number : 0, followed, kind, each.clientX, each.clientY, 0, 0, id);
+          step(Kind.MOVE, each.timeStamp, over ? number : 0, followed, kind, each.clientX, each.clientY, 0, 0, id);
         }
         return arm(at + REST);
       case "pointerdown": {
         if (facts.under.nodeType !== 1 || (kind === 0 && onScrollbar(facts.under, pointer.clientX, pointer.clientY, facts.boxOf))) return;
         const button = Math.min(Math.max(pointer.button, 0), BUTTON_OTHER);
-        press(wasm.DOWN, at, pointer, facts, kind | (button << 4) | (pointer.isPrimary ? FIRST_OF_KIND : 0));
+        press(Kind.DOWN, at, pointer, facts, kind | (button << 4) | (pointer.isPrimary ? FIRST_OF_KIND : 0));
         break;
       }
       case "pointerup":
-        moves(wasm.UP);
+        moves(Kind.UP);
         break;
       case "pointercancel":
-        moves(wasm.CANCEL);
+        moves(Kind.CANCEL);
         break;
       case "error":
       case "unhandledrejection": {
         const found = fault(event);
         if (!found) return;
         give(encoder.encode(found[0]));
-        step(wasm.NAME, at);
+        step(Kind.NAME, at);
         give(found[1]);
-        step(wasm.FAULT, at);
+        step(Kind.FAULT, at);
         break;
       }
       case "submit":
         // Unless a script sends it, another page comes, however late.
-        setTimeout(() => event.defaultPrevented || step(wasm.EFFECT, performance.now(), 1));
+        setTimeout(() => event.defaultPrevented || step(Kind.EFFECT, performance.now(), 1));
         forms.submitted(facts.under as HTMLFormElement, at);
         break;
       case "click":
         forms.used(event, facts.under, at);
-        if (step(wasm.CLICK, at, pointer.detail) && facts.under) {
+        if (step(Kind.CLICK, at, pointer.detail) && facts.under) {
           const placed = pointer.detail > 0;
-          press(wasm.ACTIVATED, at, pointer, facts, placed ? kind : KEYBOARD, placed);
+          press(Kind.ACTIVATED, at, pointer, facts, placed ? kind : KEYBOARD, placed);
         }
         if (!kept) clicked(event);
         break;
       case "keydown": {
         const { repeat, key } = event as KeyboardEvent;
-        step(wasm.KEY, at, +repeat);
+        step(Kind.KEY, at, +repeat);
         forms.used(event, facts.under, at);
         // What a site has made pressable by itself makes no click when a key is pressed.
         if (!repeat && facts.under && /^( |Enter)$/.test(key) && byHand(facts.under)) {
-          press(wasm.ACTIVATED, at, pointer, facts, KEYBOARD, false);
+          press(Kind.ACTIVATED, at, pointer, facts, KEYBOARD, false);
           if (!kept) clicked(event);
         }
         break;
@@ -198,14 +198,14 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
         const { touches, changedTouches } = event as TouchEvent;
         const ends = event.type === "touchend";
         const [touch, second] = ends ? changedTouches : touches;
-        const input = ends ? wasm.TOUCH_END : wasm.TOUCH_MOVE;
+        const input = ends ? Kind.TOUCH_END : Kind.TOUCH_MOVE;
         const [left, top] = frame ? [frameX, frameY] : [0, 0];
         const other = second ? [second.clientX + left, second.clientY + top] : [NaN];
         if (touch) step(input, at, 0, 0, 0, touch.clientX + left, touch.clientY + top, ...other);
         break;
       }
       case "wheel":
-        step(wasm.WHEEL, at);
+        step(Kind.WHEEL, at);
         break;
       case "scroll":
         // Not read before it is laid out: that would be done twice.
@@ -223,21 +223,21 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
   function stands({ type, timeStamp: at }: Event, { page, hidden }: Now): void {
     const leaves = type === "pagehide";
     if (!leaves && !hidden) {
-      step(wasm.RESUME, at);
+      step(Kind.RESUME, at);
       return show(at, 1);
     }
     // Where the last movement ended: no event may tell of it any more.
     settleScrolls();
-    step(wasm.SCROLLED, at, ...page);
+    step(Kind.SCROLLED, at, ...page);
     show(at, 0);
     if (leaves) forms.left(at);
-    step(wasm.LEAVE, at);
-    if (leaves) step(wasm.PAUSE, at);
+    step(Kind.LEAVE, at);
+    if (leaves) step(Kind.PAUSE, at);
     left ||= leaves;
   }
 
   function show(at: number, visible: number): void {
-    step(wasm.SHOWN, at, visible);
+    step(Kind.SHOWN, at, visible);
     looking.since(visible ? at : Infinity);
   }
 

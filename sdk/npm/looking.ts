@@ -8,7 +8,7 @@
 import type { Shell } from "./core.js";
 import { INTERACTIVE, isPrivate, look } from "./element.js";
 import type { Forms } from "./forms.js";
-import { IMPRESSION, SIZED } from "./wasm.js";
+import { Kind } from "./wasm.js";
 
 /** So much of an element must be in the window … */
 const SHARE = 0.5;
@@ -56,7 +56,7 @@ export function looking({ step, give, name, settle }: Shell, forms: Forms) {
   const size = new ResizeObserver(measure);
 
   function measure(): void {
-    step(SIZED, performance.now(), innerHeight, document.documentElement.scrollHeight);
+    step(Kind.SIZED, performance.now(), innerHeight, document.documentElement.scrollHeight);
   }
 
   function search(): void {
@@ -89,7 +89,7 @@ export function looking({ step, give, name, settle }: Shell, forms: Forms) {
     } else if (!isPrivate(element)) {
       name(element, box, true);
       give(look(element, box).all);
-      step(IMPRESSION, at);
+      step(Kind.IMPRESSION, at);
     }
   }
 

@@ -17,7 +17,7 @@
 
 import type { Shell } from "./core.js";
 import { BY_HAND, nearest } from "./element.js";
-import { EFFECT } from "./wasm.js";
+import { Kind } from "./wasm.js";
 
 const MAY_RAGE = 1 << 8;
 const MAY_BE_DEAD = 2 << 8;
@@ -55,7 +55,7 @@ type Shown = [string, Element | null, number, number];
 export function outcome(step: Shell["step"], deadMs: number, spared?: string) {
   let watch: Watch | undefined;
 
-  const effect = (elsewhere: boolean) => step(EFFECT, performance.now(), +elsewhere);
+  const effect = (elsewhere: boolean) => step(Kind.EFFECT, performance.now(), +elsewhere);
 
   const observer = new MutationObserver((records) => {
     if (!watch) return;

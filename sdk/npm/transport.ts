@@ -3,7 +3,7 @@
 // Owns the socket. Knows neither what the bytes mean nor when to try again: the recorder is told
 // what happened (`news`) and decides.
 
-import { CLOSED, FRAME, OPENED, POSTED } from "./wasm.js";
+import { Kind } from "./wasm.js";
 
 /** Tells the recorder; `bytes`: a frame or an answer's body. */
 export type News = (kind: number, bytes: Uint8Array, ...numbers: number[]) => void;
@@ -17,10 +17,10 @@ export function transport(endpoint: string, key: string, news: News) {
   const told = (event: Event) => {
     // What a socket says after it was closed from here is not heard.
     if (event.target !== socket) return;
-    if (event.type === "open") news(OPENED, NONE);
-    else if (event.type === "message") news(FRAME, new Uint8Array((event as MessageEvent).data));
+    if (event.type === "open") news(Kind.OPENED, NONE);
+    else if (event.type === "message") news(Kind.FRAME, new Uint8Array((event as MessageEvent).data));
     // An error is always followed by a close, which has the code.
-    else if (event.type === "close") news(CLOSED, NONE, (event as CloseEvent).code);
+    else if (event.type === "close") news(Kind.CLOSED, NONE, (event as CloseEvent).code);
   };
   return {
     open(): void {
@@ -30,7 +30,7 @@ export function transport(endpoint: string, key: string, news: News) {
         socket.binaryType = "arraybuffer";
         socket.onopen = socket.onmessage = socket.onclose = told;
       } catch {
-        news(CLOSED, NONE, 0);
+        news(Kind.CLOSED, NONE, 0);
       }
     },
     close(): void {
@@ -59,7 +59,7 @@ export function transport(endpoint: string, key: string, news: News) {
       } catch {
         // The status alone says that it is on disk; without one nothing arrived that we know of.
       }
-      news(POSTED, answer, number, status, wait);
+      news(Kind.POSTED, answer, number, status, wait);
     },
   };
 }

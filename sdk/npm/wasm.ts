@@ -16,68 +16,71 @@ export interface Loaded {
   memory: WebAssembly.Memory;
 }
 
-// In the order of sdk/src/exports.rs. Inputs:
-export const VIEW = 0;
-export const DOWN = 1;
-export const MOVE = 2;
-export const UP = 3;
-export const CANCEL = 4;
-export const ACTIVATED = 5;
-export const TOUCH_MOVE = 6;
-export const TOUCH_END = 7;
-export const KEY = 8;
-export const WHEEL = 9;
-export const SCROLLED = 10;
-export const SCROLLED_INNER = 11;
-export const CUSTOM = 12;
-export const CONVERSION = 13;
-export const EXPOSURE = 14;
-export const SESSION = 15;
-export const FLUSH = 16;
-export const LEAVE = 17;
-export const PAUSE = 18;
-export const RESUME = 19;
-export const STOP = 20;
-export const OPENED = 21;
-export const FRAME = 22;
-export const CLOSED = 23;
-export const POSTED = 24;
-export const TICK = 25;
-export const ALIVE = 80;
-export const SHOWN = 81;
-export const SIZED = 82;
-export const IMPRESSION = 83;
-export const FORM = 84;
+/** What the recorder is told or asked, in the order of sdk/src/exports.rs: inputs first. An enumeration,
+ * because the bundler puts its numbers in place. */
+export const enum Kind {
+  VIEW = 0,
+  DOWN = 1,
+  MOVE = 2,
+  UP = 3,
+  CANCEL = 4,
+  ACTIVATED = 5,
+  TOUCH_MOVE = 6,
+  TOUCH_END = 7,
+  KEY = 8,
+  WHEEL = 9,
+  SCROLLED = 10,
+  SCROLLED_INNER = 11,
+  CUSTOM = 12,
+  CONVERSION = 13,
+  EXPOSURE = 14,
+  SESSION = 15,
+  FLUSH = 16,
+  LEAVE = 17,
+  PAUSE = 18,
+  RESUME = 19,
+  STOP = 20,
+  OPENED = 21,
+  FRAME = 22,
+  CLOSED = 23,
+  POSTED = 24,
+  TICK = 25,
+  ALIVE = 80,
+  SHOWN = 81,
+  SIZED = 82,
+  IMPRESSION = 83,
+  FORM = 84,
 
-// Of the pointer:
-export const RESTS = 70;
-export const AWAY = 71;
+  // Of the pointer:
+  RESTS = 70,
+  AWAY = 71,
 
-// Of what comes of a press:
-export const EFFECT = 64;
-export const FAULT = 65;
-export const LIMITS = 66;
+  // Of what comes of a press:
+  EFFECT = 64,
+  FAULT = 65,
+  LIMITS = 66,
 
-// Anything but ROOM begins, the first time.
-export const ROOM = 26;
-export const NAME = 27;
-export const DESCRIBE = 28;
-export const CLICK = 29;
-export const NEXT = 30;
-// Figures: recorded, acked, dropped, refused, then these.
-export const RECORDED = 31;
-export const TRANSPORT = 35;
-export const DUE = 36;
-export const LOOK = 37;
-const OUTPUT = 38;
-const OUTPUT_BYTES = 39;
-export const NUMBER = 40;
+  // Anything but ROOM begins, the first time.
+  ROOM = 26,
+  NAME = 27,
+  DESCRIBE = 28,
+  CLICK = 29,
+  NEXT = 30,
+  // Figures: recorded, acked, dropped, refused, then these.
+  RECORDED = 31,
+  TRANSPORT = 35,
+  DUE = 36,
+  LOOK = 37,
+  OUTPUT = 38,
+  OUTPUT_BYTES = 39,
+  NUMBER = 40,
 
-// With a time of their own:
-export const CONSENT = 90;
-export const IDENTIFY = 91;
-// Forgets everything; the next begins anew.
-export const DROP = 128;
+  // With a time of their own:
+  CONSENT = 90,
+  IDENTIFY = 91,
+  // Forgets everything; the next begins anew.
+  DROP = 128,
+}
 
 /** Loads the recorder; where wasm is refused or unknown, the same recorder as plain JavaScript. */
 export async function load(given: Options["wasm"]): Promise<Loaded> {
@@ -93,11 +96,11 @@ export async function load(given: Options["wasm"]): Promise<Loaded> {
 
 /** Hands bytes over for the next call. */
 export function give({ recorder, memory }: Loaded, bytes: ArrayLike<number>): void {
-  const at = recorder(ROOM, 0, bytes.length);
+  const at = recorder(Kind.ROOM, 0, bytes.length);
   // More than there is room for is nothing the recorder would understand.
   if (at) new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
 }
 
 /** The bytes of the batch of the command taken last. */
 export const taken = ({ recorder, memory }: Loaded): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(memory.buffer as ArrayBuffer, recorder(OUTPUT), recorder(OUTPUT_BYTES)).slice();
+  new Uint8Array(memory.buffer as ArrayBuffer, recorder(Kind.OUTPUT), recorder(Kind.OUTPUT_BYTES)).slice();

@@ -42,7 +42,7 @@ pub struct Interest {
 }
 
 /// A form of which fields have been used.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Filling {
     so_far: Filled,
     since_ms: u64,
@@ -55,7 +55,7 @@ impl Default for Interest {
             since_ms: 0,
             counted: [ElementId(0); IMPRESSIONS_MAX],
             count: 0,
-            forms: Default::default(),
+            forms: [Filling::default(); FORMS_MAX],
         }
     }
 }

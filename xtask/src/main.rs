@@ -25,6 +25,7 @@ mod size;
 mod smoke;
 mod tally;
 mod test;
+mod weight;
 
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -55,7 +56,8 @@ enum Command {
     Check,
     /// Build the npm package, the dashboard, the demo shop and the binary `upriver`.
     Build(Build),
-    /// Sizes of what a page and a dashboard load, and whether they keep within their budgets.
+    /// Sizes of what a page and a dashboard load, whether they keep within their budgets, and what each
+    /// kilobyte of the SDK is spent on.
     Size(Size),
     /// cargo-deny: licences, bans, sources, and advisories where they can be fetched.
     Deny,

@@ -17,6 +17,9 @@ const WASM_FEATURES: &str = "--enable-bulk-memory --enable-bulk-memory-opt --ena
     --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types \
     --enable-sign-ext --enable-call-indirect-overlong";
 
+/// More of them find nothing more.
+const ZOPFLI_ITERATIONS: std::num::NonZeroU64 = std::num::NonZeroU64::new(60).unwrap();
+
 /// What a build leaves behind.
 pub(crate) struct Built {
     /// The module as compiled and optimised, before it is put into the package.
@@ -64,7 +67,7 @@ fn bind(root: &Path, generated: &Path) -> Result<()> {
         .input_path(&compiled)
         .bundler(true)?
         .typescript(false)
-        .remove_name_section(std::env::var_os("UPRIVER_WASM_NAMES").is_none())
+        .remove_name_section(false)
         .remove_producers_section(true)
         .generate_output()
         .with_context(|| format!("cannot bind {}", compiled.display()))?;
@@ -83,17 +86,24 @@ fn bind(root: &Path, generated: &Path) -> Result<()> {
         .with_context(|| format!("cannot write {}", bound.display()))
 }
 
+/// Writes `core.opt.wasm`, which is shipped, and `core.named.wasm`, from which `size` tells what each
+/// part of the recorder weighs: there, no function has become part of another.
 fn optimise(npm_folder: &Path, generated: &Path) -> Result<PathBuf> {
-    let wasm = generated.join("core.opt.wasm");
-    Task::new("node", npm_folder)
-        .arg("node_modules/binaryen/bin/wasm-opt")
-        .arg(generated.join("core.wasm"))
-        .words("-Oz --converge --strip-debug --strip-producers --strip-target-features")
-        .words(WASM_FEATURES)
-        .arg("-o")
-        .arg(&wasm)
-        .run("wasm-opt sdk")?;
-    Ok(wasm)
+    let shipped = "-Oz --converge --strip-debug --strip-producers --strip-target-features";
+    for (name, passes) in [
+        ("core.named.wasm", "-g --no-inline=* -Oz --converge"),
+        ("core.opt.wasm", shipped),
+    ] {
+        Task::new("node", npm_folder)
+            .arg("node_modules/binaryen/bin/wasm-opt")
+            .arg(generated.join("core.wasm"))
+            .words(passes)
+            .words(WASM_FEATURES)
+            .arg("-o")
+            .arg(generated.join(name))
+            .run("wasm-opt sdk")?;
+    }
+    Ok(generated.join("core.opt.wasm"))
 }
 
 /// Writes `wasm.ts`: the module as text. It is deflated first, because base64 hides from the web
@@ -102,7 +112,10 @@ fn embed(wasm: &Path, generated: &Path) -> Result<()> {
     let bytes = std::fs::read(wasm)?;
     let mut deflated = Vec::new();
     zopfli::compress(
-        zopfli::Options::default(),
+        zopfli::Options {
+            iteration_count: ZOPFLI_ITERATIONS,
+            ..zopfli::Options::default()
+        },
         zopfli::Format::Zlib,
         &bytes[..],
         &mut deflated,

@@ -2,6 +2,7 @@
 //! against budgets that fail the build. Reads built files; builds nothing.
 
 use crate::report::Table;
+use crate::weight::{self, Part};
 use anyhow::{Context, Result, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -104,10 +105,14 @@ pub(crate) fn run(root: &Path, json: bool) -> Result<()> {
         .iter()
         .map(|part| measure(root, part))
         .collect::<Result<_>>()?;
+    let spent = spent(root)?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
+        let all = serde_json::json!({ "sizes": figures, "spent": spent });
+        println!("{}", serde_json::to_string_pretty(&all)?);
     } else {
         table(&figures).print();
+        println!();
+        spent_table(&spent).print();
     }
     let over: Vec<&str> = figures
         .iter()
@@ -121,6 +126,41 @@ pub(crate) fn run(root: &Path, json: bool) -> Result<()> {
         "over budget: {}. The budgets are in xtask/src/size.rs",
         over.join(", ")
     )
+}
+
+/// What each module takes of everything a page loads: entry, shell and recorder, in this order.
+fn spent(root: &Path) -> Result<Vec<Part>> {
+    let gzip_of = |file: &str| -> Result<(usize, usize)> {
+        let path = root.join("sdk/npm").join(file);
+        let bytes = std::fs::read(&path)
+            .with_context(|| format!("{} is not built: run `cargo xtask build`", path.display()))?;
+        Ok((bytes.len(), gzip(&bytes)?))
+    };
+    let (raw_bytes, gzip_bytes) = gzip_of("dist/index.js")?;
+    let (_, shell) = gzip_of("generated/shell.js")?;
+    let (_, core) = gzip_of("dist/core.js")?;
+    let mut parts = vec![Part {
+        module: "index.ts".to_owned(),
+        what: "What a page loads at once".to_owned(),
+        raw_bytes,
+        gzip_bytes,
+    }];
+    parts.extend(weight::shell(root, shell)?);
+    parts.extend(weight::recorder(root, core.saturating_sub(shell))?);
+    Ok(parts)
+}
+
+fn spent_table(spent: &[Part]) -> Table {
+    let mut table = Table::new(&["spent on", "raw", "≈ gzip", "for"]);
+    for part in spent {
+        table.row([
+            part.module.clone(),
+            part.raw_bytes.to_string(),
+            part.gzip_bytes.to_string(),
+            part.what.clone(),
+        ]);
+    }
+    table
 }
 
 /// How many budgets there are.
