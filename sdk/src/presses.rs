@@ -59,7 +59,7 @@ impl Default for Presses {
             answered: 0.0,
             changed: false,
             effect_ms: 0.0,
-            recent: Default::default(),
+            recent: [Pressed::default(); AWAITING_MAX],
         }
     }
 }
@@ -79,15 +79,17 @@ impl Presses {
         self.burst += 1.0;
         self.changed = false;
         let awaited = ms >= self.effect_ms;
-        self.recent.copy_within(1.., 0);
-        let [.., last] = &mut self.recent;
-        *last = Pressed {
+        let mut newest = Pressed {
             ms,
             down: *down,
             ..Pressed::default()
         };
         if !awaited {
-            last.down.signs &= !MAY_BE_DEAD;
+            newest.down.signs &= !MAY_BE_DEAD;
+        }
+        // Each takes the place of the one after it.
+        for place in self.recent.iter_mut().rev() {
+            core::mem::swap(place, &mut newest);
         }
         down.signs & MAY_RAGE != 0 && self.burst == presses && self.answered + 1.0 < self.burst
     }
