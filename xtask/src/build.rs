@@ -9,8 +9,13 @@ use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
 /// The npm projects whose types are checked and whose tests are run.
-pub(crate) const NPM_PROJECTS: [&str; 4] =
-    ["sdk/npm", "sdk/npm/packaging", "dashboard", "demo-site"];
+pub(crate) const NPM_PROJECTS: [&str; 5] = [
+    "sdk/npm",
+    "sdk/npm/packaging",
+    "sdk/examples",
+    "dashboard",
+    "demo-site",
+];
 /// The project that pins the engine library of the embedded ClickHouse.
 const ENGINE_PROJECT: &str = "embedded-clickhouse";
 
