@@ -17,6 +17,7 @@ import { idBytes } from "./bytes.js";
 import { looking } from "./looking.js";
 import { VERSION } from "./naming.js";
 import { showOverlay, takeTicket } from "./overlay.js";
+import { opened, persist } from "./persist.js";
 import { onRoute } from "./routes.js";
 import { randomName, visitor } from "./visit.js";
 import { transport } from "./transport.js";
@@ -57,6 +58,10 @@ export interface Shell {
   give(bytes: ArrayLike<number>): void;
   /** The page came back (2), or the site says that this is another (1). */
   view(at: number, navigation: number): void;
+  /** The page is put away, or back: what it keeps is, or is not, for others to send. */
+  held(here: boolean): void;
+  /** The visitor pays for bytes, or asked for few: tell less. */
+  thin: boolean;
   entry: Entry;
   options: Options;
 }
@@ -75,13 +80,16 @@ export function start(options: Options, at: number, entry: Entry): Core | undefi
     return undefined;
   }
   const [core, routed] = gate(options, entry, at, path, async (since, answer, gone) => {
+    // Without consent to it nothing is stored.
+    const database = answer !== COOKIELESS ? opened() : undefined;
+    database?.catch(() => {});
     const loaded = await wasm.load(options.wasm);
     if (options.debug || /[?&#]upriver-debug\b/.test(location.href)) {
       const { watch } = await import("./debug.js");
       const plain = { ...loaded };
       loaded.recorder = watch(plain, () => STATES[plain.recorder(Kind.TRANSPORT)]!);
     }
-    return gone() ? undefined : run({ loaded, options, endpoint, landed, pathNow: path, entry, since, answer });
+    return gone() ? undefined : run({ loaded, database, options, endpoint, landed, pathNow: path, entry, since, answer });
   });
   onRoute(routed);
   return core;
@@ -90,6 +98,7 @@ export function start(options: Options, at: number, entry: Entry): Core | undefi
 /** What a recorder is made for. */
 interface Made {
   loaded: wasm.Loaded;
+  database: Promise<IDBDatabase> | undefined;
   options: Options;
   endpoint: string;
   /** The address the page was loaded with. */
@@ -100,7 +109,7 @@ interface Made {
   answer: number;
 }
 
-function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer }: Made): Running {
+function run({ loaded, database, options, endpoint, landed, pathNow, entry, since, answer }: Made): Running {
   // Unix time of the page's clock 0. Taken once: the clock must not jump with the system's.
   const origin = Math.max(Date.now() - performance.now(), 0);
   let resting = false;
@@ -117,6 +126,18 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     if (rest.length || kind !== Kind.FRAME) step(kind, performance.now(), ...numbers);
     settle(true);
   });
+  const stream = randomName(16);
+  let lost = 0;
+  const kept = persist(database, options.key, stream, {
+    ahead: () => origin + performance.now() - Date.now(),
+    adopt(bytes, number, later) {
+      give(bytes);
+      return recorder(Kind.ADOPT, 0, number, later);
+    },
+    settle: () => settle(),
+    lost: (events) => (lost += events),
+  });
+  const thin = !!(navigator as { connection?: { saveData?: boolean } }).connection?.saveData;
   let { path } = landed;
   let routed: number | undefined;
   let timer = 0;
@@ -143,6 +164,8 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
       if (command === 1) way.open();
       else if (command === 2) way.close();
       else if (command === 3) way.send(wasm.taken(loaded));
+      else if (command === 6) kept.keep(recorder(Kind.NUMBER), wasm.taken(loaded));
+      else if (command === 7) kept.forget(recorder(Kind.NUMBER));
       else way.post(recorder(Kind.NUMBER), wasm.taken(loaded), command === 5);
       news = true;
     }
@@ -216,14 +239,15 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     return {
       recorded: recorder(Kind.RECORDED),
       acked: recorder(Kind.RECORDED + 1),
-      dropped: recorder(Kind.RECORDED + 2),
+      dropped: recorder(Kind.RECORDED + 2) + lost,
       refused: recorder(Kind.RECORDED + 3),
       transport: STATES[recorder(Kind.TRANSPORT)]!,
     };
   }
 
-  give([...idBytes(randomName(16)), ...idBytes(visiting.name), ...idBytes(randomName(8))]);
+  give([...idBytes(stream), ...idBytes(visiting.name), ...idBytes(randomName(8))]);
   recorder(Kind.TICK);
+  if (thin) recorder(Kind.THIN);
   visit(since);
   const { rage = [], thrash = [], dead } = options;
   step(Kind.LIMITS, since, rage[0]!, rage[1]!, rage[2]!, dead!, thrash[0]!, thrash[1]!, thrash[2]!);
@@ -233,6 +257,8 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     settle,
     arm,
     give,
+    held: kept.held,
+    thin,
     entry,
     options,
     alive,
@@ -271,6 +297,7 @@ function run({ loaded, options, endpoint, landed, pathNow, entry, since, answer 
     end() {
       rest();
       way.close();
+      kept.end();
       clearTimeout(timer);
       recorder(Kind.DROP);
       ended = true;

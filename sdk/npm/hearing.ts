@@ -35,12 +35,12 @@ export interface Hearing {
 
 /** How the page's events come in. */
 export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
-  const { step, settle, arm, alive, name, view, entry, give, options } = shell;
+  const { step, settle, arm, alive, name, view, held, entry, give, options } = shell;
   const { pressed: follow, clicked } = outcome(step, options.dead ?? DEAD, options.sparePresses);
   /** The page has been left; whatever comes then comes of a page that is back. */
   let left = false;
   // Where bytes are dear, the way of a pointer is left out.
-  const followed = +!(navigator as { connection?: { saveData?: boolean } }).connection?.saveData;
+  const followed = +!shell.thin;
   // What lies under the pointer, what of it one can press, and a number for that.
   let under: Element | undefined;
   let over: Element | undefined;
@@ -120,6 +120,7 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
     }
     if (left && !facts.hidden) {
       left = false;
+      held(true);
       step(Kind.RESUME, at);
       show(at, 1);
       view(at, 2);
@@ -232,7 +233,10 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
     show(at, 0);
     if (leaves) forms.left(at);
     step(Kind.LEAVE, at);
-    if (leaves) step(Kind.PAUSE, at);
+    if (leaves) {
+      step(Kind.PAUSE, at);
+      held(false);
+    }
     left ||= leaves;
   }
 

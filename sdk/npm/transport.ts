@@ -9,6 +9,8 @@ import { Kind } from "./wasm.js";
 export type News = (kind: number, bytes: Uint8Array, ...numbers: number[]) => void;
 
 const NONE = new Uint8Array();
+/** A request without an answer after this long has failed, ms. */
+const REQUEST_MAX = 30_000;
 
 /** The ways up to one collector. */
 export function transport(endpoint: string, key: string, news: News) {
@@ -51,11 +53,22 @@ export function transport(endpoint: string, key: string, news: News) {
       let wait = 0;
       try {
         // Bytes without a type: a simple request, which needs no preflight.
-        const init: RequestInit = { method: "POST", body, credentials: "omit", keepalive };
-        const response = await fetch(address("batch"), init);
+        const send = (keepalive: boolean) =>
+          fetch(address("batch"), {
+            method: "POST",
+            body,
+            credentials: "omit",
+            keepalive,
+            signal: AbortSignal.timeout(REQUEST_MAX),
+          });
+        // What may outlive a page is 64 KiB together with all that others of the page send so.
+        const sent = keepalive ? send(true).catch(() => send(false)) : send(false);
+        const response = await sent;
         status = response.status;
+        // Seconds, or a date.
+        const asked = response.headers.get("retry-after") ?? "";
+        wait = +asked * 1000 || Date.parse(asked) - Date.now() || 0;
         if (response.ok) answer = new Uint8Array(await response.arrayBuffer());
-        else wait = (parseInt(response.headers.get("retry-after") ?? "") || 0) * 1000;
       } catch {
         // The status alone says that it is on disk; without one nothing arrived that we know of.
       }

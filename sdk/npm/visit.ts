@@ -4,6 +4,7 @@
 // address may travel. Knows neither recorder nor wire.
 
 import { NAME_MAX } from "./bytes.js";
+import { DATABASE } from "./persist.js";
 
 /** A visit is over after this long without input, ms. */
 export const IDLE_MAX = 30 * 60 * 1000;
@@ -101,6 +102,9 @@ export const remembered = (answer?: string): string | undefined => item(CONSENT_
 
 /** Removes everything that was ever kept in this browser. */
 export function forget(): void {
+  try {
+    indexedDB.deleteDatabase(DATABASE);
+  } catch {}
   try {
     for (const key of Object.keys(localStorage)) {
       if (key.startsWith(OURS)) localStorage.removeItem(key);

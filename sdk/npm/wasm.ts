@@ -74,6 +74,9 @@ export const enum Kind {
   OUTPUT = 38,
   OUTPUT_BYTES = 39,
   NUMBER = 40,
+  // The visitor pays for bytes; a batch that another page left: returns its number here, 0: no room.
+  THIN = 140,
+  ADOPT = 141,
 
   // With a time of their own:
   CONSENT = 90,

@@ -14,8 +14,9 @@ pub enum Heard<'a> {
     /// The events of this stream from one number to before another are on disk, and the elements whose
     /// identities follow each other here must be described again.
     Ack(&'a [u8], u64, u64, &'a [u8]),
-    /// The batch that begins with this event is refused, so; for [`Refusal::Later`] with a wait, ms.
-    Refused(u64, Refusal, u32),
+    /// The batch of this stream that begins with this event is refused, so; for [`Refusal::Later`] with
+    /// a wait, ms.
+    Refused(&'a [u8], u64, Refusal, u32),
 }
 
 /// Reads an answer; none when it is not one.
@@ -50,7 +51,7 @@ pub fn read(bytes: &[u8]) -> Option<Heard<'_>> {
             let retry_after_ms = number(&mut rest)?.try_into().ok()?;
             let words = number(&mut rest)?.try_into().ok()?;
             rest.split_off(..words)?;
-            Heard::Refused(first_seq, refusal, retry_after_ms)
+            Heard::Refused(stream, first_seq, refusal, retry_after_ms)
         }
         _ => return None,
     };
@@ -58,7 +59,7 @@ pub fn read(bytes: &[u8]) -> Option<Heard<'_>> {
 }
 
 /// A variable-length number of at most 64 bits.
-fn number(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn number(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for place in 0..10 {
         let byte = *rest.split_off_first()?;
@@ -83,21 +84,27 @@ mod tests {
     #[derive(Debug, PartialEq)]
     enum Known {
         Ack(Ack),
-        Refused(u64, Refusal, u32),
+        Refused(StreamId, u64, Refusal, u32),
     }
 
     fn known(answer: Answer) -> Known {
         match answer {
             Answer::Ack(ack) => Known::Ack(ack),
-            Answer::Refused(it) => Known::Refused(it.first_seq, it.refusal, it.retry_after_ms),
+            Answer::Refused(it) => {
+                Known::Refused(it.stream, it.first_seq, it.refusal, it.retry_after_ms)
+            }
             Answer::Signal(_) => panic!("the shell takes signals away before"),
         }
+    }
+
+    fn of(stream: &[u8]) -> StreamId {
+        StreamId(u128::from_le_bytes(stream.try_into().expect("16 bytes")))
     }
 
     fn read(bytes: &[u8]) -> Option<Known> {
         Some(match super::read(bytes)? {
             Heard::Ack(stream, first_seq, next_seq, need) => Known::Ack(Ack {
-                stream: StreamId(u128::from_le_bytes(stream.try_into().expect("16 bytes"))),
+                stream: of(stream),
                 first_seq,
                 next_seq,
                 need: need
@@ -105,7 +112,9 @@ mod tests {
                     .map(|id| ElementId(u64::from_le_bytes(id.try_into().expect("8 bytes"))))
                     .collect(),
             }),
-            Heard::Refused(first_seq, refusal, ms) => Known::Refused(first_seq, refusal, ms),
+            Heard::Refused(stream, first_seq, refusal, ms) => {
+                Known::Refused(of(stream), first_seq, refusal, ms)
+            }
         })
     }
 

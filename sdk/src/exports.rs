@@ -209,14 +209,14 @@ pub fn step(
         // What the visitor agreed to, and who it is.
         90 => Input::Said(event::CONSENT, bytes),
         91 => Input::Said(event::IDENTIFY, bytes),
-        _ => return core.tell(kind, now, a),
+        _ => return core.tell(kind, now, a, b),
     };
     recorder.hear(now, input);
     0.0
 }
 
 impl Core {
-    fn tell(&mut self, kind: u8, now: f64, a: f64) -> f64 {
+    fn tell(&mut self, kind: u8, now: f64, a: f64, b: f64) -> f64 {
         let Some(recorder) = &mut self.recorder else {
             return 0.0;
         };
@@ -238,13 +238,15 @@ impl Core {
             // A click: whether it is a press that wants input 5.
             29 => u64::from(recorder.click(now, a as i32)),
             // What to do next: 0 nothing more, 1 open, 2 close, 3 send, 4 post, 5 post that outlives the
-            // page.
+            // page, 6 keep, 7 forget.
             30 => {
                 let (order, batch) = match recorder.next(now) {
                     None => (0, 0),
                     Some(Order::Open) => (1, 0),
                     Some(Order::Close) => (2, 0),
                     Some(Order::Send(batch)) => (3, batch),
+                    Some(Order::Keep(batch)) => (6, batch),
+                    Some(Order::Forget(batch)) => (7, batch),
                     Some(Order::Post(batch, keepalive)) => (4 + u64::from(keepalive), batch),
                 };
                 self.batch = batch;
@@ -263,7 +265,14 @@ impl Core {
             // Of the order taken last: where the bytes of its batch are, how many, its number.
             38 => recorder.batch(self.batch).as_ptr() as u64,
             39 => recorder.batch(self.batch).len() as u64,
-            _ => self.batch,
+            40 => self.batch,
+            // Takes on a batch, with the number its page gave it; returns its number here, 0: no room.
+            141 => recorder.adopt(bytes, a as u64, b),
+            // 140: the visitor pays for bytes, or asked for few.
+            _ => {
+                recorder.thin();
+                0
+            }
         };
         whole as f64
     }

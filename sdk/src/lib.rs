@@ -11,12 +11,14 @@ extern crate alloc;
 
 pub mod answer;
 pub mod attention;
+mod batch;
 pub mod catalogue;
 pub mod encode;
 pub mod few;
 pub mod gesture;
 pub mod hover;
 pub mod interest;
+pub mod kind;
 pub mod presses;
 pub mod queue;
 pub mod recorder;

@@ -5,101 +5,64 @@
 //! cut ([`Queue::seal`]), so what is shed before that leaves no gap; a sealed batch is bytes that
 //! never change again but for the time of sending.
 //!
-//! `seal` is the one door events leave by: persist-before-send belongs there, between the encoding
-//! and the batch becoming sendable, and an ack is where a persisted copy goes.
+//! `seal` is the one door events leave by: a batch is to be kept ([`Queue::noted`]) before it is sent,
+//! and forgotten once it has ended. Batches that other pages have left are taken on as they are
+//! ([`Queue::adopt`]): they stay of their own stream, which an ack names.
 
+use crate::answer;
+use crate::batch::{Named, names, pass, standing, tell, write_page};
 use crate::catalogue::{ASKED_A_BATCH_MAX, Catalogue};
-use crate::encode::{Bytes, number, signed};
-use crate::shelf::{GONE, Record, Shelf};
+use crate::encode::{Bytes, number};
+pub use crate::kind;
+use crate::shelf::{GONE, RECORDS_MAX, Record, Shelf};
+use crate::uplink::NEVER_MS;
 use upriver_wire::envelope::{HEADER_BYTES, VERSION};
-use upriver_wire::limits::{
-    ELEMENTS_MAX, EVENTS_MAX, FRAME_BYTES_MAX, NAME_BYTES_MAX, PROPS_MAX, VARIANTS_MAX,
-};
+use upriver_wire::limits::{ELEMENTS_MAX, EVENTS_MAX, FRAME_BYTES_MAX, NAME_BYTES_MAX, PROPS_MAX};
 use upriver_wire::{ElementId, SessionId, StreamId, VisitorId};
 
 /// Events waiting to be cut into batches; beyond it ways of pointers are shed first, then scrolls,
 /// then what is new.
 pub const BACKLOG_EVENTS_MAX: usize = 2_000;
 /// Batches cut and not acked; beyond it nothing more is cut.
-pub const UNACKED_BATCHES_MAX: usize = 32;
+pub const UNACKED_BATCHES_MAX: usize = 64;
 /// Estimated bytes at which a batch is full. The estimate is an upper bound, and one event more
 /// than this still fits the wire's frame.
 pub const BATCH_BYTES_MAX: usize = 24 * 1024;
-/// Events of one batch.
+/// Events of one batch; so many are cut however young they are.
 pub const BATCH_EVENTS_MAX: usize = 480;
 /// Room that events leave for marks.
 const MARKS_BYTES: usize = 16 * 1024;
 /// Upper bound of what a batch takes before its events: ids and counts.
 const BATCH_HEAD_BYTES: usize = 96;
+/// A batch begins with its header and these ids, of which the stream is the first.
+const IDS_BYTES: usize = 40;
+const STREAM_BYTES: usize = 16;
+/// Then comes the number of its first event.
+const FIRST_SEQ_AT: usize = HEADER_BYTES + IDS_BYTES;
 /// Upper bound of a page's numbers.
 const PAGE_BYTES: usize = 32;
 /// Upper bound of an event's numbers and tags, with its element's id.
 const EVENT_BYTES: usize = 32;
 
-/// What an item is: below [`MOVED`] the wire's number for what happened, from there on marks, which
-/// say how things stand for the events that follow.
-pub mod kind {
-    /// A page was shown.
-    pub const VIEW: u8 = 0;
-    /// A press.
-    pub const PRESS: u8 = 1;
-    /// A scroll gesture.
-    pub const SCROLL: u8 = 2;
-    /// A swipe.
-    pub const SWIPE: u8 = 3;
-    /// The site's own event.
-    pub const CUSTOM: u8 = 4;
-    /// A conversion.
-    pub const CONVERSION: u8 = 5;
-    /// An exposure.
-    pub const EXPOSURE: u8 = 6;
-    /// A finger, pen or button was held.
-    pub const LONG_PRESS: u8 = 7;
-    /// Two fingers moved apart or together.
-    pub const PINCH: u8 = 8;
-    /// A pointer rested over an element.
-    pub const HESITATION: u8 = 9;
-    /// The way of a pointer.
-    pub const PATH: u8 = 10;
-    /// How long the page was looked at.
-    pub const ATTENTION: u8 = 11;
-    /// An element was seen.
-    pub const IMPRESSION: u8 = 12;
-    /// A form was begun, submitted or given up.
-    pub const FORM: u8 = 13;
-    /// The same place was pressed again and again.
-    pub const RAGE: u8 = 14;
-    /// A press had no effect.
-    pub const DEAD: u8 = 15;
-    /// A press was followed by an error.
-    pub const ERROR_PRESS: u8 = 16;
-    /// A pointer was moved to and fro.
-    pub const THRASH: u8 = 17;
-    /// An error of the page's scripts.
-    pub const FAULT: u8 = 18;
-    /// The page was hidden or shown again.
-    pub const VISIBILITY: u8 = 19;
-    /// What the visitor agreed to.
-    pub const CONSENT: u8 = 20;
-    /// Who the visitor is.
-    pub const IDENTIFY: u8 = 21;
-    /// The page stands elsewhere, and no event says so.
-    pub const MOVED: u8 = 128;
-    /// The visit from here on: its number and its campaign.
-    pub const SESSION: u8 = 129;
-    /// The page from here on: that of a view which was shed, or which has been sealed.
-    pub const PAGE: u8 = 130;
-    /// A variant that is shown from here on.
-    pub const VARIANT: u8 = 131;
-}
+/// Kinds that can wait, and that go first when there is too much: scrolls, rests, ways, attention,
+/// impressions, thrashing, visibility.
+const MINOR: u32 = 1 << kind::SCROLL
+    | 1 << kind::HESITATION
+    | 1 << kind::PATH
+    | 1 << kind::ATTENTION
+    | 1 << kind::IMPRESSION
+    | 1 << kind::THRASH
+    | 1 << kind::VISIBILITY;
 
 /// Something recorded: its kind is one of [`kind`], its bytes what the wire has for it after its kind
 /// and element. A form's begin with its field's identity (8 bytes, 0: none); a view's are those of
 /// its [`crate::recorder::View`], whose ends are its number.
 pub type Item = Record;
 
-/// Where a sealed batch is: its record's kind. The record's number is that of its first event, its
-/// time that of sending, and [`events`] how many it has.
+/// Where a sealed batch is: its record's kind. The record's time is that of sending, its two numbers
+/// how much later it is by the clock of its events (ms, 64 bits, the upper half first), and its number
+/// what it is called: 1 if it matters more than [`MINOR`] kinds do, plus 2 × its events, plus 2048 × a
+/// count of batches.
 pub mod whereabouts {
     /// Waiting to be sent, or to be sent again.
     pub const HERE: u8 = 0;
@@ -107,11 +70,10 @@ pub mod whereabouts {
     pub const ON_SOCKET: u8 = 1;
     /// In a request that has not ended.
     pub const IN_REQUEST: u8 = 2;
-}
-
-/// How many events a sealed batch has.
-pub fn events(sealed: &Record) -> u64 {
-    u64::from(sealed.by.0 as u32)
+    /// Not yet kept.
+    pub const NEW: u8 = 3;
+    /// On the collector's disk, or refused; not yet forgotten.
+    pub const ENDED: u8 = 4;
 }
 
 /// How many events came to what end.
@@ -137,7 +99,7 @@ pub struct Queue {
     /// The batches that are not acked, oldest first.
     pub unacked: Shelf,
     /// Stream, visitor and visit, as every batch begins.
-    head: [u8; 40],
+    head: [u8; IDS_BYTES],
     next_seq: u64,
     /// Items; before them, the marks that hold where they begin: the page, the visit, variants.
     waiting: Shelf,
@@ -145,12 +107,23 @@ pub struct Queue {
     standing: usize,
     events: usize,
     sealed_ms: u64,
+    /// Batches so far.
+    batches: u64,
+}
+
+/// How many events a sealed batch has.
+fn events(sealed: &Record) -> u64 {
+    sealed.number >> 1 & 1023
+}
+
+fn is_minor(item: &Item) -> bool {
+    item.is_event() && MINOR >> item.kind & 1 == 1
 }
 
 impl Queue {
     /// An empty queue of a new stream.
     pub fn new(stream: StreamId, visitor: VisitorId, session: SessionId) -> Self {
-        let mut head = [0; 40];
+        let mut head = [0; IDS_BYTES];
         let out = &mut Bytes::new(&mut head);
         out.all(&stream.0.to_le_bytes());
         out.all(&visitor.0.to_le_bytes());
@@ -165,6 +138,7 @@ impl Queue {
             standing: 0,
             events: 0,
             sealed_ms: 0,
+            batches: 0,
         }
     }
 
@@ -229,16 +203,29 @@ impl Queue {
         self.waiting.sweep();
     }
 
-    /// Time of the oldest event that is not in a batch yet, ms.
-    pub fn waiting_ms(&self) -> Option<u64> {
+    /// When the next batch is to be cut, if what matters may wait so long and [`MINOR`] kinds so long,
+    /// ms; [`NEVER_MS`] when nothing waits or no more may be cut.
+    pub fn ripe_ms(&self, wait_ms: u64, minor_wait_ms: u64) -> u64 {
+        let mut ripe = NEVER_MS;
+        if self.is_full() {
+            return ripe;
+        }
         let mut place = self.standing;
         while let Some(item) = self.waiting.at(place) {
-            if item.is_event() {
-                return Some(item.ms);
-            }
             place += 1;
+            if item.is_event() {
+                let wait = if is_minor(item) {
+                    minor_wait_ms
+                } else {
+                    wait_ms
+                };
+                ripe = ripe.min(item.ms + wait);
+            }
         }
-        None
+        if self.events >= BATCH_EVENTS_MAX {
+            ripe = 0;
+        }
+        ripe
     }
 
     /// Cuts the next batch; `false` when nothing waits or too much is under way.
@@ -280,43 +267,126 @@ impl Queue {
         self.events == 0 && self.unacked.count() == 0
     }
 
-    /// The collector has the events from one number to before another on disk, if they are of this
-    /// stream, and needs these elements (8 bytes each) described again.
-    pub fn acked(&mut self, stream: &[u8], (first_seq, next_seq): (u64, u64), need: &[u8]) {
-        if self.head.starts_with(stream) {
-            self.counts.acked += self.end(first_seq, next_seq);
-            for id in need.as_chunks().0 {
-                self.catalogue.need(ElementId(u64::from_le_bytes(*id)));
+    /// What is to be written down or struck out next: the number of a batch, and whether it has ended.
+    pub fn noted(&mut self) -> Option<(u64, bool)> {
+        for (at, then) in [
+            (whereabouts::NEW, whereabouts::HERE),
+            (whereabouts::ENDED, GONE),
+        ] {
+            if let Some(sealed) = self.unacked.at_mut(self.unacked.find(at, 0)) {
+                let number = sealed.number;
+                sealed.kind = then;
+                self.unacked.sweep();
+                return Some((number, then == GONE));
             }
+        }
+        None
+    }
+
+    /// Takes on a batch that another page has left, with its number there; it was sent by a clock so
+    /// much ahead of this page's. Returns its number here; 0 when there is no room.
+    pub fn adopt(&mut self, bytes: &[u8], number: u64, later_ms: i64) -> u64 {
+        let sealed = self.named(number & 2047, later_ms);
+        if self.is_full() || !self.unacked.insert(RECORDS_MAX, &sealed, bytes) {
+            return 0;
+        }
+        sealed.number
+    }
+
+    fn named(&mut self, what: u64, later_ms: i64) -> Record {
+        self.batches += 1;
+        Record {
+            number: self.batches << 11 | what,
+            by: ((later_ms >> 32) as i32, later_ms as i32),
+            ..Record::default()
         }
     }
 
-    /// The batch that begins with this event is on disk (an answer without readable body).
-    pub fn acked_batch(&mut self, first_seq: u64) {
-        self.counts.acked += self.end_batch(first_seq);
+    /// Whether a batch is of this page.
+    pub fn is_own(&self, sealed: &Record) -> bool {
+        self.head.starts_with(self.stream_and_first(sealed).0)
     }
 
-    /// The collector will never take the batch that begins with this event.
-    pub fn refused(&mut self, first_seq: u64) {
-        self.counts.refused += self.end_batch(first_seq);
+    /// The stream of a batch, and the number of its first event there.
+    fn stream_and_first(&self, sealed: &Record) -> (&[u8], u64) {
+        let bytes = self.unacked.bytes(sealed);
+        let mut rest = bytes.get(FIRST_SEQ_AT..).unwrap_or_default();
+        let stream = bytes.get(HEADER_BYTES..HEADER_BYTES + STREAM_BYTES);
+        (
+            stream.unwrap_or_default(),
+            answer::number(&mut rest).unwrap_or_default(),
+        )
+    }
+
+    /// The number of the batch of that stream that begins with this event; 0 when there is none.
+    pub fn number_of(&self, stream: &[u8], first_seq: u64) -> u64 {
+        let mut place = 0;
+        while let Some(sealed) = self.unacked.at(place) {
+            if self.stream_and_first(sealed) == (stream, first_seq) {
+                return sealed.number;
+            }
+            place += 1;
+        }
+        0
+    }
+
+    /// The collector has the events of a stream from one number to before another on disk, and needs
+    /// these elements (8 bytes each) described again.
+    pub fn acked(&mut self, stream: &[u8], (first_seq, next_seq): (u64, u64), need: &[u8]) {
+        let mut place = 0;
+        while let Some(&sealed) = self.unacked.at(place) {
+            place += 1;
+            let (of, first) = self.stream_and_first(&sealed);
+            if of == stream && first_seq <= first && first + events(&sealed) <= next_seq {
+                self.counts.acked += self.end(sealed.number);
+            }
+        }
+        for id in need.as_chunks().0 {
+            self.catalogue.need(ElementId(u64::from_le_bytes(*id)));
+        }
+    }
+
+    /// The batch of this number is on disk (an answer without readable body).
+    pub fn acked_batch(&mut self, number: u64) {
+        self.counts.acked += self.end(number);
+    }
+
+    /// The collector will never take the batch of this number.
+    pub fn refused(&mut self, number: u64) {
+        self.counts.refused += self.end(number);
+    }
+
+    /// The batch of this number is to be sent again.
+    pub fn again(&mut self, number: u64) {
+        if let Some(sealed) = self.sealed(number) {
+            sealed.kind = whereabouts::HERE;
+        }
     }
 
     /// Gives everything up: the collector does not want this page's events, or the site stopped us.
+    /// What was kept stays so, for a page that is welcome.
     pub fn give_up(&mut self) {
-        self.counts.dropped += self.end(0, u64::MAX) + self.events as u64;
+        let mut place = 0;
+        while let Some(&sealed) = self.unacked.at(place) {
+            place += 1;
+            self.counts.dropped += self.end(sealed.number);
+        }
+        self.counts.dropped += self.events as u64;
+        self.unacked.clear();
         self.waiting.clear();
         self.standing = 0;
         self.events = 0;
     }
 
-    /// A batch that is not acked, by the number of its first event.
+    /// A batch that has not ended, by its number.
     #[inline(never)]
-    pub fn sealed(&mut self, first_seq: u64) -> Option<&mut Record> {
+    pub fn sealed(&mut self, number: u64) -> Option<&mut Record> {
         let mut place = 0;
-        while self.unacked.at(place)?.number != first_seq {
+        while self.unacked.at(place)?.number != number {
             place += 1;
         }
-        self.unacked.at_mut(place)
+        let sealed = self.unacked.at_mut(place);
+        sealed.filter(|it| it.kind != whereabouts::ENDED)
     }
 
     /// The batches that are there are to be sent again.
@@ -326,33 +396,28 @@ impl Queue {
         }
     }
 
-    fn end_batch(&mut self, first_seq: u64) -> u64 {
-        let events = self.sealed(first_seq).map_or(0, |sealed| events(sealed));
-        self.end(first_seq, first_seq + events)
-    }
-
-    /// Forgets the batches that lie between these numbers; returns how many events they had.
-    #[inline(never)]
-    fn end(&mut self, first_seq: u64, next_seq: u64) -> u64 {
-        let mut ended = 0;
-        let mut place = 0;
-        while let Some(sealed) = self.unacked.at_mut(place) {
-            place += 1;
-            let events = events(sealed);
-            if first_seq <= sealed.number && sealed.number + events <= next_seq {
-                ended += events;
-                sealed.kind = GONE;
-            }
+    /// Ends a batch; returns how many events it had of this page.
+    fn end(&mut self, number: u64) -> u64 {
+        let Some(sealed) = self.sealed(number) else {
+            return 0;
+        };
+        sealed.kind = whereabouts::ENDED;
+        let sealed = *sealed;
+        if self.is_own(&sealed) {
+            events(&sealed)
+        } else {
+            0
         }
-        self.unacked.sweep();
-        ended
     }
 
-    /// Sheds the oldest way of a pointer, or else the oldest scroll; `false` when there is none.
+    /// Sheds the oldest way of a pointer, or else the oldest of [`MINOR`] kind; `false` when there is none.
     fn shed(&mut self) -> bool {
         let mut place = self.waiting.find(kind::PATH, self.standing);
         if self.waiting.at(place).is_none() {
-            place = self.waiting.find(kind::SCROLL, self.standing);
+            place = self.standing;
+            while self.waiting.at(place).is_some_and(|item| !is_minor(item)) {
+                place += 1;
+            }
         }
         let Some(item) = self.waiting.at_mut(place) else {
             return false;
@@ -462,170 +527,19 @@ impl Queue {
             }
         }
         number(out, count as u64);
+        let mut matters = 0;
+        for place in first..first + count {
+            matters |= u64::from(self.waiting.at(place).is_some_and(|item| !is_minor(item)));
+        }
         for at in first..first + count {
             self.sealed_ms = tell(&self.waiting, at, self.sealed_ms, &mut named, out);
             pass(&mut self.waiting, &mut self.head, at);
         }
         let len = out.done().len();
-        let sealed = Record {
-            number: self.next_seq,
-            by: (count as i32, 0),
-            ..Record::default()
-        };
+        let mut sealed = self.named((count as u64) << 1 | matters, 0);
+        sealed.kind = whereabouts::NEW;
         self.unacked.finish(sealed, len);
         self.next_seq += count as u64;
-    }
-}
-
-/// The elements of one batch, each once.
-struct Named {
-    ids: [ElementId; ELEMENTS_MAX],
-    count: usize,
-}
-
-impl Named {
-    /// The place of an element, from now on.
-    #[inline(never)]
-    fn place(&mut self, id: ElementId) -> u64 {
-        let mut place = 0;
-        while place < self.count && self.ids.get(place) != Some(&id) {
-            place += 1;
-        }
-        if place == self.count
-            && let Some(free) = self.ids.get_mut(place)
-        {
-            *free = id;
-            self.count += 1;
-        }
-        place as u64
-    }
-}
-
-/// Appends an event; returns its time, which is not before the one before.
-fn tell(waiting: &Shelf, at: usize, before_ms: u64, named: &mut Named, out: &mut Bytes<'_>) -> u64 {
-    let Some(item) = waiting.at(at) else {
-        return before_ms;
-    };
-    // An event whose time is before one already sent has come too late to be put in its place;
-    // the order of numbers must be that of time.
-    let ms = item.ms.max(before_ms);
-    number(out, (ms - before_ms).min(u64::from(u32::MAX)));
-    out.push(item.kind);
-    let mut rest = waiting.bytes(item);
-    let [element, field] = names(waiting, item);
-    if let Some(id) = element {
-        let mut place = named.place(id);
-        if item.kind == kind::SCROLL {
-            // Of a scroll, the first bit says that its container follows, and 0 is the page.
-            out.push(rest.split_off_first().map_or(0, |fields| fields | 1));
-            place += 1;
-        }
-        number(out, place);
-    }
-    if item.kind == kind::FORM {
-        number(out, field.map_or(0, |id| named.place(id) + 1));
-        rest = rest.get(8..).unwrap_or_default();
-    }
-    if item.kind == kind::VIEW {
-        rest = write_page(waiting, at, item, out);
-    }
-    out.all(rest);
-    ms
-}
-
-/// The elements an event names: its own, and of a form's the field.
-#[inline(never)]
-fn names(waiting: &Shelf, item: &Item) -> [Option<ElementId>; 2] {
-    let mut field = None;
-    if item.kind == kind::FORM
-        && let Some(id) = waiting.bytes(item).first_chunk()
-        && *id != [0; 8]
-    {
-        field = Some(ElementId(u64::from_le_bytes(*id)));
-    }
-    [item.element, field]
-}
-
-/// The mark of this kind that stands at a place.
-fn standing(waiting: &Shelf, kind: u8, at: usize) -> Option<&Record> {
-    let place = waiting.find(kind, 0);
-    waiting.at(place).filter(|_| place < at)
-}
-
-/// Appends the page of a view, as it stands at a place; returns what else the view has.
-fn write_page<'a>(waiting: &'a Shelf, at: usize, view: &Item, out: &mut Bytes<'_>) -> &'a [u8] {
-    let mut rest = waiting.bytes(view);
-    let mut parts = view.number;
-    for part in 0..3 {
-        out.all(
-            rest.split_off(..parts as usize & 0xffff)
-                .unwrap_or_default(),
-        );
-        parts >>= 16;
-        match part {
-            0 => match standing(waiting, kind::SESSION, at) {
-                Some(visit) => out.all(waiting.bytes(visit)),
-                None => out.push(0),
-            },
-            1 => {
-                signed(out, view.by.0);
-                signed(out, view.by.1);
-            }
-            _ => {}
-        }
-    }
-    rest
-}
-
-/// Whether two exposures are of the same experiment, whose name comes first.
-fn same_experiment(one: &[u8], other: &[u8]) -> bool {
-    let length = match *one {
-        [low, high, ..] if low >= 0x80 => 2 + usize::from(low & 127 | high << 7),
-        [low, ..] => 1 + usize::from(low),
-        [] => 0,
-    };
-    one.get(..length) == other.get(..length)
-}
-
-/// Carries the standing marks past an item, as every reader of it will: what it changes takes the
-/// place of what stood, and any other item is gone.
-fn pass(waiting: &mut Shelf, head: &mut [u8; 40], at: usize) {
-    let Some(&item) = waiting.at(at) else {
-        return;
-    };
-    let mut mark = match item.kind {
-        kind::VIEW | kind::PAGE => kind::PAGE,
-        kind::SESSION => {
-            if let Some((_, session)) = head.split_last_chunk_mut() {
-                *session = item.number.to_le_bytes();
-            }
-            kind::SESSION
-        }
-        kind::EXPOSURE => kind::VARIANT,
-        _ => GONE,
-    };
-    let mut variants = 0;
-    for place in 0..at {
-        let Some(before) = waiting.at(place) else {
-            break;
-        };
-        let ends = mark == before.kind
-            && (mark != kind::VARIANT
-                || same_experiment(waiting.bytes(before), waiting.bytes(&item)));
-        if let Some(before) = waiting.at_mut(place) {
-            match before.kind {
-                _ if ends => before.kind = GONE,
-                kind::PAGE => before.moves(item.by),
-                kind::VARIANT => variants += 1,
-                _ => {}
-            }
-        }
-    }
-    if mark == kind::VARIANT && variants >= VARIANTS_MAX {
-        mark = GONE;
-    }
-    if let Some(item) = waiting.at_mut(at) {
-        item.kind = mark;
     }
 }
 
@@ -635,25 +549,14 @@ impl Record {
     }
 
     /// The page it tells of moves.
-    fn moves(&mut self, by: (i32, i32)) {
+    pub(crate) fn moves(&mut self, by: (i32, i32)) {
         self.by.0 = self.by.0.saturating_add(by.0);
         self.by.1 = self.by.1.saturating_add(by.1);
     }
 }
 
-impl Default for Named {
-    fn default() -> Self {
-        Self {
-            ids: [ElementId(0); ELEMENTS_MAX],
-            count: 0,
-        }
-    }
-}
-
 // The header is that many bytes.
 const _: () = assert!(HEADER_BYTES == 7);
-// The length of an experiment's name is told in two bytes at most.
-const _: () = assert!(NAME_BYTES_MAX < 1 << 14);
 // Each event may name two elements.
 const _: () = assert!(2 * BATCH_EVENTS_MAX + ASKED_A_BATCH_MAX <= ELEMENTS_MAX);
 const _: () = assert!(BATCH_EVENTS_MAX <= EVENTS_MAX);

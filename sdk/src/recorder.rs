@@ -202,8 +202,8 @@ impl Recorder {
     }
 
     /// The bytes of a batch that is to be sent.
-    pub fn batch(&mut self, first_seq: u64) -> &[u8] {
-        let sealed = self.queue.sealed(first_seq).copied().unwrap_or_default();
+    pub fn batch(&mut self, number: u64) -> &[u8] {
+        let sealed = self.queue.sealed(number).copied().unwrap_or_default();
         self.queue.unacked.bytes(&sealed)
     }
 
@@ -216,6 +216,8 @@ impl Recorder {
                 Order::Open => Command::Open,
                 Order::Close => Command::Close,
                 Order::Send(batch) => Command::Send(Vec::from(self.batch(batch))),
+                Order::Keep(batch) => Command::Keep(batch, Vec::from(self.batch(batch))),
+                Order::Forget(batch) => Command::Forget(batch),
                 Order::Post(batch, keepalive) => {
                     Command::Post(batch, Vec::from(self.batch(batch)), keepalive)
                 }
@@ -265,6 +267,17 @@ impl Recorder {
     /// Describes an element, once; with the bytes the wire has for its descriptor.
     pub fn describe(&mut self, id: ElementId, descriptor: &[u8]) {
         self.queue.catalogue.describe(id, descriptor);
+    }
+
+    /// Takes on a batch that another page has left behind, with its number there; `later_ms`: how much
+    /// later it is by that page's clock than by this one's. Returns its number here; 0: no room.
+    pub fn adopt(&mut self, bytes: &[u8], number: u64, later_ms: f64) -> u64 {
+        self.queue.adopt(bytes, number, later_ms as i64)
+    }
+
+    /// The visitor pays for bytes, or asked for few: batches wait longer for more.
+    pub fn thin(&mut self) {
+        self.uplink.thin = true;
     }
 
     /// How many events came to what end.

@@ -11,10 +11,17 @@ use alloc::vec::Vec;
 use upriver_wire::answer::Refusal;
 use upriver_wire::set_sent_at;
 
-/// A batch waits this long on the stream after its first event.
-pub const STREAM_BATCH_AGE_MS_MAX: u64 = 250;
-/// A batch waits this long for a request after its first event.
-pub const REQUEST_BATCH_AGE_MS_MAX: u64 = 5_000;
+/// On the stream an event waits this long for others…
+pub const STREAM_AGE_MS_MAX: u64 = 50;
+/// … and this long if it is of a kind that can wait.
+pub const STREAM_MINOR_AGE_MS_MAX: u64 = 250;
+/// Without a stream an event waits this long for others…
+pub const REQUEST_AGE_MS_MAX: u64 = 5_000;
+/// … and this long while nothing reaches the collector, when a batch costs no request yet, and only
+/// what is in one is written down.
+pub const UNREACHED_AGE_MS_MAX: u64 = 1_000;
+/// All that, so many times, where the visitor pays for bytes.
+pub const THIN_AGES: u64 = 4;
 /// A stream that has not opened after this long has failed.
 pub const OPEN_MS_MAX: u64 = 3_000;
 /// A stream on which a batch is not acked after this long is dead.
@@ -26,7 +33,7 @@ pub const CLOSE_FORBIDDEN: u16 = 4401;
 /// A time that never comes.
 pub const NEVER_MS: u64 = u64::MAX;
 
-/// What the shell must do next. A batch is named by the number of its first event.
+/// What the shell must do next. A batch is named by its number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Order {
     /// Open the stream.
@@ -37,6 +44,10 @@ pub enum Order {
     Send(u64),
     /// Send this batch in a request. `true`: it must outlive the page.
     Post(u64, bool),
+    /// Write this batch down before it is sent, so that another page can send it.
+    Keep(u64),
+    /// Forget what was written down under this number.
+    Forget(u64),
 }
 
 /// An [`Order`] with its bytes, for who has memory to spare.
@@ -50,6 +61,10 @@ pub enum Command {
     Send(Vec<u8>),
     /// Send this in a request; its result is told with this number. `true`: it must outlive the page.
     Post(u64, Vec<u8>, bool),
+    /// Write this batch down under this number, before it is sent.
+    Keep(u64, Vec<u8>),
+    /// Forget what was written down under this number.
+    Forget(u64),
 }
 
 /// What is heard from below.
@@ -115,12 +130,15 @@ pub struct Uplink {
     hold_until_ms: u64,
     request_retry: Retry,
     request_at_ms: u64,
-    requests_fail: bool,
+    /// Whatever was tried last has reached the collector.
+    reached: bool,
     /// What is not in a request yet goes into one that outlives the page.
     leaving: bool,
     off: Option<Transport>,
     /// Do not wait for a batch to age.
     pub hurry: bool,
+    /// The visitor pays for bytes, or asked for few.
+    pub thin: bool,
 }
 
 impl Uplink {
@@ -135,10 +153,11 @@ impl Uplink {
             hold_until_ms: 0,
             request_retry: Retry::default(),
             request_at_ms: 0,
-            requests_fail: false,
+            reached: false,
             leaving: false,
             off: None,
             hurry: false,
+            thin: false,
         }
     }
 
@@ -147,7 +166,7 @@ impl Uplink {
         match (self.off, self.socket) {
             (Some(off), _) => off,
             (None, Socket::Open) => Transport::Stream,
-            _ if self.failed && self.requests_fail => Transport::Offline,
+            _ if self.failed && !self.reached => Transport::Offline,
             _ if self.failed => Transport::Http,
             _ => Transport::Starting,
         }
@@ -160,10 +179,19 @@ impl Uplink {
 
     /// What to do next; to be asked until there is nothing more to do.
     pub fn next(&mut self, now_ms: u64, queue: &mut Queue) -> Option<Order> {
+        if !self.is_off() && (self.hurry || now_ms >= self.ripe_ms(queue)) {
+            while queue.seal() {}
+            self.hurry = false;
+        }
+        match queue.noted() {
+            Some((number, true)) => return Some(Order::Forget(number)),
+            Some((number, false)) => return Some(Order::Keep(number)),
+            None => {}
+        }
         if self.leaving {
-            if let Some(first_seq) = leaving(queue) {
-                hand_over(queue, first_seq, whereabouts::IN_REQUEST, now_ms);
-                return Some(Order::Post(first_seq, true));
+            if let Some(number) = leaving(queue) {
+                hand_over(queue, number, whereabouts::IN_REQUEST, now_ms);
+                return Some(Order::Post(number, true));
             }
             self.leaving = false;
         }
@@ -185,13 +213,9 @@ impl Uplink {
         }
         match self.socket {
             Socket::Open if now_ms >= self.hold_until_ms => {
-                if self.hurry || aged(now_ms, STREAM_BATCH_AGE_MS_MAX, queue) {
-                    while queue.seal() {}
-                    self.hurry = false;
-                }
-                let first_seq = unsent(queue)?;
-                hand_over(queue, first_seq, whereabouts::ON_SOCKET, now_ms);
-                Some(Order::Send(first_seq))
+                let number = unsent(queue)?;
+                hand_over(queue, number, whereabouts::ON_SOCKET, now_ms);
+                Some(Order::Send(number))
             }
             Socket::Open => None,
             _ if self.failed => self.request(now_ms, queue),
@@ -205,23 +229,30 @@ impl Uplink {
             return NEVER_MS;
         }
         let any = |at| queue.unacked.find(at, 0) < RECORDS_MAX;
-        let waiting = |age_ms: u64| match queue.waiting_ms() {
-            _ if any(whereabouts::HERE) => 0,
-            Some(first) if !queue.is_full() => first + if self.hurry { 0 } else { age_ms },
-            _ => NEVER_MS,
-        };
         let send = match self.socket {
-            Socket::Open => waiting(STREAM_BATCH_AGE_MS_MAX).max(self.hold_until_ms),
-            _ if self.failed && !any(whereabouts::IN_REQUEST) => {
-                waiting(REQUEST_BATCH_AGE_MS_MAX).max(self.request_at_ms)
-            }
+            _ if !any(whereabouts::HERE) => NEVER_MS,
+            Socket::Open => self.hold_until_ms,
+            _ if self.failed && !any(whereabouts::IN_REQUEST) => self.request_at_ms,
             _ => NEVER_MS,
         };
         let socket = match self.socket {
             Socket::Closed(at) => at,
             _ => self.overdue(queue),
         };
-        send.min(socket)
+        send.min(socket).min(self.ripe_ms(queue))
+    }
+
+    /// When the next batch is to be cut. The more there are, the longer that takes: whoever is offline
+    /// for an hour must not come back with a thousand.
+    fn ripe_ms(&self, queue: &Queue) -> u64 {
+        let (age, minor_age) = match self.socket {
+            Socket::Open => (STREAM_AGE_MS_MAX, STREAM_MINOR_AGE_MS_MAX),
+            _ if self.reached => (REQUEST_AGE_MS_MAX, REQUEST_AGE_MS_MAX),
+            _ => (UNREACHED_AGE_MS_MAX, UNREACHED_AGE_MS_MAX),
+        };
+        let count = queue.unacked.count() as u64;
+        let times = (1 + count * count / 16) * if self.thin { THIN_AGES } else { 1 };
+        queue.ripe_ms(age * times, minor_age * times)
     }
 
     /// Takes news.
@@ -230,6 +261,7 @@ impl Uplink {
             News::Opened => {
                 self.socket = Socket::Open;
                 self.failed = false;
+                self.reached = true;
             }
             News::Frame(bytes) => match read(bytes) {
                 Some(answer) => self.answered(now_ms, answer, queue),
@@ -252,7 +284,7 @@ impl Uplink {
                     queue.acked_batch(number);
                     self.request_retry.reset();
                     self.request_at_ms = 0;
-                    self.requests_fail = false;
+                    self.reached = true;
                 }
                 401 | 403 => self.forbidden(queue),
                 400..=428 | 430..=499 => queue.refused(number),
@@ -260,12 +292,8 @@ impl Uplink {
                     let asked_ms = retry_after_ms as u64;
                     self.request_at_ms =
                         now_ms + self.request_retry.wait_ms(&mut self.random, asked_ms);
-                    self.requests_fail = true;
-                    if let Some(sealed) = queue.sealed(number)
-                        && sealed.kind == whereabouts::IN_REQUEST
-                    {
-                        sealed.kind = whereabouts::HERE;
-                    }
+                    self.reached = false;
+                    queue.again(number);
                 }
             },
         }
@@ -339,13 +367,9 @@ impl Uplink {
         if under_way || now_ms < self.request_at_ms {
             return None;
         }
-        if unsent(queue).is_none() && (self.hurry || aged(now_ms, REQUEST_BATCH_AGE_MS_MAX, queue))
-        {
-            self.hurry &= queue.seal();
-        }
-        let first_seq = unsent(queue)?;
-        hand_over(queue, first_seq, whereabouts::IN_REQUEST, now_ms);
-        Some(Order::Post(first_seq, false))
+        let number = unsent(queue)?;
+        hand_over(queue, number, whereabouts::IN_REQUEST, now_ms);
+        Some(Order::Post(number, false))
     }
 
     fn answered(&mut self, now_ms: u64, answer: Heard<'_>, queue: &mut Queue) {
@@ -354,22 +378,21 @@ impl Uplink {
                 queue.acked(stream, (first_seq, next_seq), need);
                 self.socket_retry.reset();
             }
-            Heard::Refused(first_seq, Refusal::Bad, _) => queue.refused(first_seq),
-            Heard::Refused(_, Refusal::Forbidden, _) => self.forbidden(queue),
-            Heard::Refused(first_seq, Refusal::Later, asked_ms) => {
-                let asked_ms = u64::from(asked_ms);
-                self.hold_until_ms = now_ms + self.socket_retry.wait_ms(&mut self.random, asked_ms);
-                if let Some(sealed) = queue.sealed(first_seq) {
-                    sealed.kind = whereabouts::HERE;
+            Heard::Refused(stream, first_seq, refusal, asked_ms) => {
+                let number = queue.number_of(stream, first_seq);
+                match refusal {
+                    Refusal::Bad => queue.refused(number),
+                    Refusal::Forbidden => self.forbidden(queue),
+                    Refusal::Later => {
+                        let asked_ms = u64::from(asked_ms);
+                        let wait_ms = self.socket_retry.wait_ms(&mut self.random, asked_ms);
+                        self.hold_until_ms = now_ms + wait_ms;
+                        queue.again(number);
+                    }
                 }
             }
         }
     }
-}
-
-/// Whether a batch has waited long enough.
-fn aged(now_ms: u64, age_ms: u64, queue: &Queue) -> bool {
-    queue.waiting_ms().is_some_and(|ms| now_ms >= ms + age_ms)
 }
 
 /// The first batch that is to be sent.
@@ -378,7 +401,8 @@ fn unsent(queue: &Queue) -> Option<u64> {
     queue.unacked.at(place).map(|it| it.number)
 }
 
-/// The first batch that is not in a request, if there is room for it beside those that are.
+/// The first batch of this page that is not in a request, if there is room for it beside those that
+/// are. What others have left is written down, and can wait.
 fn leaving(queue: &Queue) -> Option<u64> {
     let mut first = None;
     let mut bytes = 0;
@@ -387,7 +411,7 @@ fn leaving(queue: &Queue) -> Option<u64> {
         place += 1;
         if sealed.kind == whereabouts::IN_REQUEST {
             bytes += sealed.len;
-        } else if first.is_none() {
+        } else if first.is_none() && queue.is_own(sealed) {
             bytes += sealed.len;
             first = Some(sealed.number);
         }
@@ -396,11 +420,14 @@ fn leaving(queue: &Queue) -> Option<u64> {
 }
 
 /// Notes where a batch is from now on.
-fn hand_over(queue: &mut Queue, first_seq: u64, at: u8, now_ms: u64) {
-    if let Some(sealed) = queue.sealed(first_seq) {
+fn hand_over(queue: &mut Queue, number: u64, at: u8, now_ms: u64) {
+    if let Some(sealed) = queue.sealed(number) {
         sealed.kind = at;
         sealed.ms = now_ms;
         let sealed = *sealed;
-        set_sent_at(queue.unacked.bytes_mut(&sealed), now_ms);
+        let (upper, lower) = sealed.by;
+        let later_ms = i64::from(upper) << 32 | i64::from(lower as u32);
+        let sent_at = now_ms.saturating_add_signed(later_ms);
+        set_sent_at(queue.unacked.bytes_mut(&sealed), sent_at);
     }
 }

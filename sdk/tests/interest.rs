@@ -52,7 +52,7 @@ impl Tab {
             let (bytes, number) = match command {
                 Command::Send(bytes) => (bytes, None),
                 Command::Post(number, bytes, _) => (bytes, Some(number)),
-                Command::Open | Command::Close => continue,
+                _ => continue,
             };
             let batch = told::read(&bytes);
             let next_seq = batch.first_seq + batch.events.len() as u64;

@@ -13,6 +13,7 @@ mod demo;
 mod deny;
 mod fuzz;
 mod licences;
+mod loss;
 mod npm;
 mod oracle;
 mod prerequisites;
@@ -66,6 +67,9 @@ enum Command {
     /// Compare live numbers with a recount and with the SQL beside them, for random sites and
     /// visitors whose batches arrive in any order.
     Oracle(Oracle),
+    /// Try to lose an event between page and collector, or to have it counted twice: random runs of a
+    /// model, then scenes and random runs in real browsers against a real collector. Fails when one is.
+    Loss(Loss),
     /// Measure: how long an acknowledgement takes, what counting live costs.
     Bench(Bench),
     /// Become a program that ends when its owner does.
@@ -179,6 +183,28 @@ struct Oracle {
     json: bool,
 }
 
+#[derive(Args)]
+struct Loss {
+    /// Random runs in each browser; of the model 20 times as many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    runs: u64,
+    /// The first run's seed; a run is repeated by its own.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only this browser. Default: both.
+    #[arg(long)]
+    browser: Option<Browser>,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Browser {
+    Chromium,
+    Firefox,
+}
+
 /// The repository's folder.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -202,6 +228,7 @@ fn main() -> ExitCode {
         Command::Fuzz(flags) => fuzz::run(root, flags.seconds).map(drop),
         Command::Bench(flags) => bench::run(root, &flags),
         Command::Oracle(flags) => oracle::run(root, &flags),
+        Command::Loss(flags) => loss::run(root, &flags),
         Command::Attended { owner, command } => process::attend(owner, &command),
     };
     match done {

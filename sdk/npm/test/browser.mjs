@@ -3,13 +3,14 @@
 import { chromium } from "playwright-core";
 import { startCollector } from "./collector.mjs";
 
-const ARGS = [
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+export const ARGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
 export const launch = () =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGS });
+  chromium.launch({ executablePath: CHROMIUM, args: ARGS });
 
 /** What the page does before anything else: counts listeners as the SDK adds them. */
 const SPY = `
