@@ -17,6 +17,7 @@ pub mod encode;
 pub mod few;
 pub mod gesture;
 pub mod hover;
+pub mod input;
 pub mod interest;
 pub mod kind;
 pub mod presses;
