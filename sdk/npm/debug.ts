@@ -69,7 +69,7 @@ export function watch(loaded: Loaded, state: () => State): Recorder {
     try {
       if (kind === Kind.DOWN || kind === Kind.ACTIVATED) view.press(numbers[3]!, numbers[4]!);
       else if (kind === Kind.FRAME || kind === Kind.POSTED) answers++;
-      else if (kind === Kind.NEXT && result > 2) sent(taken(loaded), result === 3 ? "stream" : "request");
+      else if (kind === Kind.NEXT && result > 2 && result < 6) sent(taken(loaded), result === 3 ? "stream" : "request");
       if (kind === Kind.NEXT || kind === Kind.FRAME || kind === Kind.POSTED) figures();
     } catch (error) {
       view.line("debug", `${error}`);

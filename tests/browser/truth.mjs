@@ -1,6 +1,7 @@
 // What every number must be, counted from nothing but the gestures that were made. Knows neither the collector nor SQL.
 
-const kinds = { page_view: 'page_views', press: 'presses', scroll: 'scrolls', swipe: 'swipes', custom: 'customs', conversion: 'conversions', exposure: 'exposures' };
+/** The kinds of events that gestures are compared with, and what the overview calls their numbers. */
+export const kinds = { page_view: 'page_views', press: 'presses', scroll: 'scrolls', swipe: 'swipes', custom: 'customs', conversion: 'conversions', exposure: 'exposures' };
 const engaging = new Set(['press', 'scroll', 'swipe', 'custom']);
 
 /** The demo's funnel, as demo-site/upriver.toml defines it. */
