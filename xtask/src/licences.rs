@@ -10,9 +10,10 @@ use spdx::{Expression, ParseMode};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const NPM_LOCKS: [&str; 7] = [
+const NPM_LOCKS: [&str; 8] = [
     "sdk/npm/package-lock.json",
     "sdk/npm/packaging/package-lock.json",
+    "sdk/npm/rivals/package-lock.json",
     "sdk/examples/package-lock.json",
     "dashboard/package-lock.json",
     "demo-site/package-lock.json",
