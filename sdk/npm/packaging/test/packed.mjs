@@ -20,7 +20,7 @@ export const page = (script) => `<!doctype html><html lang="en"><head><title>Pac
 <link rel="icon" href="data:,"><script type="module" src="${script}"></script></head>
 <body><button id="buy">Buy</button></body></html>`;
 
-/** Serves a folder's files, and everything else from `origin` when there is one. */
+/** Serves a folder's files; `html`: the page, for a folder that has none. */
 export async function serve(folder, html) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://x");
