@@ -1,4 +1,4 @@
-//! Reading how many tests passed and failed from what the runners print: cargo's harness, node's
+//! Reading how many tests passed and failed, and how, from what the runners print: cargo's harness, node's
 //! test runner, Vitest and our own browser drive. Runs nothing.
 
 use std::ops::AddAssign;
@@ -28,6 +28,30 @@ impl Tally {
         }
         sum
     }
+}
+
+/// Lines of a runner's output that tell of failures, when none of its kinds is known.
+const SHOWN_LINES_MAX: usize = 80;
+
+/// What a runner says of its failures, without the passes: of node's runner each failed test with
+/// its whole report, of any other the end of its output.
+pub(crate) fn failures(output: &str) -> String {
+    let mut told = Vec::new();
+    let mut within = false;
+    for line in output.lines() {
+        // A report is indented and ends with three dots.
+        within |= line.trim_start().starts_with("not ok ");
+        if within {
+            told.push(line);
+        }
+        within &= line.trim() != "...";
+    }
+    if told.is_empty() {
+        let passed = |line: &&str| line.ends_with("... ok") || line.trim_start().starts_with('✓');
+        told = output.lines().filter(|line| !passed(line)).collect();
+        told.drain(..told.len().saturating_sub(SHOWN_LINES_MAX));
+    }
+    told.join("\n")
 }
 
 fn summary(line: &str) -> Tally {
@@ -99,7 +123,7 @@ fn plain(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Tally;
+    use super::{Tally, failures};
 
     fn check(output: &str, passed: usize, failed: usize, ignored: usize) {
         assert_eq!(
@@ -111,6 +135,14 @@ mod tests {
             },
             "{output}"
         );
+    }
+
+    #[test]
+    fn of_many_tests_only_those_that_failed_are_told() {
+        let tap = "# Subtest: a\nok 1 - a\n  ---\n  duration_ms: 1\n  ...\n# Subtest: b\n\
+                   not ok 2 - b\n  ---\n  error: 'why'\n  ...\nok 3 - c\n# fail 1\n";
+        assert_eq!(failures(tap), "not ok 2 - b\n  ---\n  error: 'why'\n  ...");
+        assert_eq!(failures("test a ... ok\npanicked at b\n"), "panicked at b");
     }
 
     #[test]
