@@ -24,21 +24,25 @@ const MEASURED: [Measured; 11] = [
     Measured {
         name: "SDK, what a page loads at once",
         files: &[("sdk/npm/dist/index.js", "")],
-        gzip_budget: Some(1_408),
+        gzip_budget: Some(1_310),
     },
     Measured {
         name: "SDK, everything as loaded",
-        files: &[("sdk/npm/dist/index.js", ""), ("sdk/npm/dist/core.js", "")],
-        gzip_budget: Some(30 * 1024),
+        files: &[
+            ("sdk/npm/dist/index.js", ""),
+            ("sdk/npm/dist/core.js", ""),
+            ("sdk/npm/dist/recorder.js", ""),
+        ],
+        gzip_budget: Some(28_300),
     },
     Measured {
         name: "  of it the shell (TypeScript)",
-        files: &[("sdk/npm/generated/shell.js", "")],
+        files: &[("sdk/npm/dist/core.js", "")],
         gzip_budget: None,
     },
     Measured {
         name: "  of it the recorder (wasm)",
-        files: &[("sdk/npm/generated/core.opt.wasm", "")],
+        files: &[("sdk/npm/dist/recorder.js", "")],
         gzip_budget: None,
     },
     Measured {
@@ -137,8 +141,8 @@ fn spent(root: &Path) -> Result<Vec<Part>> {
         Ok((bytes.len(), gzip(&bytes)?))
     };
     let (raw_bytes, gzip_bytes) = gzip_of("dist/index.js")?;
-    let (_, shell) = gzip_of("generated/shell.js")?;
-    let (_, core) = gzip_of("dist/core.js")?;
+    let (_, shell) = gzip_of("dist/core.js")?;
+    let (_, recorder) = gzip_of("dist/recorder.js")?;
     let mut parts = vec![Part {
         module: "index.ts".to_owned(),
         what: "What a page loads at once".to_owned(),
@@ -146,7 +150,7 @@ fn spent(root: &Path) -> Result<Vec<Part>> {
         gzip_bytes,
     }];
     parts.extend(weight::shell(root, shell)?);
-    parts.extend(weight::recorder(root, core.saturating_sub(shell))?);
+    parts.extend(weight::recorder(root, recorder)?);
     Ok(parts)
 }
 

@@ -83,5 +83,5 @@ test("where the policy refuses wasm, plain JavaScript records the same", LONG, a
 test("where the policy allows wasm, no plain JavaScript is loaded", LONG, async () => {
   const policy = "default-src 'none'; script-src 'self' 'nonce-n' 'wasm-unsafe-eval'; connect-src 'self'; img-src data:";
   const { asked } = await record((url) => page(starts("index", url)), { "content-security-policy": policy });
-  assert.deepEqual(asked.sort(), ["/upriver/core.js", "/upriver/index.js"]);
+  assert.deepEqual(asked.sort(), ["/upriver/core.js", "/upriver/index.js", "/upriver/recorder.js"]);
 });
