@@ -1,10 +1,11 @@
-//! `upriver audit`: asks the collector that runs on a data folder, and prints what it says.
+//! Asking the collector that runs on a data folder, for the commands that work beside it.
 //!
-//! Owns one plain HTTP request to the address in that folder. Knows nothing of how an audit works.
+//! Owns plain HTTP requests to the address in that folder, and the login that whoever may read the
+//! folder has. Knows nothing of how the collector answers.
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
@@ -32,22 +33,40 @@ struct Check {
     detail: String,
 }
 
-/// What to print, and whether all is well.
+/// What came of a request.
+pub(crate) enum Asked {
+    /// The body of the answer.
+    Answered(String),
+    /// Nobody listens, the connection broke, or the collector asks to come back: why.
+    Later(String),
+}
+
+/// `upriver audit`: what to print, and whether all is well.
 ///
 /// # Errors
 /// No collector runs on that folder, or it does not answer.
 pub(crate) fn audit(data: &Path, address_file: &str, json: bool) -> anyhow::Result<(String, bool)> {
-    if !data.join(access::SECRET_FILE).exists() {
-        bail!("{} is not a collector's data folder", data.display());
-    }
-    let url = std::fs::read_to_string(data.join(address_file))
-        .context("the collector has not listened yet")?;
-    let cookie = access::session_cookie(&access::signer(data)?)?;
-    let body = get(url.trim(), "/v1/audit", &cookie)?;
+    let body = match ask(data, address_file, "GET /v1/audit", &[])? {
+        Asked::Answered(body) => body,
+        Asked::Later(reason) => bail!("{reason}; does the collector run?"),
+    };
     let report: Report = serde_json::from_str(&body)
-        .with_context(|| format!("the collector at {url} answered something else: {body}"))?;
+        .with_context(|| format!("the collector answered something else: {body}"))?;
     let text = if json { body } else { print(&report) };
     Ok((text, report.healthy))
+}
+
+/// Posts JSON.
+///
+/// # Errors
+/// That is no data folder, or the collector refuses for good.
+pub(crate) fn post(
+    data: &Path,
+    address_file: &str,
+    path: &str,
+    body: &[u8],
+) -> anyhow::Result<Asked> {
+    ask(data, address_file, &format!("POST {path}"), body)
 }
 
 fn print(report: &Report) -> String {
@@ -66,27 +85,44 @@ fn print(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// The body of a `GET`. HTTP/1.0, so that it comes as it is and ends with the connection.
-fn get(url: &str, path: &str, cookie: &str) -> anyhow::Result<String> {
-    let address = url.strip_prefix("http://").unwrap_or(url);
-    let mut stream = TcpStream::connect(address)
-        .with_context(|| format!("nothing listens on {address}; does the collector run?"))?;
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.0\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n"
-    )?;
-    let mut answer = String::new();
-    stream
-        .take(ANSWER_BYTES_MAX)
-        .read_to_string(&mut answer)
-        .with_context(|| format!("the collector at {address} did not answer"))?;
+/// One request. The address is read each time: the collector may have come back at another.
+fn ask(data: &Path, address_file: &str, what: &str, body: &[u8]) -> anyhow::Result<Asked> {
+    if !data.join(access::SECRET_FILE).exists() {
+        bail!("{} is not a collector's data folder", data.display());
+    }
+    let url = std::fs::read_to_string(data.join(address_file))
+        .context("the collector has not listened yet")?;
+    let cookie = access::session_cookie(&access::signer(data)?)?;
+    let address = url.trim().trim_start_matches("http://");
+    let head = format!(
+        "{what} HTTP/1.0\r\nHost: {address}\r\nCookie: {cookie}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let answer = match exchange(address, head.as_bytes(), body) {
+        Ok(answer) => answer,
+        Err(error) => return Ok(Asked::Later(format!("{address} does not answer: {error}"))),
+    };
     let (head, body) = answer
         .split_once("\r\n\r\n")
         .with_context(|| format!("{address} does not speak HTTP"))?;
-    let status = head.split(' ').nth(1).unwrap_or_default();
-    if status != "200" {
-        bail!("the collector at {address} refused with status {status}: {body}");
+    match head.split(' ').nth(1).unwrap_or_default() {
+        status if status.starts_with('2') => Ok(Asked::Answered(body.to_owned())),
+        "429" | "503" => Ok(Asked::Later(body.to_owned())),
+        status => bail!("the collector at {address} refused with status {status}: {body}"),
     }
-    Ok(body.to_owned())
+}
+
+/// HTTP/1.0, so that the answer comes as it is and ends with the connection.
+fn exchange(address: &str, head: &[u8], body: &[u8]) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.write_all(head)?;
+    stream.write_all(body)?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+    if answer.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(answer)
 }

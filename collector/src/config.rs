@@ -44,6 +44,9 @@ pub struct Site {
     /// Secret that programs send signals to its visitors' pages with. It reads nothing.
     #[serde(default)]
     pub signal_token: Option<SecretString>,
+    /// Secret that the site's servers tell events with. It reads nothing.
+    #[serde(default)]
+    pub import_token: Option<SecretString>,
     /// Origins its pages are served from: `https://shop.example`. Empty: any origin.
     #[serde(default)]
     pub origins: Vec<String>,

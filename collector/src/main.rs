@@ -1,6 +1,7 @@
 //! `upriver`: the command line and the signals; everything else is the library's.
 
 mod ask;
+mod import;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
@@ -26,6 +27,9 @@ const ADDRESS_FILE: &str = "address";
 /// How `upriver audit` ends when it found a difference.
 const UNHEALTHY: u8 = 2;
 
+/// How `upriver import` ends when lines were rejected.
+const REJECTED: u8 = 2;
+
 /// File in the data folder that says where the embedded ClickHouse listens.
 const CLICKHOUSE_ADDRESS_FILE: &str = "clickhouse-address";
 
@@ -48,6 +52,10 @@ enum Command {
     /// Asks the running collector whether the tables hold what was acknowledged, once each. Ends
     /// with 2 when they do not, with 1 when it could not be asked.
     Audit(Audit),
+    /// Tells the running collector the events of a file, one JSON object a line. May be run again:
+    /// what was taken before is not taken twice. Ends with 2 when lines were rejected; they are then
+    /// in FILE.rejected.ndjson, each with its reason.
+    Import(Import),
     /// Prints the schema: the statements that make the tables of this version.
     Schema(Schema),
 }
@@ -154,6 +162,18 @@ struct Audit {
     json: bool,
 }
 
+#[derive(Args)]
+struct Import {
+    /// The collector's data folder.
+    #[arg(long, env = "UPRIVER_DATA")]
+    data: PathBuf,
+    /// The site the events are of.
+    #[arg(long)]
+    site: String,
+    /// The file: one event a line, as `POST /v1/events` takes them.
+    file: PathBuf,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env()
@@ -171,6 +191,11 @@ async fn main() -> ExitCode {
         Command::Audit(asked) => match audit(&asked) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::from(UNHEALTHY),
+            Err(error) => Err(error),
+        },
+        Command::Import(asked) => match import(&asked) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(REJECTED),
             Err(error) => Err(error),
         },
     };
@@ -194,6 +219,19 @@ fn audit(asked: &Audit) -> anyhow::Result<bool> {
     let (text, healthy) = ask::audit(&asked.data, ADDRESS_FILE, asked.json)?;
     say(&text)?;
     Ok(healthy)
+}
+
+/// Imports a file. False when lines were rejected.
+fn import(asked: &Import) -> anyhow::Result<bool> {
+    let Import { data, site, file } = asked;
+    let outcome = import::import(data, ADDRESS_FILE, site, file)?;
+    let mut text = import::summary(outcome);
+    if outcome.rejected > 0 {
+        let rejected = import::rejected_file(file);
+        text = format!("{text}: see {}", rejected.display());
+    }
+    say(&text)?;
+    Ok(outcome.rejected == 0)
 }
 
 /// An error with its causes, each said once.

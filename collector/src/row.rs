@@ -65,6 +65,8 @@ pub struct EventRow {
     pub browser: String,
     /// Family of the system.
     pub os: String,
+    /// Country of the network it came from, two letters.
+    pub country: String,
     /// Campaign the visit came with.
     pub utm_source: String,
     /// See `utm_source`.
@@ -195,12 +197,26 @@ pub struct EventRow {
     pub bot_score: u8,
     /// Why.
     pub bot_reasons: Vec<String>,
+    /// Whether a server told it, with a time of its own, instead of a page as it happened.
+    pub imported: bool,
     /// The writer's lane. `(lane, batch, idx)` names the row's place in storage.
     pub lane: u16,
     /// The sealed batch in that lane.
     pub batch: u64,
     /// The row's place in that batch.
     pub idx: u32,
+}
+
+/// How long after it happened an imported event is still news: it is in the feed, and its visitor is
+/// present. What is told later is history.
+pub const NEWS_MS: i64 = 5 * 60 * 1000;
+
+impl EventRow {
+    /// Whether it was told as it happened: what a page sends always counts as that, since its sender
+    /// is there.
+    pub fn is_news(&self) -> bool {
+        !self.imported || self.received_at - self.time <= NEWS_MS
+    }
 }
 
 /// The order of an event among those of its visitor: milliseconds, then 10 bits of its stream,

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::Site;
 use crate::feed::{apply, feed_live};
 use crate::ingest::recovery::{self, Recovered};
-use crate::ingest::{self, Ingest};
+use crate::ingest::{self, Ingest, imported};
 use crate::live::{self, Live};
 use crate::log::storage::{Disk, Storage};
 use crate::log::{Position, Reader};
@@ -100,16 +100,21 @@ pub async fn run(
     let (stop, stopping) = watch::channel(false);
     let (client, client_watch) = watch::channel(None);
 
+    let state = Arc::new(state);
+    let known: imported::Known = {
+        let state = state.clone();
+        Box::new(move |keys| state.imported(keys).map_err(|error| error.to_string()))
+    };
     let plan = Plan {
         reader: recovered.reader.clone(),
-        state: Arc::new(state),
+        state,
         ledger: Arc::default(),
         live: live.clone(),
         seals: recovered.seals.clone(),
         checkpoint: recovered.checkpoint,
         end: recovered.log.position(),
     };
-    let (ingest, feed, sequencer) = ingest::start(recovered, options.log_bytes_max)?;
+    let (ingest, feed, sequencer) = ingest::start(recovered, options.log_bytes_max, known)?;
     let (cuts, cut_asks) = mpsc::channel(1);
     let feeder = tokio::spawn(feed_live(feed, cut_asks, plan.end, live.clone()));
     let clickhouse = tokio::spawn(clickhouse(options.clickhouse.clone(), client, stopping));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 use upriver_collector::ingest::record::BatchRecord;
-use upriver_collector::ingest::{Arrival, Committed, Ingest, recovery, rows};
+use upriver_collector::ingest::{Arrival, Committed, Ingest, imported, recovery, rows};
 use upriver_collector::live::limits::Bounds;
 use upriver_collector::live::{Engine, Query, Resource};
 use upriver_collector::log::storage::{Storage, StorageFile};
@@ -39,6 +39,11 @@ pub(super) struct Pipeline {
     highest: std::collections::HashMap<u128, u64>,
 }
 
+/// Nothing is imported here.
+fn nothing_known() -> imported::Known {
+    Box::new(|keys| Ok(vec![false; keys.len()]))
+}
+
 impl Pipeline {
     /// Starts one at a time in Unix milliseconds.
     ///
@@ -47,7 +52,8 @@ impl Pipeline {
     pub(super) fn start(world: &World, now_ms: u64, fault: Option<Fault>) -> Result<Self> {
         let remembered = recovery::Remembered::default();
         let recovered = recovery::recover(Nowhere, SEGMENT_BYTES, remembered)?;
-        let (ingest, feed, sequencer) = upriver_collector::ingest::start(recovered, u64::MAX)?;
+        let (ingest, feed, sequencer) =
+            upriver_collector::ingest::start(recovered, u64::MAX, nothing_known())?;
         let mut engine = Engine::new(std::slice::from_ref(&world.site), Bounds::default(), now_ms);
         engine.history_complete();
         Ok(Self {

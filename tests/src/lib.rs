@@ -11,7 +11,7 @@ mod visit;
 
 use anyhow::Context;
 pub use batches::Page;
-pub use collector::{Collector, SIGNAL_TOKEN, SITE, Sent, WRITE_KEY, eventually};
+pub use collector::{Collector, IMPORT_TOKEN, SIGNAL_TOKEN, SITE, Sent, WRITE_KEY, eventually};
 pub use visit::{Thing, Visit};
 
 /// The text of a page of the documentation.

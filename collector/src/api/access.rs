@@ -10,7 +10,7 @@ use crate::secret;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
@@ -271,32 +271,58 @@ impl Access {
             (Some(site), ..) => Ok(site.clone()),
             (None, Some(id), _) => self.site(id).cloned(),
             (None, None, [site]) => Ok(site.clone()),
-            (None, None, _) => Err(ApiError::BadRequest(
-                "site_missing",
-                "say which site: ?site=ID".into(),
-            )),
+            (None, None, _) => Err(site_missing()),
         }
     }
 
     /// The site a request may send signals to: by `Authorization: Bearer`, or by login.
     pub(super) fn signaller(&self, id: &str, request: &HttpRequest) -> Result<Arc<Site>, ApiError> {
+        self.permitted(Some(id), request, "signal_token", |site| {
+            site.signal_token.as_ref()
+        })
+    }
+
+    /// The site a server may tell events of: by `Authorization: Bearer`, or by login. A token says
+    /// by itself which site; a login must say it where there are several.
+    pub(super) fn importer(
+        &self,
+        id: Option<&str>,
+        request: &HttpRequest,
+    ) -> Result<Arc<Site>, ApiError> {
+        self.permitted(id, request, "import_token", |site| {
+            site.import_token.as_ref()
+        })
+    }
+
+    /// The site whose token of a kind a request brings, or that somebody logged in asks for.
+    fn permitted(
+        &self,
+        id: Option<&str>,
+        request: &HttpRequest,
+        kind: &str,
+        own: impl Fn(&Site) -> Option<&SecretString>,
+    ) -> Result<Arc<Site>, ApiError> {
         let Some(token) = bearer(request) else {
             self.logged_in(request)?;
-            return self.site(id).cloned();
+            return match (id, &self.sites[..]) {
+                (Some(id), _) => self.site(id).cloned(),
+                (None, [site]) => Ok(site.clone()),
+                (None, _) => Err(site_missing()),
+            };
         };
-        let site = self.sites.iter().find(|site| {
-            let own = site.signal_token.as_ref();
-            own.is_some_and(|own| same(own.expose_secret(), token))
-        });
-        match site {
-            Some(site) if site.id == id => Ok(site.clone()),
-            Some(_) => Err(ApiError::Forbidden(format!(
-                "this token does not send signals to site {}",
+        let site = self
+            .sites
+            .iter()
+            .find(|site| own(site).is_some_and(|own| same(own.expose_secret(), token)));
+        match (site, id) {
+            (Some(site), Some(id)) if site.id != id => Err(ApiError::Forbidden(format!(
+                "this token is not that of site {}",
                 id.escape_debug()
             ))),
-            None => Err(ApiError::Unauthorized(
-                "this token may not send signals; the site's signal_token may".into(),
-            )),
+            (Some(site), _) => Ok(site.clone()),
+            (None, _) => Err(ApiError::Unauthorized(format!(
+                "this token may not do that; the site's {kind} may"
+            ))),
         }
     }
 }
@@ -367,6 +393,10 @@ fn stale_link() -> ApiError {
 
 fn stale_ticket() -> ApiError {
     ApiError::Unauthorized("the ticket is not valid or has expired; get a new one".into())
+}
+
+fn site_missing() -> ApiError {
+    ApiError::BadRequest("site_missing", "say which site: ?site=ID".into())
 }
 
 fn not_logged_in() -> ApiError {

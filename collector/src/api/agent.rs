@@ -97,6 +97,7 @@ fn of(user_agent: &str, brands: &str, platform: &str) -> Agent {
     Agent {
         browser: browser.unwrap_or(OTHER).to_owned(),
         os: os.unwrap_or(OTHER).to_owned(),
+        country: String::new(),
         named: !user_agent.is_empty(),
         robot: robot(user_agent) || robot(brands),
     }

@@ -45,7 +45,7 @@ pub async fn batch(
     let taken = async {
         let site = access.writer(query.key.as_deref(), &request)?;
         limits.batch(address(&request))?;
-        let body = read_body(&request, payload).await?;
+        let body = read_body(&request, payload, BODY_BYTES_MAX).await?;
         let body = match inflate(body.clone()) {
             Ok(plain) => plain,
             Err(error) => {
@@ -98,9 +98,11 @@ fn allow_origin(request: &HttpRequest, response: &mut HttpResponse) {
         .insert(header::VARY, header::HeaderValue::from_static("origin"));
 }
 
-async fn read_body(
+/// The body as it comes, up to so many bytes.
+pub(super) async fn read_body(
     request: &HttpRequest,
     mut payload: web::Payload,
+    bytes_max: usize,
 ) -> Result<web::Bytes, ApiError> {
     if let Some(encoding) = request.headers().get(header::CONTENT_ENCODING)
         && encoding != "identity"
@@ -114,8 +116,8 @@ async fn read_body(
         let chunk = chunk.map_err(|error| {
             ApiError::BadRequest("broken_body", format!("the body broke off: {error}"))
         })?;
-        if body.len() + chunk.len() > BODY_BYTES_MAX {
-            let message = format!("the body is over {BODY_BYTES_MAX} bytes; send smaller batches");
+        if body.len() + chunk.len() > bytes_max {
+            let message = format!("the body is over {bytes_max} bytes; send smaller batches");
             return Err(ApiError::TooLarge(message));
         }
         body.extend_from_slice(&chunk);

@@ -79,7 +79,7 @@ impl From<IngestError> for ApiError {
         let message = error.to_string();
         match error {
             IngestError::Invalid(_) => Self::BadRequest("invalid_batch", message),
-            IngestError::Overloaded | IngestError::Stopping => {
+            IngestError::Overloaded | IngestError::Stopping | IngestError::StateFailed(_) => {
                 Self::Unavailable(message, RETRY_AFTER_S)
             }
             IngestError::LogFull | IngestError::LogFailed => Self::Unavailable(message, 30),

@@ -17,10 +17,18 @@ const RATIO_MAX: usize = 100;
 /// # Errors
 /// It is damaged, or larger than [`BODY_DECODED_BYTES_MAX`] or [`RATIO_MAX`] allow.
 pub(super) fn inflate(body: Bytes) -> Result<Bytes, ApiError> {
+    inflate_up_to(body, BODY_DECODED_BYTES_MAX)
+}
+
+/// The same with a limit of the caller's own, bytes.
+///
+/// # Errors
+/// It is damaged, or larger than the limit or [`RATIO_MAX`] allow.
+pub(super) fn inflate_up_to(body: Bytes, bytes_max: usize) -> Result<Bytes, ApiError> {
     if !body.starts_with(&MAGIC) {
         return Ok(body);
     }
-    let room = BODY_DECODED_BYTES_MAX.min(body.len() * RATIO_MAX);
+    let room = bytes_max.min(body.len() * RATIO_MAX);
     let mut plain = Vec::new();
     // One byte more than there is room for tells that there is more.
     let mut stream = GzDecoder::new(&body[..]).take(room as u64 + 1);

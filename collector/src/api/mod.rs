@@ -6,6 +6,8 @@ mod audit;
 pub mod collect;
 pub mod decode;
 pub mod error;
+mod event_json;
+mod events;
 pub mod health;
 mod inflate;
 pub mod limits;
@@ -45,6 +47,8 @@ pub fn configure(config: &mut ServiceConfig) {
             web::method(actix_web::http::Method::OPTIONS).to(collect::preflight),
         )
         .route("/v1/stream", web::get().to(stream::open))
+        // From servers.
+        .route("/v1/events", web::post().to(events::take))
         // To pages.
         .route("/v1/sites/{site}/signals", web::post().to(signals::send))
         // To dashboards and programs.

@@ -4,6 +4,7 @@
 
 mod bot;
 pub mod dedup;
+pub mod imported;
 pub mod record;
 pub mod recovery;
 pub mod rows;
@@ -14,12 +15,13 @@ pub use sequencer::{Committed, EXPIRY_MS, StreamChanges, look_hash};
 
 use crate::log::Position;
 use crate::log::storage::Storage;
-use record::{Agent, DeadLetter, Seal};
-use sequencer::{BatchJob, Job, Sequencer};
+use imported::{Imported, Known};
+use record::{Agent, BatchRecord, DeadLetter, Seal};
+use sequencer::{BatchJob, ImportJob, Job, Sequencer};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use upriver_wire::answer::Ack;
 use upriver_wire::batch::Batch;
 
@@ -45,6 +47,9 @@ pub enum IngestError {
     /// The disk failed.
     #[error("the log's disk failed; the collector must be restarted")]
     LogFailed,
+    /// What was imported before cannot be looked up.
+    #[error("what was imported before cannot be looked up: {0}")]
+    StateFailed(String),
     /// The process is stopping.
     #[error("the collector is stopping; try again shortly")]
     Stopping,
@@ -61,6 +66,8 @@ pub enum Verdict {
     Expired,
     /// Malformed.
     Refused,
+    /// Not now; to be sent again.
+    Retry,
 }
 
 impl Verdict {
@@ -71,6 +78,7 @@ impl Verdict {
             Self::Duplicate => "duplicate",
             Self::Expired => "expired",
             Self::Refused => "rejected",
+            Self::Retry => "retry",
         }
     }
 }
@@ -91,7 +99,7 @@ pub struct Arrival {
 }
 
 /// A batch that is on disk.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Accepted {
     /// What to tell the client.
     pub ack: Ack,
@@ -143,13 +151,14 @@ pub struct Ingest {
 }
 
 /// Starts the thread that sequences everything. Returns the handle, the feed for the live engine
-/// in log order, and the thread.
+/// in log order, and the thread. `known` tells which events were imported up to the checkpoint.
 ///
 /// # Errors
 /// The thread cannot be started.
 pub fn start<S: Storage>(
     recovered: recovery::Recovered<S>,
     log_bytes_max: u64,
+    known: Known,
 ) -> std::io::Result<(
     Ingest,
     mpsc::Receiver<Committed>,
@@ -163,6 +172,7 @@ pub fn start<S: Storage>(
     let sequencer = Sequencer {
         log: recovered.log,
         dedup: recovered.dedup,
+        imported: Imported::new(known, recovered.imported),
         elements: HashMap::new(),
         log_bytes_max,
         status: status.clone(),
@@ -219,12 +229,7 @@ impl Ingest {
             validate::event(&batch, &event.body)
                 .map_err(|reason| IngestError::Invalid(format!("event {index}: {reason}")))?;
         }
-        let size = u32::try_from(size.clamp(1, WAITING_BYTES_MAX)).unwrap_or(u32::MAX);
-        let bytes = self
-            .bytes
-            .clone()
-            .try_acquire_many_owned(size)
-            .map_err(|_| IngestError::Overloaded)?;
+        let bytes = self.reserve(size)?;
         let (reply, answer) = oneshot::channel();
         let job = BatchJob {
             site: site.clone(),
@@ -238,6 +243,33 @@ impl Ingest {
         };
         self.send(Job::Batch(Box::new(job)))?;
         answer.await.map_err(|_| IngestError::Stopping)?
+    }
+
+    /// Makes events durable that a server told, and says what became of each, in order. `letters` are
+    /// those of its events that can never be taken, to be kept for somebody to look at.
+    ///
+    /// # Errors
+    /// [`IngestError`], never [`IngestError::Invalid`]: all of it may be sent again.
+    pub async fn import(
+        &self,
+        site: &Arc<str>,
+        events: Vec<BatchRecord>,
+        letters: Vec<DeadLetter>,
+        (received_ms, size): (u64, usize),
+    ) -> Result<Vec<Verdict>, IngestError> {
+        let bytes = self.reserve(size)?;
+        let (reply, answer) = oneshot::channel();
+        let job = ImportJob {
+            site: site.clone(),
+            received_ms,
+            events,
+            letters,
+            reply,
+            _bytes: bytes,
+        };
+        self.send(Job::Import(Box::new(job)))?;
+        let accepted = answer.await.map_err(|_| IngestError::Stopping)??;
+        Ok(accepted.verdicts)
     }
 
     /// Keeps refused input for somebody to look at.
@@ -296,6 +328,13 @@ impl Ingest {
     /// What others may know.
     pub fn status(&self) -> &Status {
         &self.status
+    }
+
+    /// Room for the bytes of what waits for the log.
+    fn reserve(&self, size: usize) -> Result<OwnedSemaphorePermit, IngestError> {
+        let size = u32::try_from(size.clamp(1, WAITING_BYTES_MAX)).unwrap_or(u32::MAX);
+        let bytes = self.bytes.clone().try_acquire_many_owned(size);
+        bytes.map_err(|_| IngestError::Overloaded)
     }
 
     fn send(&self, job: Job) -> Result<(), IngestError> {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use upriver_wire::Batch;
 
 /// First byte of every record, so that another form can be told from this one. Version 1 held a page
-/// without its release; it was never released.
-const VERSION: u8 = 2;
+/// without its release, version 2 no country and nothing imported; neither was released.
+const VERSION: u8 = 3;
 
 /// One record of the log. Grows only at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub struct BatchRecord {
     pub described: Vec<u16>,
     /// What sent it.
     pub agent: Agent,
+    /// Of an imported event, which is alone in its batch: the hash of the id its sender gave it.
+    pub event_id: Option<u128>,
     /// The batch.
     pub batch: Batch,
 }
@@ -49,6 +51,8 @@ pub struct Agent {
     pub browser: String,
     /// Family of the system.
     pub os: String,
+    /// Country of the network it is in, two letters.
+    pub country: String,
     /// Whether it said anything of itself.
     pub named: bool,
     /// Whether it called itself a robot, or a browser without a screen.

@@ -1,10 +1,12 @@
 //! Putting ingest back to where it was: the remembered streams plus what the log holds.
 
 use super::dedup::{Dedup, Stream, StreamKey};
+use super::imported::EventKey;
 use super::record::{BatchRecord, Record, Seal};
 use super::rows;
 use crate::log::storage::Storage;
 use crate::log::{self, Appender, Damage, LogError, Position, Reader};
+use std::collections::HashSet;
 
 /// What was remembered beside the log at the last checkpoint.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub struct Recovered<S: Storage> {
     pub reader: Reader<S>,
     /// What was taken.
     pub dedup: Dedup,
+    /// Events imported after the checkpoint.
+    pub imported: HashSet<EventKey>,
     /// The newest batch that all tables had at the last checkpoint.
     pub checkpoint: Seal,
     /// Batches sealed after it, in order.
@@ -51,6 +55,7 @@ pub fn recover<S: Storage>(
         log,
         reader,
         dedup: Dedup::default(),
+        imported: HashSet::new(),
         checkpoint: remembered.seal,
         seals: Vec::new(),
         unstored_events: 0,
@@ -71,6 +76,7 @@ pub fn recover<S: Storage>(
                     recovered.received_ms = recovered.received_ms.max(record.received_ms);
                     if group.position >= recovered.checkpoint.to {
                         recovered.unstored_events += record.events();
+                        recovered.imported.extend(EventKey::of(&record));
                     }
                     take(&mut recovered.dedup, &record);
                 }
@@ -87,6 +93,10 @@ pub fn recover<S: Storage>(
 
 /// Remembers what a record of the log took, exactly as the sequencer did when it wrote it.
 fn take(dedup: &mut Dedup, record: &BatchRecord) {
+    if record.event_id.is_some() {
+        // It is known by its id, not by a number in a stream.
+        return;
+    }
     let key = StreamKey::new(&record.site, record.batch.stream);
     let first = record.batch.first_seq;
     let stream = dedup.stream(key, record.received_ms);

@@ -5,8 +5,9 @@
 //! Knows no HTTP, no ClickHouse and no clock: each job brings the time it was received.
 
 use super::dedup::{Dedup, Stream, StreamKey};
+use super::imported::{EventKey, Imported};
 use super::record::{Agent, BatchRecord, DeadLetter, Record, Seal};
-use super::{Accepted, IngestError, Status, Verdict, rows};
+use super::{Accepted, IngestError, Status, Verdict, imported, rows};
 use crate::log::storage::Storage;
 use crate::log::{Appender, Position};
 use metrics::{counter, gauge, histogram};
@@ -31,6 +32,7 @@ pub const EXPIRY_MS: u64 = 48 * 3600 * 1000;
 /// Something to be done in log order.
 pub(super) enum Job {
     Batch(Box<BatchJob>),
+    Import(Box<ImportJob>),
     DeadLetter(DeadLetter, Reply<()>),
     Seal(Seal, Reply<()>),
     /// Hands out what changed in the memory of streams; the time is for the horizon.
@@ -46,6 +48,7 @@ impl Job {
     fn received_ms(&mut self) -> Option<&mut u64> {
         match self {
             Self::Batch(job) => Some(&mut job.received_ms),
+            Self::Import(job) => Some(&mut job.received_ms),
             Self::DeadLetter(letter, _) => Some(&mut letter.received_ms),
             Self::Seal(..) | Self::Streams(..) | Self::ForgetLog(_) | Self::Described(_) => None,
         }
@@ -63,6 +66,10 @@ pub struct StreamChanges {
     pub changed: Vec<(StreamKey, Stream)>,
     /// Streams to forget.
     pub forgotten: Vec<StreamKey>,
+    /// Imported events to remember.
+    pub imported: Vec<EventKey>,
+    /// Imported events of days before this one are to be forgotten.
+    pub imported_from_day: u32,
 }
 
 pub(super) struct BatchJob {
@@ -80,6 +87,17 @@ pub(super) struct BatchJob {
     pub(super) _bytes: OwnedSemaphorePermit,
 }
 
+pub(super) struct ImportJob {
+    pub(super) site: Arc<str>,
+    pub(super) received_ms: u64,
+    /// One event each.
+    pub(super) events: Vec<BatchRecord>,
+    /// What of the same request can never be taken.
+    pub(super) letters: Vec<DeadLetter>,
+    pub(super) reply: Reply<Accepted>,
+    pub(super) _bytes: OwnedSemaphorePermit,
+}
+
 /// Records in log order, durable, for whoever counts them.
 #[derive(Debug)]
 pub struct Committed {
@@ -92,6 +110,7 @@ pub struct Committed {
 pub(super) struct Sequencer<S: Storage> {
     pub(super) log: Appender<S>,
     pub(super) dedup: Dedup,
+    pub(super) imported: Imported,
     pub(super) elements: HashMap<(u64, u64), u64>,
     pub(super) log_bytes_max: u64,
     pub(super) status: Arc<Status>,
@@ -144,9 +163,9 @@ impl<S: Storage> Sequencer<S> {
     fn take(&mut self, job: Job, waiting: &mut Waiting) {
         match job {
             Job::Batch(job) => self.take_batch(*job, waiting),
+            Job::Import(job) => self.take_import(*job, waiting),
             Job::DeadLetter(letter, reply) => {
-                counter!("upriver_dead_letters_total", "code" => letter.code.clone()).increment(1);
-                waiting.push(&Record::DeadLetter(letter));
+                waiting.push_letter(letter);
                 waiting.plain.push(reply);
             }
             Job::Seal(seal, reply) => {
@@ -158,7 +177,12 @@ impl<S: Storage> Sequencer<S> {
                 let changed = self.dedup.drain_changed();
                 gauge!("upriver_streams").set(self.dedup.len() as f64);
                 // Whoever asked is gone only when the process stops; then nothing is forgotten.
-                let _ = reply.send(StreamChanges { changed, forgotten });
+                let _ = reply.send(StreamChanges {
+                    changed,
+                    forgotten,
+                    imported: self.imported.hand_over(),
+                    imported_from_day: imported::oldest_day(now_ms),
+                });
             }
             Job::ForgetLog(position) => {
                 if let Err(error) = self.log.forget_before(position) {
@@ -211,6 +235,7 @@ impl<S: Storage> Sequencer<S> {
             accepted: Vec::new(),
             described: Vec::new(),
             agent,
+            event_id: None,
             batch,
         };
         let mut accepted = Accepted {
@@ -253,13 +278,50 @@ impl<S: Storage> Sequencer<S> {
         accepted.ack.next_seq = numbers.end;
         count(&accepted, &site);
         if !record.accepted.is_empty() || !record.described.is_empty() {
-            let record = Record::Batch(record);
-            waiting.push(&record);
-            if let Record::Batch(record) = record {
-                waiting.committed.push(Arc::new(record));
-            }
+            waiting.push_batch(record);
         }
         waiting.batches.push((reply, accepted));
+    }
+
+    /// Takes the events of a server that were not taken before.
+    fn take_import(&mut self, job: ImportJob, waiting: &mut Waiting) {
+        if self.log.bytes() > self.log_bytes_max {
+            counter!("upriver_refused_total", "why" => "log_full").increment(1);
+            let _ = job.reply.send(Err(IngestError::LogFull));
+            return;
+        }
+        let keys: Vec<EventKey> = job.events.iter().filter_map(EventKey::of).collect();
+        let taken = match self.imported.taken(&keys) {
+            Ok(taken) => taken,
+            Err(error) => {
+                let _ = job.reply.send(Err(IngestError::StateFailed(error)));
+                return;
+            }
+        };
+        let mut accepted = Accepted::default();
+        for ((mut record, key), taken) in job.events.into_iter().zip(keys).zip(taken) {
+            let verdict = if taken {
+                Verdict::Duplicate
+            } else if self.imported.is_full() {
+                Verdict::Retry
+            } else if self.imported.take(key) {
+                Verdict::Ok
+            } else {
+                Verdict::Duplicate
+            };
+            if verdict == Verdict::Ok {
+                record.received_ms = job.received_ms;
+                self.take_elements(&mut record, &mut accepted, key.site);
+                waiting.push_batch(record);
+            }
+            accepted.verdicts.push(verdict);
+        }
+        for mut letter in job.letters {
+            letter.received_ms = job.received_ms;
+            waiting.push_letter(letter);
+        }
+        count(&accepted, &job.site);
+        waiting.batches.push((job.reply, accepted));
     }
 
     /// Keeps descriptors that are new, and asks for those that are missing.
@@ -342,6 +404,19 @@ impl Waiting {
         let bytes = record.encode();
         self.bytes += bytes.len();
         self.records.push(bytes);
+    }
+
+    fn push_batch(&mut self, record: BatchRecord) {
+        let record = Record::Batch(record);
+        self.push(&record);
+        if let Record::Batch(record) = record {
+            self.committed.push(Arc::new(record));
+        }
+    }
+
+    fn push_letter(&mut self, letter: DeadLetter) {
+        counter!("upriver_dead_letters_total", "code" => letter.code.clone()).increment(1);
+        self.push(&Record::DeadLetter(letter));
     }
 }
 

@@ -141,7 +141,7 @@ fn item(row: &EventRow) -> ActivityItem {
 
 /// The definition in words.
 pub(crate) const DEFINITION: &str = "The newest 100 events in the order the collector received \
-    them, whenever they happened; ways of the pointer, attention, impressions, visibility, consent \
+    them, whenever they happened; what a server told more than 5 minutes late, ways of the pointer, attention, impressions, visibility, consent \
     and identities are left out. Ids count up while the collector runs and begin anew after a \
     restart.";
 
@@ -152,9 +152,10 @@ pub(crate) fn query(site: &str, from_ms: u64) -> String {
         "SELECT toUnixTimestamp64Milli(time) AS time_ms, \
          substring(toString(visitor), 1, 8) AS visitor_start, kind, path,\n    \
          name, element, direction, form_step, message, value, currency, utm_source, utm_medium, utm_campaign, device\n\
-         FROM events\nWHERE site = {} AND received_at >= {} AND kind NOT IN ({untold})\n\
+         FROM events\nWHERE site = {} AND received_at >= {} AND kind NOT IN ({untold})\n    AND {NEWS}\n\
          ORDER BY received_at DESC, ord DESC\nLIMIT {ACTIVITY_MAX}",
         sql::literal(site),
         sql::moment(from_ms),
+        NEWS = sql::news(),
     )
 }

@@ -167,7 +167,7 @@ fn largest(mut rows: Vec<Count>) -> Vec<Count> {
 
 /// The definition in words.
 pub(crate) const DEFINITION: &str = "Distinct visitors of whom something was received within the \
-    last 5 minutes by the collector's clock, whenever it happened. Page, device and campaign are \
+    last 5 minutes by the collector's clock, whenever it happened; what a server told more than 5 minutes late does not count. Page, device and campaign are \
     those of the event received last. Past 100 rows the rest count as (other).";
 
 /// The query that gives the same numbers: one row a page, device and campaign, and one for all.
@@ -175,11 +175,12 @@ pub(crate) fn query(site: &str, now_ms: u64) -> String {
     format!(
         "SELECT dimension, name, count() AS visitors\nFROM\n(\n    \
          SELECT argMax(tuple(path, toString(device), utm_campaign), tuple(received_at, ord)) AS last\n    \
-         FROM events\n    WHERE site = {} AND received_at > {}\n    GROUP BY visitor\n)\n\
+         FROM events\n    WHERE site = {} AND received_at > {}\n      AND {NEWS}\n    GROUP BY visitor\n)\n\
          ARRAY JOIN ['online', 'page', 'device', 'campaign'] AS dimension, \
          ['', last.1, last.2, last.3] AS name\n\
          GROUP BY dimension, name\nORDER BY dimension, visitors DESC, name",
         sql::literal(site),
         sql::moment(now_ms.saturating_sub(PRESENCE_MS)),
+        NEWS = sql::news(),
     )
 }

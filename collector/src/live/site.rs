@@ -104,7 +104,7 @@ impl SiteState {
     /// Counts an event. `settle` must follow before anyone looks.
     pub(crate) fn count(&mut self, row: &EventRow) {
         let hour = self.range.hour_of(row.time);
-        let recent = presence::is_recent(row.received_at, self.now_ms);
+        let recent = row.is_news() && presence::is_recent(row.received_at, self.now_ms);
         if hour.is_none() {
             self.out_of_range += 1;
         }
@@ -194,7 +194,7 @@ impl SiteState {
     /// Offers an event to the feed. Rows of a batch come newest first; `number` must follow.
     pub(crate) fn offer(&mut self, row: &EventRow) {
         let within = row.received_at >= self.range.start_ms() as i64;
-        if within && self.feed.offer(row, tie(row)) {
+        if within && row.is_news() && self.feed.offer(row, tie(row)) {
             self.revisions.activity += 1;
         }
     }

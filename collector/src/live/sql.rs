@@ -1,5 +1,7 @@
 //! SQL text: literals that no value can break out of, and the clauses every query shares.
 
+use crate::row::NEWS_MS;
+
 /// A string literal of ClickHouse.
 pub(crate) fn literal(text: &str) -> String {
     let mut sql = String::with_capacity(text.len() + 2);
@@ -43,6 +45,11 @@ pub(crate) fn moment(ms: u64) -> String {
 /// The rows of a site within the live range.
 pub(crate) fn in_range(site: &str, from_ms: u64) -> String {
     format!("site = {} AND time >= {}", literal(site), moment(from_ms))
+}
+
+/// The rows that were told as they happened: [`crate::row::EventRow::is_news`].
+pub(crate) fn news() -> String {
+    format!("(NOT imported OR received_at <= time + INTERVAL {NEWS_MS} MILLISECOND)")
 }
 
 /// Whether a text matches a pattern in which `*` stands for any characters.

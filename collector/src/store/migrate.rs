@@ -26,6 +26,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "ingest_log",
         include_str!("../../migrations/0005_ingest_log.sql"),
     ),
+    (
+        6,
+        "origin",
+        include_str!("../../migrations/0006_origin.sql"),
+    ),
 ];
 
 /// The version of the newest migration.

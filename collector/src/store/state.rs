@@ -2,12 +2,15 @@
 
 use crate::ingest::StreamChanges;
 use crate::ingest::dedup::{Stream, StreamKey};
+use crate::ingest::imported::EventKey;
 use crate::ingest::record::Seal;
 use crate::ingest::recovery::Remembered;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
 
 const STREAMS: TableDefinition<'_, (u64, u128), &[u8]> = TableDefinition::new("streams");
+/// Day, site and id of each imported event, sorted so that an old day is one range.
+const IMPORTED: TableDefinition<'_, (u32, u64, u128), ()> = TableDefinition::new("imported");
 const CHECKPOINT: TableDefinition<'_, &str, (u64, u64, u64)> = TableDefinition::new("checkpoint");
 const NEWEST: &str = "newest";
 
@@ -36,6 +39,7 @@ impl State {
         let write = database.begin_write().map_err(failed)?;
         write.open_table(STREAMS).map_err(failed)?;
         write.open_table(CHECKPOINT).map_err(failed)?;
+        write.open_table(IMPORTED).map_err(failed)?;
         write.commit().map_err(failed)?;
         Ok(Self { database })
     }
@@ -71,6 +75,20 @@ impl State {
         Ok(Remembered { streams, seal })
     }
 
+    /// Which of these imported events were remembered at the last checkpoint.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn imported(&self, keys: &[EventKey]) -> Result<Vec<bool>, StateError> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let imported = read.open_table(IMPORTED).map_err(failed)?;
+        let known = |key: &EventKey| {
+            let found = imported.get((key.day, key.site, key.id)).map_err(failed)?;
+            Ok(found.is_some())
+        };
+        keys.iter().map(known).collect()
+    }
+
     /// Remembers streams, and that all tables have everything up to and with `seal`. Durable when
     /// it returns.
     ///
@@ -88,6 +106,14 @@ impl State {
                 streams
                     .insert((key.site, key.stream), bytes.as_slice())
                     .map_err(failed)?;
+            }
+            let mut imported = write.open_table(IMPORTED).map_err(failed)?;
+            let old = ..(changes.imported_from_day, 0, 0);
+            imported.retain_in(old, |_, ()| false).map_err(failed)?;
+            let mut new = changes.imported.clone();
+            new.sort_unstable();
+            for EventKey { day, site, id } in new {
+                imported.insert((day, site, id), ()).map_err(failed)?;
             }
             let mut checkpoint = write.open_table(CHECKPOINT).map_err(failed)?;
             checkpoint
@@ -113,6 +139,7 @@ mod tests {
                 stream: u128::MAX,
             },
         );
+        let key = |day, id| EventKey { day, site: 1, id };
         let mut stream = Stream::default();
         stream.take(0..7);
         stream.last = Some((1_700_000_000_000, 3));
@@ -129,7 +156,8 @@ mod tests {
                     Seal::default(),
                     &StreamChanges {
                         changed,
-                        forgotten: vec![],
+                        imported: vec![key(1, 7), key(2, 7)],
+                        ..StreamChanges::default()
                     },
                 )
                 .unwrap();
@@ -137,13 +165,18 @@ mod tests {
                 .checkpoint(
                     seal,
                     &StreamChanges {
-                        changed: vec![],
                         forgotten: vec![two],
+                        imported: vec![key(2, 8)],
+                        imported_from_day: 2,
+                        ..StreamChanges::default()
                     },
                 )
                 .unwrap();
         }
-        let remembered = State::open(&path).unwrap().remembered().unwrap();
+        let state = State::open(&path).unwrap();
+        let asked = [key(1, 7), key(2, 7), key(2, 8), key(3, 8)];
+        assert_eq!(state.imported(&asked).unwrap(), [false, true, true, false]);
+        let remembered = state.remembered().unwrap();
         assert_eq!(remembered.seal, seal);
         assert_eq!(remembered.streams, vec![(one, stream)]);
     }

@@ -79,6 +79,8 @@ impl<'a> Context<'a> {
             pixel_ratio_percent: page.pixel_ratio_percent,
             browser: record.agent.browser.clone(),
             os: record.agent.os.clone(),
+            country: record.agent.country.clone(),
+            imported: record.event_id.is_some(),
             bot_score: self.bot.0,
             bot_reasons: self.bot.1.clone(),
             utm_source: campaign.source,
