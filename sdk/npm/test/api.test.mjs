@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
-import { launch, open, until } from "./browser.mjs";
+import { TEST_MAX, launch, open, until } from "./browser.mjs";
 import { signal } from "./wire.mjs";
 
-const LONG = { timeout: 120_000 };
+const LONG = { timeout: TEST_MAX };
 const USER = "ada@example.com";
 let browser;
 before(async () => {
@@ -43,6 +43,7 @@ test("a user is told as a hash, unless the site says otherwise", LONG, () =>
     assert.deepEqual([plain.user, plain.hashed], ["customer-77", false]);
     await it.page.evaluate(() => (upriver.identify(""), upriver.identify(7), upriver.flush()));
     assert.equal(it.collector.of("identify").length, 2);
+    await until(() => it.errors.length > 0, "the complaint");
     assert.deepEqual(it.errors, ["upriver: identify: a name must be a text that is not empty"]);
   }));
 
@@ -52,6 +53,7 @@ test("where the browser cannot hash, nothing is told in clear", LONG, () =>
     await it.page.evaluate((user) => (upriver.identify(user), upriver.flush()), USER);
     assert.equal(it.collector.of("identify").length, 0);
     assert.ok(!everything(it).includes("ada@"));
+    await until(() => it.errors.length > 0, "the complaint");
     assert.deepEqual(it.errors, ["upriver: identify: hashing needs an https: page; nothing was sent"]);
   }));
 
@@ -68,12 +70,12 @@ const heard = (it, count) =>
   until(async () => {
     const all = await it.page.evaluate(() => window.heard);
     return all.length >= count && all;
-  }, `${count} signals`, 30_000);
+  }, `${count} signals`);
 
 test("a signal over the stream is told once, with its payload, and does no harm", LONG, () =>
   shop({ scripts: HEAR }, async (it) => {
     const { collector, page } = it;
-    await it.flush();
+    await it.streams();
     const offer = { code: "Frühling <b>", percent: 10, deep: [1, { a: null }] };
     const expires = Date.now() + 60_000;
     const largest = Number.MAX_SAFE_INTEGER;
@@ -91,18 +93,19 @@ test("a signal over the stream is told once, with its payload, and does no harm"
     await it.flush();
     assert.equal((await it.stats()).transport, "stream");
     assert.equal(collector.of("press").length, 1);
+    await until(() => it.errors.some((error) => error.includes("broken")), "the complaint");
     assert.equal(it.errors.filter((error) => error.includes('signal "broken" is not JSON')).length, 1);
   }));
 
 test("signals ride on the answers to requests, and one that came before is not told again", LONG, () =>
   shop({ scripts: HEAR }, async (it) => {
     const { collector, page } = it;
-    await it.flush();
+    await it.streams();
     collector.say(signal(1, "first", '"by stream"'));
     await heard(it, 1);
     collector.refuseStream = true;
     collector.cut();
-    await until(async () => (await it.stats()).transport !== "stream", "the end of the stream", 30_000);
+    await until(async () => (await it.stats()).transport !== "stream", "the end of the stream");
     collector.ahead.push(signal(1, "first", '"again"'), signal(2, "second", '{"by":"answer"}', 5));
     await page.evaluate(() => upriver.track("over-http"));
     await it.flush();
@@ -114,7 +117,7 @@ test("signals ride on the answers to requests, and one that came before is not t
 
 test("a listener that was taken off hears nothing more", LONG, () =>
   shop({ scripts: `${HEAR} window.end = upriver.on("signal", ({ id }) => (window.last = id));` }, async (it) => {
-    await it.flush();
+    await it.streams();
     it.collector.say(signal(1, "a", "1"));
     await heard(it, 1);
     await it.page.evaluate(() => window.end());

@@ -9,6 +9,11 @@ export const ARGS = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
+/** How long anything may take on a busy machine, ms. */
+export const PATIENCE = 60_000;
+/** How long a whole test may take, ms. */
+export const TEST_MAX = 240_000;
+
 export const launch = () =>
   chromium.launch({ executablePath: CHROMIUM, args: ARGS });
 
@@ -82,6 +87,7 @@ export async function open(browser, { context = {}, crossOrigin = false, options
   collector.pages.set("/", html === undefined ? PAGE(all, scripts, body) : BARE(all, html, scripts));
   collector.pages.set("/away", "<!doctype html><title>Away</title><p>Away");
   const made = await browser.newContext(context);
+  made.setDefaultTimeout(PATIENCE);
   const page = await made.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
@@ -97,6 +103,15 @@ export async function open(browser, { context = {}, crossOrigin = false, options
     flush: () => page.evaluate(() => window.upriver.flush()),
     /** Waits for the recorder to be there. */
     ready: () => page.waitForFunction(() => window.upriver?.stats().recorded > 0),
+    /** Waits until the browser has drawn what was done. */
+    drawn: () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))),
+    /** Events of a kind, once there are so many. */
+    async all(kind, count = 1) {
+      await until(() => shop.flush().then(() => collector.of(kind).length >= count), `${count} of ${kind}`);
+      return collector.of(kind);
+    },
+    /** Waits for the stream, which is opened meanwhile. */
+    streams: () => until(async () => (await shop.stats()).transport === "stream", "the stream"),
     async close() {
       await made.close();
       await collector.stop();
@@ -106,7 +121,7 @@ export async function open(browser, { context = {}, crossOrigin = false, options
 }
 
 /** Waits until something holds; fails with what it was. */
-export async function until(holds, what, ms = 8_000) {
+export async function until(holds, what, ms = PATIENCE) {
   const end = Date.now() + ms;
   for (;;) {
     const value = await holds();

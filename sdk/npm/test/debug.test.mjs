@@ -2,20 +2,24 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, until } from "./browser.mjs";
+import { TEST_MAX, launch, open, until } from "./browser.mjs";
 
-const LONG = { timeout: 120_000 };
+const LONG = { timeout: TEST_MAX };
 let browser;
 before(async () => {
   browser = await launch();
 });
 after(() => browser.close());
 
-/** Lets the test look into the closed root. */
+/** Lets the test look into the closed root, and at marks that have faded since. */
 const OPENED = `const attach = Element.prototype.attachShadow;
   Element.prototype.attachShadow = function (how) {
     const root = attach.call(this, how);
-    if (this.localName === "upriver-debug") window.debugRoot = root;
+    if (this.localName !== "upriver-debug") return root;
+    window.debugRoot = root;
+    window.marked = new Set();
+    new MutationObserver((all) => all.forEach(({ addedNodes }) => addedNodes.forEach((it) => window.marked.add(it.className))))
+      .observe(root, { childList: true });
     return root;
   };`;
 const shown = (page) => page.evaluate(() => window.debugRoot?.querySelector(".panel").innerText ?? "");
@@ -50,19 +54,19 @@ for (const [name, context, more] of [
       const click = (selector) => (name === "phone" ? page.tap(selector) : page.click(selector));
       await click("#buy");
       await it.flush();
-      await until(async () => (await shown(page)).includes("press #buy"), "the press", 30_000);
+      await until(async () => (await shown(page)).includes("press #buy"), "the press");
       await page.evaluate(() => upriver.track("filter_used", { colour: "red", price: 1.5, sale: true }));
       await page.evaluate(() => upriver.convert("order", { value: -2.5, currency: "EUR" }));
       await it.flush();
       const text = await until(async () => {
         const all = await shown(page);
         return all.includes("conversion") && all;
-      }, "what was said", 30_000);
+      }, "what was said");
       for (const words of ["upriver: stream", " acked, 0 dropped", "custom filter_used colour: red, price: 1.5, sale: true", "conversion order -2.5 EUR"]) {
         assert.ok(text.includes(words), `${words} is not in: ${text}`);
       }
       assert.ok(!text.includes("debug "), text);
-      const marks = await page.evaluate(() => [...window.debugRoot.querySelectorAll(".mark")].map((it) => it.className));
+      const marks = await page.evaluate(() => [...window.marked]);
       assert.ok(marks.includes("mark press") && marks.includes("mark box"), marks.join());
       if (process.env.SHOTS) {
         await click("#buy");

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, until } from "./browser.mjs";
+import { TEST_MAX, launch, open, until } from "./browser.mjs";
 
 let browser;
 before(async () => {
@@ -11,24 +11,37 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** Tells the page's own account of presses: Unix ms, from right after `init`. */
+/** Tells the page's own account of presses, on its clock, from right after `init`. */
 const ACCOUNT = `
   window.begunAt = performance.now();
   window.pressed = [];
   addEventListener("pointerdown", (event) => window.pressed.push(event.timeStamp), true);`;
-const account = (page) =>
-  page.evaluate(() => ({ begunAt: window.begunAt, pressed: window.pressed, origin: Date.now() - performance.now() }));
+const account = (page) => page.evaluate(() => ({ begunAt: window.begunAt, pressed: window.pressed }));
+
+/** Presses are told of the time at which they were made; none is before the page view that brings its page. */
+async function onTime(page, collector, presses) {
+  const { pressed, begunAt } = await account(page);
+  assert.equal(presses.length, pressed.length);
+  // Against the last one: when the page view was asked for no event tells.
+  const [told, made] = [presses.at(-1)?.ms, pressed.at(-1)];
+  assert.ok(presses.every(({ ms }) => ms >= collector.of("page_view")[0].ms));
+  presses.forEach((press, place) => {
+    const off = told - press.ms - (made - Math.max(pressed[place], begunAt));
+    // So long may lie between asking for the page view and the page's own look at its clock.
+    const most = pressed[place] < begunAt ? 250 : 2;
+    assert.ok(Math.abs(off) <= most, `press ${place} is off by ${off} ms`);
+  });
+  return { pressed, begunAt };
+}
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
-test("presses made while the recorder takes 2 s to load are counted once, as they were", { timeout: 60_000 }, async () => {
-  let served;
+test("presses made while the recorder is loading are counted once, as they were", { timeout: TEST_MAX }, async () => {
+  let serve;
   const it = await open(browser, {
     scripts: ACCOUNT,
     before: ({ collector }) => {
-      collector.slow["core.js"] = wait(2_000).then(() => {
-        served = Date.now();
-      });
+      collector.slow["core.js"] = new Promise((done) => (serve = done));
     },
   });
   const { page, collector } = it;
@@ -40,11 +53,14 @@ test("presses made while the recorder takes 2 s to load are counted once, as the
     await page.keyboard.press("Enter");
     await page.click("#private");
     await page.evaluate(() => window.upriver.track("between"));
-    const last = Date.now();
+    const last = await page.evaluate(() => performance.timeOrigin + performance.now());
+    assert.equal((await it.stats()).recorded, 0, "the recorder was there too early for this to be a test");
+    // Longer than anything waits.
+    await wait(2_000);
     // What was pressed moves before anybody asks where it was.
     await page.evaluate(() => document.body.prepend(Object.assign(document.createElement("p"), { style: "height: 300px" })));
+    serve();
     await it.ready();
-    assert.ok(served > last, "the recorder was there too early for this to be a test");
     await page.click("#fixed");
     await it.flush();
     const presses = collector.of("press");
@@ -53,15 +69,9 @@ test("presses made while the recorder takes 2 s to load are counted once, as the
     assert.equal(presses.length, 5);
     assert.ok(Math.abs(presses[0].at.x - 0.25) < 0.01 && Math.abs(presses[0].at.y - 0.5) < 0.02, JSON.stringify(presses[0].at));
     assert.equal(presses[2].how.pointer, "keyboard");
-    const { pressed, origin } = await account(page);
-    const byPointer = presses.filter(({ how }) => how.pointer === "mouse");
-    assert.equal(byPointer.length, pressed.length);
-    byPointer.forEach((press, place) => {
-      const off = press.ms - (origin + pressed[place]);
-      assert.ok(Math.abs(off) <= 20, `press ${place} is off by ${off} ms`);
-    });
+    await onTime(page, collector, presses.filter(({ how }) => how.pointer === "mouse"));
     const [between] = collector.of("custom");
-    assert.ok(between.ms <= last + 5 && between.ms >= presses[3].ms);
+    assert.ok(between.ms <= last + 100 && between.ms >= presses[3].ms, `${between.ms - last} ms after it was said`);
     assert.equal((await it.stats()).dropped, 0);
     assert.deepEqual([collector.problems, it.errors], [[], []]);
   } finally {
@@ -69,11 +79,12 @@ test("presses made while the recorder takes 2 s to load are counted once, as the
   }
 });
 
-test("presses within the first 20 ms after init are counted once", { timeout: 60_000 }, async () => {
+test("presses within the first 20 ms after init are counted once", { timeout: TEST_MAX }, async () => {
   let first = Infinity;
-  for (let round = 0; round < 6 && first > 20; round++) {
+  for (let round = 0; round < 40 && first > 20; round++) {
     let pressing = true;
-    let sent = [];
+    let ended;
+    const sent = [];
     const it = await open(browser, {
       // The page is busy right after init, as pages are: what is pressed meanwhile waits.
       scripts: `${ACCOUNT} while (performance.now() < window.begunAt + 150);`,
@@ -81,10 +92,9 @@ test("presses within the first 20 ms after init are counted once", { timeout: 60
         const cdp = await page.context().newCDPSession(page);
         const mouse = (type, buttons) =>
           cdp.send("Input.dispatchMouseEvent", { type, x: 60, y: 50, button: "left", buttons, clickCount: 1 }).catch(() => {});
-        sent = (async () => {
+        ended = (async () => {
           while (pressing) {
-            mouse("mousePressed", 1);
-            mouse("mouseReleased", 0);
+            sent.push(mouse("mousePressed", 1), mouse("mouseReleased", 0));
             await wait(6);
           }
         })();
@@ -94,17 +104,12 @@ test("presses within the first 20 ms after init are counted once", { timeout: 60
       await it.ready();
       await wait(100);
       pressing = false;
-      await sent;
-      await wait(300);
+      await ended;
+      // The browser answers when the page has handled it.
+      await Promise.all(sent);
       await it.flush();
-      const { pressed, begunAt, origin } = await account(it.page);
       const presses = it.collector.of("press");
-      assert.equal(presses.length, pressed.length);
-      presses.forEach((press, place) => {
-        // None is before the page view that brings its page.
-        const off = press.ms - (origin + Math.max(pressed[place], begunAt));
-        assert.ok(Math.abs(off) <= 20, `press ${place} is off by ${off} ms`);
-      });
+      const { pressed, begunAt } = await onTime(it.page, it.collector, presses);
       const selectors = presses.map((press) => it.collector.descriptor(press.elementId).selector);
       assert.ok(selectors.every((selector) => selector === "#buy"), selectors.join());
       first = Math.min(...pressed.filter((at) => at >= begunAt).map((at) => at - begunAt));
@@ -117,7 +122,7 @@ test("presses within the first 20 ms after init are counted once", { timeout: 60
   assert.ok(first <= 20, `the first press came ${first} ms after init`);
 });
 
-test("stopped or refused before it was there, it records nothing", { timeout: 60_000 }, async () => {
+test("stopped or refused before it was there, it records nothing", { timeout: TEST_MAX }, async () => {
   const it = await open(browser, {
     before: ({ collector }) => {
       collector.slow["core.js"] = wait(500);
@@ -138,7 +143,7 @@ test("stopped or refused before it was there, it records nothing", { timeout: 60
   }
 });
 
-test("a press inside a drawing belongs to its button or to the whole drawing", { timeout: 60_000 }, async () => {
+test("a press inside a drawing belongs to its button or to the whole drawing", { timeout: TEST_MAX }, async () => {
   const it = await open(browser, {});
   try {
     await it.ready();
@@ -154,7 +159,7 @@ test("a press inside a drawing belongs to its button or to the whole drawing", {
   }
 });
 
-test("a scroll that still runs when the page is left is sent", { timeout: 60_000 }, async () => {
+test("a scroll that still runs when the page is left is sent", { timeout: TEST_MAX }, async () => {
   const it = await open(browser, {});
   const { page, collector } = it;
   try {
@@ -169,16 +174,17 @@ test("a scroll that still runs when the page is left is sent", { timeout: 60_000
     await page.waitForURL("**/away");
     const at = Number(await page.evaluate(() => sessionStorage.getItem("at")));
     assert.ok(at > 0, "nothing was scrolled");
-    await until(() => collector.of("scroll").length > 0, "the scroll");
+    const sum = () => collector.of("scroll").reduce((sum, { dy }) => sum + dy, 0);
+    await until(() => sum() >= at, "the scroll");
     await wait(300);
-    assert.deepEqual(collector.of("scroll").map(({ dy }) => dy), [at]);
+    assert.equal(sum(), at);
     assert.deepEqual(collector.problems, []);
   } finally {
     await it.close();
   }
 });
 
-test("after wrong options, right ones start it", { timeout: 60_000 }, async () => {
+test("after wrong options, right ones start it", { timeout: TEST_MAX }, async () => {
   const it = await open(browser, { options: { key: "not a key" } });
   const { page, collector, errors } = it;
   try {

@@ -7,7 +7,7 @@ import { setUp } from "./loss/scene.mjs";
 
 for (const [name, { only, browser, run }] of Object.entries(SCENES)) {
   if (only && only !== "chromium") continue;
-  test(name, { timeout: 120_000 }, async () => {
+  test(name, { timeout: 240_000 }, async () => {
     const it = await setUp("chromium", { browser });
     try {
       await run(it);

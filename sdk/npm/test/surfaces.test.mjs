@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, until } from "./browser.mjs";
+import { TEST_MAX, launch, open, until } from "./browser.mjs";
 
 let browser;
 before(async () => {
@@ -12,28 +12,21 @@ before(async () => {
 });
 after(() => browser.close());
 
-const WAIT = 40_000;
 const near = (value, expected, off) =>
   assert.ok(Math.abs(value - expected) <= off, `${value} is not within ${off} of ${expected}`);
 
 /** A test with a shop of its own, and the events of it as they arrive. */
 function shop(name, setup, run) {
-  test(name, { timeout: 120_000 }, async () => {
+  test(name, { timeout: TEST_MAX }, async () => {
     const it = await open(browser, setup);
     const { page, collector } = it;
     try {
       await it.ready();
       await run({
         ...it,
-        /** Events of a kind, once there are so many. */
-        async all(kind, count) {
-          const enough = () => it.flush().then(() => collector.of(kind).length >= count);
-          await until(enough, `${count} of ${kind}`, WAIT);
-          return collector.of(kind);
-        },
         named: (event) => collector.descriptor(event.elementId ?? event.scroller)?.selector,
         /** Scrolls to a place and waits until that has happened. */
-        rests: (read) => page.waitForFunction(read, undefined, { timeout: WAIT }),
+        rests: (read) => page.waitForFunction(read),
       });
       assert.deepEqual([collector.problems, it.errors], [[], []]);
     } finally {
@@ -68,9 +61,9 @@ shop("a page from right to left is scrolled below 0, and so is a shelf on it", {
   await page.mouse.wheel(-400, 0);
   await it.rests(() => scrollX === -400);
   await page.mouse.click(500, 20);
-  const scrolls = await it.all("scroll", 1);
-  assert.deepEqual([scrolls.reduce((sum, { dx }) => sum + dx, 0), scrolls[0].container], [-400, 0]);
   const [press] = await it.all("press", 1);
+  const scrolls = it.collector.of("scroll");
+  assert.deepEqual([scrolls.reduce((sum, { dx }) => sum + dx, 0), scrolls[0].container], [-400, 0]);
   assert.deepEqual(stood(press), { x: -400, y: 0 });
   await page.evaluate(() => scrollTo(-700.5, 0));
   await it.rests(() => scrollX <= -700);
@@ -86,7 +79,7 @@ shop("a page from right to left is scrolled below 0, and so is a shelf on it", {
     await it.flush();
     return it.collector.of("scroll").filter(({ container }) => container > 0);
   };
-  await until(async () => (await inner()).reduce((sum, { dx }) => sum + dx, 0) === -250, "the shelf's scroll", WAIT);
+  await until(async () => (await inner()).reduce((sum, { dx }) => sum + dx, 0) === -250, "the shelf's scroll");
   assert.equal(it.named((await inner())[0]), "#shelf");
 });
 
@@ -184,6 +177,6 @@ shop("presses and scrolls in frames of the same origin belong to the page, with 
   await page.mouse.move(350, 400);
   await page.mouse.wheel(0, 150);
   const scrolled = () => it.flush().then(() => collector.of("scroll").filter(({ container }) => container > 0));
-  await until(async () => (await scrolled()).reduce((sum, { dy }) => sum + dy, 0) === 150, "the frame's scroll", WAIT);
+  await until(async () => (await scrolled()).reduce((sum, { dy }) => sum + dy, 0) === 150, "the frame's scroll");
   assert.equal(it.named((await scrolled())[0]), "#frame");
 });

@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, until } from "./browser.mjs";
+import { TEST_MAX, launch, open, until } from "./browser.mjs";
+import { TooSlow, attempts } from "./input.mjs";
 
-const LONG = 60_000;
 let browser;
 before(async () => {
   browser = await launch();
@@ -14,7 +14,7 @@ after(() => browser.close());
 
 /** A test with a page of its own. */
 function page(name, html, run, setup = {}) {
-  test(name, { timeout: 2 * LONG }, async () => {
+  test(name, { timeout: TEST_MAX }, () => attempts(async () => {
     const it = await open(browser, { html, ...setup });
     it.collector.asks = true;
     try {
@@ -24,7 +24,7 @@ function page(name, html, run, setup = {}) {
     } finally {
       await it.close();
     }
-  });
+  }));
 }
 
 const selector = (collector, id) => collector.descriptor(id)?.selector;
@@ -50,21 +50,25 @@ page("attention: visible time, active time, and where on the page it was", TALL,
   await wait(700);
   // Visible so far, and nobody there.
   assert.equal(attention(collector).activeMs, 0);
+  await page.evaluate(() => addEventListener("pointermove", ({ timeStamp }) => (window.first ??= performance.timeOrigin + timeStamp)));
   await page.mouse.move(300, 300);
-  const first = await page.evaluate(() => performance.timeOrigin + performance.now());
-  await wait(1_000);
+  await wait(1_500);
   // The window is 720 of 7,200 px: two bands. Half the page further down are two others.
   await page.evaluate(() => scrollTo(0, 3600));
-  await wait(2_000);
-  await it.flush();
-  const now = await page.evaluate(() => performance.timeOrigin + performance.now());
+  await it.drawn();
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 2_000)));
+  const [first, now] = await page.evaluate(async () => {
+    const now = performance.timeOrigin + performance.now();
+    await window.upriver.flush();
+    return [window.first, now];
+  });
   const { visibleMs, activeMs, bands } = attention(collector);
   assert.ok(visibleMs <= now - begun + 20 && visibleMs >= now - begun - 500, `${visibleMs} of ${now - begun} ms`);
   assert.ok(Math.abs(activeMs - (now - first)) <= 500, `${activeMs} of ${now - first} ms active`);
   assert.equal(bands[0], bands[1]);
   assert.equal(bands[10], bands[11]);
   assert.equal(bands[0] + bands[10], activeMs);
-  assert.ok(bands[0] >= 900 && bands[10] >= 1_900, bands.join());
+  assert.ok(bands[0] >= 1_000 && bands[10] >= 1_500, bands.join());
   assert.equal(bands.reduce((sum, ms) => sum + ms), 2 * activeMs);
 });
 
@@ -76,7 +80,7 @@ page("attention is told while a mouse merely moves", TALL, async (it) => {
     assert.ok(step < 400, "never told");
   }
   const [{ activeMs }] = collector.of("attention");
-  assert.ok(activeMs >= 10_000 && activeMs < 15_000, `${activeMs} ms`);
+  assert.ok(activeMs >= 10_000 && activeMs < 20_000, `${activeMs} ms`);
 });
 
 const SHELF = `<style>
@@ -100,7 +104,7 @@ page("an impression is half an element for a second, once a view, as it looked",
       await page.evaluate(() => window.upriver.track("next"));
       await it.flush();
       return names.every((name) => seen().includes(name));
-    }, `impressions of ${names}`, LONG);
+    }, `impressions of ${names}`);
   await sees("#seen", "#more", "body>x-shelf >>> #inner");
   assert.deepEqual(seen().toSorted(), ["#more", "#seen", "body>x-shelf >>> #inner"]);
   const begun = collector.of("page_view")[0].ms;
@@ -117,10 +121,17 @@ page("an impression is half an element for a second, once a view, as it looked",
   });
   await sees("#late", "#clear", "body>x-shelf >>> #deep");
   // Scrolled to for less than a second, then for more.
-  await page.evaluate(() => scrollTo(0, 2900));
-  await page.waitForTimeout(300);
-  await page.evaluate(() => scrollTo(0, 0));
+  const away = await page.evaluate(async () => {
+    const begun = performance.now();
+    scrollTo(0, 2900);
+    await new Promise((done) => setTimeout(done, 300));
+    scrollTo(0, 0);
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    return performance.now() - begun;
+  });
+  if (away > 900) throw new TooSlow(`scrolling to and fro took ${away} ms`);
   await page.waitForTimeout(1_500);
+  await it.flush();
   assert.ok(!seen().includes("#below"));
   await page.evaluate(() => scrollTo(0, 2900));
   await sees("#below");
@@ -131,7 +142,7 @@ page("an impression is half an element for a second, once a view, as it looked",
   await page.waitForTimeout(1_500);
   assert.equal(seen().filter((name) => name === "#seen").length, 1);
   await page.evaluate(() => history.pushState({}, "", "/other"));
-  await until(() => seen().filter((name) => name === "#seen").length === 2, "seen again", LONG);
+  await until(() => seen().filter((name) => name === "#seen").length === 2, "seen again");
   await it.flush();
   assert.equal(collector.of("impression").filter(({ look }) => look.size.h === 0).length, 0);
   assert.ok(!Buffer.concat(collector.bytes).toString("latin1").includes("canary"));
@@ -160,14 +171,14 @@ const MANY = `<style>button { width: 60px; height: 20px; padding: 0 }</style><di
 
 page("5,000 interactive elements stay cheap", MANY, async (it) => {
   const { page, collector } = it;
-  await until(() => collector.of("impression").length >= 150, "impressions", LONG);
+  await until(() => collector.of("impression").length >= 150, "impressions");
   for (let step = 0; step < 10; step++) {
     await page.mouse.wheel(0, 400);
     await page.waitForTimeout(100);
   }
   // A busy machine takes its time over some of them.
   await page.evaluate(() => void setInterval(() => document.body.append(document.createElement("p")), 200));
-  const took = await until(() => page.evaluate(() => window.took.search.length >= 3 && window.took), "three searches", LONG);
+  const took = await until(() => page.evaluate(() => window.took.search.length >= 3 && window.took), "three searches");
   await it.flush();
   const told = collector.of("impression");
   console.log(`# searches of 5,000 elements: ${took.search.map((ms) => ms.toFixed(1))} ms; sight in all ${took.sight.toFixed(1)} ms`);
@@ -185,7 +196,7 @@ const FORMS = `<form id="order" onsubmit="event.preventDefault()"><input id="nam
 
 /** What was told of forms, in words. */
 const told = (collector) =>
-  collector.of("form").map(({ elementId, field, step, fields, batch }) =>
+  collector.of("form").sort((a, b) => a.seq - b.seq).map(({ elementId, field, step, fields, batch }) =>
     [selector(collector, elementId), step, fields, field ? selector(collector, batch.elements[field - 1].id) : null].join(" "));
 
 page("a form: begun with its first field, sent, or given up", FORMS, async (it) => {
@@ -210,12 +221,12 @@ page("a form: begun with its first field, sent, or given up", FORMS, async (it) 
   await until(async () => {
     await it.flush();
     return collector.of("form").length >= 5;
-  }, "the form that disappeared", LONG);
+  }, "the form that disappeared");
   // A script sends the other: the page is left by it.
   await page.type("#query", "canary");
   await page.evaluate(() => document.getElementById("old").submit());
   await page.waitForURL("**/away*");
-  await until(() => collector.of("form").length >= 8, "what became of them", LONG);
+  await until(() => collector.of("form").length >= 8, "what became of them");
   assert.deepEqual(told(collector), [
     "#order start 1 #size",
     "#letter start 1 #letter-mail",
@@ -226,7 +237,7 @@ page("a form: begun with its first field, sent, or given up", FORMS, async (it) 
     "#old submit 1 #query",
     "#order abandon 1 #note",
   ]);
-  const [start, , submit] = collector.of("form");
+  const [start, , submit] = collector.of("form").sort((a, b) => a.seq - b.seq);
   assert.equal(submit.durationMs, submit.ms - start.ms);
   const everything = Buffer.concat(collector.bytes).toString("latin1");
   assert.ok(!everything.includes("canary") && !everything.includes("secret") && everything.includes("#note"));
@@ -235,13 +246,13 @@ page("a form: begun with its first field, sent, or given up", FORMS, async (it) 
 page("a form that is begun is given up with its route", FORMS, async (it) => {
   await it.page.type("#name", "x");
   await it.page.evaluate(() => history.pushState({}, "", "/other"));
-  await until(() => it.collector.of("page_view").length === 2, "the route", LONG);
+  await until(() => it.collector.of("page_view").length === 2, "the route");
   assert.deepEqual(told(it.collector), ["#order start 1 #name", "#order abandon 1 #name"]);
   const abandon = it.collector.of("form").at(-1);
   assert.ok(abandon.seq < it.collector.of("page_view")[1].seq);
   // Sent by a key, without a button, and with nothing used.
   await it.page.focus("#letter-mail");
   await it.page.keyboard.press("Enter");
-  await until(() => it.collector.of("form").length === 3, "the empty form", LONG);
+  await until(() => it.collector.of("form").length === 3, "the empty form");
   assert.deepEqual(told(it.collector)[2], "#letter submit 0 ");
 });

@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { launch, until } from "./browser.mjs";
+import { PATIENCE, TEST_MAX, launch, until } from "./browser.mjs";
 import { startCollector } from "./collector.mjs";
 
-const LONG = { timeout: 60_000 };
+const LONG = { timeout: TEST_MAX };
 let browser;
 before(async () => {
   browser = await launch();
@@ -28,6 +28,7 @@ async function record(html, headers = {}) {
   collector.pageHeaders = headers;
   collector.pages.set("/", html(collector.url));
   const context = await browser.newContext();
+  context.setDefaultTimeout(PATIENCE);
   const tab = await context.newPage();
   const errors = [];
   tab.on("pageerror", (error) => errors.push(String(error)));
@@ -36,7 +37,7 @@ async function record(html, headers = {}) {
     await tab.goto(collector.url);
     await tab.click("#buy");
     await tab.evaluate(() => window.upriver.flush());
-    await until(() => collector.of("press").length > 0, "a press arrives", 30_000);
+    await until(() => collector.of("press").length > 0, "a press arrives");
     assert.equal(collector.of("press").length, 1);
     assert.equal(collector.descriptor(collector.of("press")[0].elementId).selector, "#buy");
     assert.deepEqual([errors, collector.problems], [[], []]);

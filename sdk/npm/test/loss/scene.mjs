@@ -103,7 +103,7 @@ export async function setUp(kind, { collect = standIn, random, browser = true } 
       await proxy.stop();
       await collector.stop();
       await site.stop();
-      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+      await rm(profile, { recursive: true, force: true, maxRetries: 20 });
     },
   };
   return it;
