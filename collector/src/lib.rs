@@ -11,6 +11,7 @@ mod feed;
 pub mod ingest;
 pub mod live;
 pub mod log;
+pub mod past;
 pub mod row;
 mod run;
 mod secret;

@@ -14,6 +14,7 @@ use crate::ingest::{self, Ingest, imported};
 use crate::live::{self, Live};
 use crate::log::storage::{Disk, Storage};
 use crate::log::{Position, Reader};
+use crate::past::Past;
 use crate::row::{ElementRow, EventRow};
 use crate::signals::Signals;
 use crate::store::audit::Auditor;
@@ -138,6 +139,7 @@ pub async fn run(
 
     let access = web::Data::new(Access::new(&options.sites, access::signer(&options.data)?));
     let limits = web::Data::new(Limits::new(options.limits));
+    let past_client = client_watch.clone();
     let shared = (
         web::Data::new(ingest.clone()),
         web::Data::new(live.clone()),
@@ -146,9 +148,10 @@ pub async fn run(
         web::Data::new(metrics),
         web::Data::new(audit),
         web::Data::new(Signals::default()),
+        web::Data::new(Past::new(past_client)),
     );
     let server = HttpServer::new(move || {
-        let (ingest, live, stopping, up, metrics, audit, signals) = shared.clone();
+        let (ingest, live, stopping, up, metrics, audit, signals, past) = shared.clone();
         App::new()
             .app_data(access.clone())
             .app_data(limits.clone())
@@ -159,6 +162,7 @@ pub async fn run(
             .app_data(metrics)
             .app_data(audit)
             .app_data(signals)
+            .app_data(past)
             .configure(api::configure)
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))

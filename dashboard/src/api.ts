@@ -54,8 +54,21 @@ export interface Overview extends Based {
   value: Money[];
 }
 
+/** What a heat map can show. */
+export const HEAT_KINDS = [
+  "press", "rage", "dead", "error_press", "long_press", "hesitation", "swipe", "swipe_path",
+  "swipe_direction", "move", "attention", "scroll_depth", "scroll_direction", "impression",
+] as const;
+export type HeatKind = (typeof HEAT_KINDS)[number];
+
 export interface HeatMap extends Based {
   page: string;
+  kind: HeatKind;
+  unit: "events" | "ms";
+  /** What the cells lie over: the box of each element, the window, the document, … */
+  over: "element" | "window" | "document" | "bands" | "directions" | "nothing";
+  columns: number;
+  rows: number;
   total: number;
   elements: HeatElement[];
 }
@@ -68,7 +81,7 @@ export interface HeatElement {
   label: string;
   role: string;
   total: number;
-  /** `[cell, presses]` of a 16 × 16 grid over its box, row by row. */
+  /** `[cell, amount]`, `cell = row * columns + column`; presses have 16 × 16 cells over its box. */
   cells: [number, number][];
 }
 

@@ -5,6 +5,7 @@ import type { CampaignRow, Update, Resources, ResourceName } from "./api";
 import { ACTIVITY_ITEMS_MAX, GRID_SIDE, merge, type Held } from "./merge";
 
 const basis = { definition: "what", sql: "SELECT 1", from_ms: 5, complete: true };
+const HEAT = { page: "/", kind: "press", unit: "events", over: "element", columns: 16, rows: 16 } as const;
 
 function after<N extends ResourceName>(name: N, ...updates: [Update<Resources[N]>["type"], Resources[N]][]): Held[N] {
   let held: Held[N] | undefined;
@@ -75,8 +76,8 @@ describe("merge", () => {
   it("spreads an element's cells over its grid and drops those a newer row leaves out", () => {
     const row = { element: "00000000000000aa", selector: "#a", label: "", role: "", total: 3 };
     const held = after("heatmap",
-      ["snapshot", { page: "/", total: 3, elements: [{ ...row, cells: [[0, 1], [255, 2]] }] }],
-      ["delta", { page: "/", total: 5, elements: [{ ...row, total: 5, cells: [[17, 5]] }] }]);
+      ["snapshot", { ...HEAT, total: 3, elements: [{ ...row, cells: [[0, 1], [255, 2]] }] }],
+      ["delta", { ...HEAT, total: 5, elements: [{ ...row, total: 5, cells: [[17, 5]] }] }]);
     const grid = held.elements[0]!.grid;
     expect(grid).toHaveLength(GRID_SIDE * GRID_SIDE);
     expect([...grid].reduce((sum, presses) => sum + presses, 0)).toBe(5);

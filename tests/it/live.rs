@@ -73,7 +73,7 @@ async fn assert_live_is_sql(collector: &Collector) -> Result<()> {
     }
     let heatmap = collector.live("heatmap?page=/product/kettle").await?;
     let rows = beside(collector, &heatmap).await?;
-    let counted: u64 = rows.iter().filter_map(|row| row["presses"].as_u64()).sum();
+    let counted: u64 = rows.iter().filter_map(|row| row["amount"].as_u64()).sum();
     assert_eq!(heatmap["total"], counted, "heat map");
     let campaigns = collector.live("campaigns").await?;
     let rows = beside(collector, &campaigns).await?;

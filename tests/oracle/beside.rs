@@ -1,11 +1,12 @@
 //! The SQL that stands beside each live answer, run on a ClickHouse that holds the same rows.
 
 use super::faults::Fault;
-use super::numbers::Numbers;
+use super::numbers::{Numbers, Place};
 use anyhow::{Context, Result};
 use clickhouse::Client;
 use serde_json::Value;
-use upriver_collector::live::Resource;
+use std::collections::HashMap;
+use upriver_collector::live::{Beyond, Resource};
 use upriver_collector::row::EventRow;
 use upriver_collector::store::migrate;
 
@@ -29,7 +30,9 @@ pub struct Beside {
 
 struct Waiting {
     case: String,
-    answers: Vec<(usize, Resource)>,
+    answers: Vec<(Place, Resource)>,
+    /// What SQL alone answers, and what it should.
+    beyond: (Vec<(Place, Beyond)>, Numbers),
     fault: Option<Fault>,
     windows_ms: Vec<u64>,
 }
@@ -61,16 +64,18 @@ impl Beside {
     }
 
     /// Takes a case's answers. No row of its site may be inserted before the next [`Beside::run`].
-    pub fn expect(
+    pub(super) fn expect(
         &mut self,
         case: &str,
-        answers: Vec<(usize, Resource)>,
+        answers: Vec<(Place, Resource)>,
+        beyond: (Vec<(Place, Beyond)>, Numbers),
         windows_ms: &[u64],
         fault: Option<Fault>,
     ) {
         self.waiting.push(Waiting {
             case: case.to_owned(),
             answers,
+            beyond,
             fault,
             windows_ms: windows_ms.to_vec(),
         });
@@ -98,17 +103,27 @@ impl Beside {
         let mut found = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
             let (mut live, mut sql) = (Numbers::default(), Numbers::default());
+            let mut beyond = Numbers::default();
             for (place, answer) in &waiting.answers {
-                live.take(*place, answer);
+                live.take(place, answer);
                 let text = &basis(answer).context("an answer without its SQL")?.sql;
                 let text = match waiting.fault {
                     Some(fault) => fault.plant(text, &waiting.windows_ms),
                     None => text.clone(),
                 };
-                sql.take_sql(*place, answer, &rows(&self.client, &text).await?)?;
+                sql.take_sql(place, answer, &rows(&self.client, &text).await?)?;
                 self.answers += 1;
             }
-            self.numbers += sql.len() as u64;
+            for (place, asked) in &waiting.beyond.0 {
+                let found = rows(&self.client, asked.sql()).await?;
+                live_of_sql(place, asked, &found, &mut beyond);
+                self.answers += 1;
+            }
+            self.numbers += sql.len() as u64 + beyond.len() as u64;
+            let differences = waiting.beyond.1.differences(&beyond);
+            if !differences.is_empty() {
+                found.push((format!("{}, recount and SQL", waiting.case), differences));
+            }
             let differences = live.of_sql().differences(&sql);
             if !differences.is_empty() {
                 found.push((format!("{}, live and SQL", waiting.case), differences));
@@ -136,6 +151,11 @@ pub async fn rows(client: &Client, sql: &str) -> Result<Vec<Value>> {
     lines
         .map(|line| Ok(serde_json::from_slice(line)?))
         .collect()
+}
+
+/// The answer that SQL alone gives, taken in.
+fn live_of_sql(place: &Place, asked: &Beyond, rows: &[Value], numbers: &mut Numbers) {
+    numbers.take(place, &asked.answer(rows, &HashMap::new()));
 }
 
 fn basis(answer: &Resource) -> Option<&upriver_wire::live::Basis> {

@@ -3,8 +3,8 @@
 use super::beside::Beside;
 use super::chance::Chance;
 use super::faults::Fault;
-use super::pipeline::Pipeline;
-use super::recount::{interest, recount};
+use super::pipeline::{Pipeline, beyond};
+use super::recount::{self, interest, recount};
 use super::truth::Truth;
 use super::walk::{self, Send};
 use super::world::World;
@@ -80,8 +80,8 @@ pub async fn run(
     let mut chance = Chance::new(seed);
     let planted = fault.map_or(0, |fault| fault as usize + 1);
     let id = format!("s{seed:x}-{planted}");
-    let world = World::draw(&mut chance, &id)?;
     let start_ms = HOUR * HOUR_MS + chance.below(HOUR_MS);
+    let world = World::draw(&mut chance, &id, start_ms)?;
     let sends = walk::draw(&mut chance, &world, size.visitors, start_ms, false);
     // The batches arrive within a moment, or within hours, so that hours leave the range meanwhile.
     let lasts_ms = *chance.of(&[0, 1_000, 90 * 60_000, 3 * HOUR_MS]);
@@ -128,7 +128,13 @@ pub async fn run(
             let last = look + 1 == looks;
             let due = (look + 1) * size.sql_looks / looks > look * size.sql_looks / looks;
             if last || due {
-                beside.expect(&case, pipeline.answers()?, &world.windows_ms, fault);
+                let asked = beyond(&world).into_iter().filter_map(|(place, query)| {
+                    Some((place, query.beyond(&world.site.id, now_ms)?))
+                });
+                let expected = recount::beyond(&world, &truth.facts, now_ms);
+                let beyond = (asked.collect(), expected);
+                let answers = pipeline.answers()?;
+                beside.expect(&case, answers, beyond, &world.windows_ms, fault);
             }
             if due && !last || beside.is_full() {
                 tally.differences.extend(beside.run().await?);

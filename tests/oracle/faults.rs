@@ -16,6 +16,10 @@ pub enum Fault {
     DedupOff,
     /// What comes late is not counted.
     LateLost,
+    /// A window of minutes is a minute longer.
+    MinuteLonger,
+    /// A filter is ignored: programs count among people.
+    FilterIgnored,
     /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
     SqlWindowOverOrd,
     /// SQL in which one event may serve two steps (`windowFunnel` without `strict_once`).
@@ -24,13 +28,15 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::WindowLonger,
         Self::WindowShorter,
         Self::TieOrder,
         Self::UsedTwice,
         Self::DedupOff,
         Self::LateLost,
+        Self::MinuteLonger,
+        Self::FilterIgnored,
         Self::SqlWindowOverOrd,
         Self::SqlNotOnce,
     ];
@@ -44,6 +50,8 @@ impl Fault {
             Self::UsedTwice => "one event serving two steps",
             Self::DedupOff => "deduplication off",
             Self::LateLost => "late events left out",
+            Self::MinuteLonger => "a window of minutes one minute too long",
+            Self::FilterIgnored => "a filter ignored",
             Self::SqlWindowOverOrd => "SQL with its window over plain ord",
             Self::SqlNotOnce => "SQL without strict_once",
         }

@@ -8,6 +8,7 @@ mod beside;
 mod case;
 mod chance;
 mod faults;
+mod heat;
 mod naive;
 mod numbers;
 mod pipeline;

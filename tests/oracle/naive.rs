@@ -5,6 +5,7 @@ use super::truth::Fact;
 use super::world::World;
 use upriver_collector::config::Site;
 use upriver_collector::row::EventRow;
+use upriver_wire::batch::{Body, Consent};
 
 /// All events of a site, ready to be counted again from nothing.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ impl Naive {
             text: String::new(),
             windows_ms: Vec::new(),
             heat_maps: Vec::new(),
+            beyond: Vec::new(),
         };
         Self {
             world,
@@ -62,5 +64,12 @@ fn fact(row: &EventRow) -> Fact {
         name: row.name.clone(),
         value: row.value,
         currency: row.currency.clone(),
+        session: row.session,
+        robot: row.bot_score >= 50,
+        viewport: (row.viewport_w, row.viewport_h),
+        document: (row.document_w, row.document_h),
+        // No heat map is counted from this.
+        scroll: (0, 0),
+        body: Body::Consent(Consent::default()),
     }
 }

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use upriver_collector::live::Resource;
+use upriver_collector::live::{Resource, Window};
 use upriver_wire::live::{Campaigns, Funnel, HeatMap, Money, Overview, Pages};
 
 /// The numbers of `overview`, as the answer and SQL call them: visitors, then events by kind.
@@ -33,6 +33,17 @@ pub(super) const OVERVIEW: [&str; 23] = [
     "consents",
     "identities",
 ];
+
+/// What the names of an answer's numbers begin with, where its query alone does not say it.
+pub(super) type Place = String;
+
+/// The place of a heat map. Windows of minutes change while time passes.
+pub(super) fn heat_key(place: usize, window: Window) -> Place {
+    match window {
+        Window::Minutes(_) => format!("heat/minute/{place}"),
+        _ => format!("heat/{place}"),
+    }
+}
 
 /// What is counted, by name: `pages//cart/views`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,8 +112,8 @@ impl Numbers {
         found
     }
 
-    /// Takes a live answer in. `place` tells heat maps with different filters apart.
-    pub(super) fn take(&mut self, place: usize, answer: &Resource) {
+    /// Takes a live answer in. `place` tells answers to different filters apart.
+    pub(super) fn take(&mut self, place: &Place, answer: &Resource) {
         match answer {
             Resource::Overview(answer) => self.overview(answer),
             Resource::Campaigns(answer) => self.campaigns(answer),
@@ -200,11 +211,11 @@ impl Numbers {
     }
 
     /// Takes a heat map in.
-    pub(super) fn heat_map(&mut self, place: usize, answer: &HeatMap) {
+    pub(super) fn heat_map(&mut self, place: &Place, answer: &HeatMap) {
         for element in &answer.elements {
-            for (cell, presses) in &element.cells {
-                let name = format!("heat/{place}/{}/{cell}", element.element);
-                self.add(name, i128::from(*presses));
+            for (cell, amount) in &element.cells {
+                let name = format!("{place}/{}/{cell}", element.element);
+                self.add(name, i128::from(*amount));
             }
         }
     }
@@ -224,7 +235,7 @@ impl Numbers {
     /// A row is not of the shape that SQL gives.
     pub(super) fn take_sql(
         &mut self,
-        place: usize,
+        place: &Place,
         answer: &Resource,
         rows: &[Value],
     ) -> Result<()> {
@@ -255,8 +266,8 @@ impl Numbers {
                 ),
                 Resource::HeatMap(_) => {
                     let cell = whole(&row["cell"])?;
-                    let name = format!("heat/{place}/{}/{cell}", text("element_id")?);
-                    self.add(name, whole(&row["presses"])?);
+                    let name = format!("{place}/{}/{cell}", text("element_id")?);
+                    self.add(name, whole(&row["amount"])?);
                     continue;
                 }
                 Resource::Presence(_) | Resource::Activity(_) => bail!("not compared"),

@@ -2,7 +2,7 @@
 //! deduplication, the log's sequencing, rows, engine. Only the disk is left out.
 
 use super::faults::Fault;
-use super::numbers::Numbers;
+use super::numbers::{Numbers, Place, heat_key};
 use super::walk::Send;
 use super::world::World;
 use anyhow::{Context, Result, ensure};
@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::mpsc;
-use upriver_collector::ingest::record::BatchRecord;
+use upriver_collector::ingest::record::{Agent, BatchRecord};
 use upriver_collector::ingest::{Arrival, Committed, Ingest, imported, recovery, rows};
 use upriver_collector::live::limits::Bounds;
 use upriver_collector::live::{Engine, Query, Resource};
@@ -33,7 +33,7 @@ pub(super) struct Pipeline {
     /// The live engine.
     pub engine: Engine,
     site: Arc<str>,
-    queries: Vec<Query>,
+    queries: Vec<(Place, Query)>,
     fault: Option<Fault>,
     /// Highest number seen of each stream, for [`Fault::LateLost`].
     highest: std::collections::HashMap<u128, u64>,
@@ -89,6 +89,10 @@ impl Pipeline {
                             sent_at_ms: sent_ms,
                             received_ms: *received_ms,
                             size: bytes.len(),
+                            agent: Agent {
+                                robot: send.tab.robot,
+                                ..Agent::default()
+                            },
                             ..Arrival::default()
                         },
                     )
@@ -137,11 +141,11 @@ impl Pipeline {
     ///
     /// # Errors
     /// The engine does not know the site.
-    pub(super) fn answers(&self) -> Result<Vec<(usize, Resource)>> {
+    pub(super) fn answers(&self) -> Result<Vec<(Place, Resource)>> {
         let mut answers = Vec::new();
-        for (place, query) in self.queries.iter().enumerate() {
+        for (place, query) in &self.queries {
             let answer = self.engine.answer(&self.site, query).context("no answer")?;
-            answers.push((place, answer));
+            answers.push((place.clone(), answer));
         }
         Ok(answers)
     }
@@ -153,7 +157,7 @@ impl Pipeline {
     pub(super) fn numbers(&self) -> Result<Numbers> {
         let mut numbers = Numbers::default();
         for (place, answer) in &self.answers()? {
-            numbers.take(*place, answer);
+            numbers.take(place, answer);
         }
         Ok(numbers)
     }
@@ -171,15 +175,29 @@ impl Pipeline {
     }
 }
 
-/// Everything that is compared: heat maps first, so that their places are those of their filters.
-pub(super) fn queries(world: &World) -> Vec<Query> {
-    let heat_maps = world.heat_maps.iter().cloned().map(Query::HeatMap);
+/// Everything that is compared, each with its place.
+pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
+    let heat_maps = world.heat_maps.iter().enumerate();
+    let heat_maps = heat_maps.map(|(place, (kind, filter))| {
+        let key = heat_key(place, filter.window);
+        (key, Query::HeatMap(*kind, filter.clone()))
+    });
     let funnels = world.site.funnels.iter();
     let funnels = funnels.map(|funnel| Query::Funnel(funnel.id.clone()));
+    let others = funnels.chain([Query::Overview, Query::Campaigns, Query::Pages]);
     heat_maps
-        .chain(funnels)
-        .chain([Query::Overview, Query::Campaigns, Query::Pages])
+        .chain(others.map(|query| (Place::new(), query)))
         .collect()
+}
+
+/// What SQL alone answers, each with its place.
+pub(super) fn beyond(world: &World) -> Vec<(Place, Query)> {
+    let maps = world.beyond.iter().enumerate();
+    maps.map(|(place, (kind, filter))| {
+        let key = heat_key(place, filter.window);
+        (key, Query::HeatMap(*kind, filter.clone()))
+    })
+    .collect()
 }
 
 /// A disk that keeps nothing: what survives a crash is not what is compared here.

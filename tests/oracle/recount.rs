@@ -2,6 +2,7 @@
 //! Shares no code with the engine.
 
 use super::faults::Fault;
+use super::heat;
 use super::numbers::Numbers;
 use super::truth::Fact;
 use super::world::World;
@@ -16,29 +17,10 @@ const MINUTES: u64 = 30;
 /// The numbers of a site at a time, Unix milliseconds.
 pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<Fault>) -> Numbers {
     let from_ms = (now_ms / HOUR_MS - WHOLE_HOURS) * HOUR_MS;
-    let facts: Vec<&Fact> = facts.iter().filter(|fact| fact.time >= from_ms).collect();
     let mut numbers = Numbers::default();
+    heat::count(&world.heat_maps, facts, now_ms, fault, &mut numbers);
+    let facts: Vec<&Fact> = facts.iter().filter(|fact| fact.time >= from_ms).collect();
     plain(&facts, now_ms, &mut numbers);
-    for (place, filter) in world.heat_maps.iter().enumerate() {
-        let wanted = facts.iter().filter(|fact| {
-            let campaign = filter.campaign.as_deref();
-            fact.kind == Kind::Press
-                && fact.path == filter.page
-                && filter.device.is_none_or(|device| device == fact.device)
-                && campaign.is_none_or(|name| name == or_none(&fact.campaign))
-                && filter.variant.as_ref().is_none_or(|wanted| {
-                    fact.variants
-                        .iter()
-                        .any(|(e, v)| format!("{e}={v}") == *wanted)
-                })
-        });
-        for fact in wanted {
-            numbers.add(
-                format!("heat/{place}/{:016x}/{}", fact.element, fact.cell),
-                1,
-            );
-        }
-    }
     let mut visitors: HashMap<u128, Vec<&Fact>> = HashMap::new();
     for fact in &facts {
         visitors.entry(fact.visitor).or_default().push(fact);
@@ -55,6 +37,13 @@ pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<
 
 fn or_none(name: &str) -> &str {
     if name.is_empty() { "(none)" } else { name }
+}
+
+/// The numbers of what memory does not hold.
+pub(super) fn beyond(world: &World, facts: &[Fact], now_ms: u64) -> Numbers {
+    let mut numbers = Numbers::default();
+    heat::count(&world.beyond, facts, now_ms, None, &mut numbers);
+    numbers
 }
 
 /// Sums and distinct visitors.

@@ -6,7 +6,7 @@ use super::world::ELEMENTS;
 use std::collections::{BTreeSet, HashMap};
 use upriver_collector::row::{Device, Kind};
 use upriver_wire::ElementId;
-use upriver_wire::batch::Body;
+use upriver_wire::batch::{Body, Spot};
 
 /// How far into the future an event may lie, milliseconds.
 const FUTURE_MS: u64 = 5 * 60_000;
@@ -31,6 +31,13 @@ pub(super) struct Fact {
     pub name: String,
     pub value: i64,
     pub currency: String,
+    pub session: u64,
+    pub robot: bool,
+    pub viewport: (u32, u32),
+    pub document: (u32, u32),
+    /// Scroll position just before.
+    pub scroll: (i32, i32),
+    pub body: Body,
 }
 
 /// All events that arrived.
@@ -67,6 +74,7 @@ impl Truth {
             if stream.taken.insert(at as u64) {
                 let mut fact = fact(body, before);
                 (fact.visitor, fact.stream) = (send.tab.visitor, send.tab.stream);
+                (fact.session, fact.robot) = (send.tab.session, send.tab.robot);
                 (fact.seq, fact.time) = (at as u64, time);
                 fact.ord = time << 20 | ten_bits(send.tab.stream) << 10 | number.min(1_023);
                 self.facts.push(fact);
@@ -88,6 +96,10 @@ fn ten_bits(stream: u128) -> u64 {
 fn fact(body: &Body, before: &Before) -> Fact {
     // A page view and a shown variant hold for themselves already.
     let Before { page, variants } = after(body, before);
+    let scroll = match body {
+        Body::PageView(_) => page.scroll,
+        _ => before.page.scroll,
+    };
     let mut variants: Vec<_> = variants
         .into_iter()
         .map(|shown| (shown.experiment, shown.variant))
@@ -111,15 +123,29 @@ fn fact(body: &Body, before: &Before) -> Fact {
         name: String::new(),
         value: 0,
         currency: String::new(),
+        session: 0,
+        robot: false,
+        viewport: (page.viewport.w, page.viewport.h),
+        document: (page.document.w, page.document.h),
+        scroll: (scroll.x, scroll.y),
+        body: body.clone(),
     };
     let element = |index: u16| ElementId::of(ELEMENTS[usize::from(index)]).0;
+    let spot = |fact: &mut Fact, kind, at: Spot| {
+        (fact.kind, fact.element, fact.cell) = (kind, element(at.element), at.at.cell());
+    };
     match body {
         Body::PageView(_) => {}
         Body::Press(press) => {
             fact.kind = Kind::Press;
             (fact.element, fact.cell) = (element(press.element), press.at.cell());
         }
-        Body::Scroll(_) => fact.kind = Kind::Scroll,
+        Body::Scroll(scroll) => {
+            fact.kind = Kind::Scroll;
+            if scroll.container > 0 {
+                fact.element = element(scroll.container - 1);
+            }
+        }
         Body::Swipe(swipe) => {
             fact.kind = Kind::Swipe;
             (fact.element, fact.cell) = (element(swipe.element), swipe.at.cell());
@@ -138,16 +164,18 @@ fn fact(body: &Body, before: &Before) -> Fact {
             fact.kind = Kind::Exposure;
             fact.name.clone_from(&shown.experiment);
         }
-        Body::LongPress(_) => fact.kind = Kind::LongPress,
-        Body::Pinch(_) => fact.kind = Kind::Pinch,
-        Body::Hesitation(_) => fact.kind = Kind::Hesitation,
+        Body::LongPress(what) => spot(&mut fact, Kind::LongPress, what.spot),
+        Body::Pinch(what) => spot(&mut fact, Kind::Pinch, what.spot),
+        Body::Hesitation(what) => spot(&mut fact, Kind::Hesitation, what.spot),
         Body::Path(_) => fact.kind = Kind::Path,
         Body::Attention(_) => fact.kind = Kind::Attention,
-        Body::Impression(_) => fact.kind = Kind::Impression,
-        Body::Form(_) => fact.kind = Kind::Form,
-        Body::Rage(_) => fact.kind = Kind::Rage,
-        Body::Dead(_) => fact.kind = Kind::Dead,
-        Body::ErrorPress(_) => fact.kind = Kind::ErrorPress,
+        Body::Impression(seen) => {
+            (fact.kind, fact.element) = (Kind::Impression, element(seen.element));
+        }
+        Body::Form(form) => (fact.kind, fact.element) = (Kind::Form, element(form.element)),
+        Body::Rage(what) => spot(&mut fact, Kind::Rage, what.spot),
+        Body::Dead(what) => spot(&mut fact, Kind::Dead, what.spot),
+        Body::ErrorPress(what) => spot(&mut fact, Kind::ErrorPress, what.spot),
         Body::Thrash(_) => fact.kind = Kind::Thrash,
         Body::Fault(_) => fact.kind = Kind::Fault,
         Body::Visibility(_) => fact.kind = Kind::Visibility,

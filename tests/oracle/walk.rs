@@ -8,14 +8,20 @@ use std::rc::Rc;
 use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
 use upriver_wire::batch::{
     Attention, Batch, Body, BoxPoint, Campaign, Consent, Conversion, Custom, Dead, Device, Element,
-    ErrorPress, Event, Fault, Form, Hesitation, Identify, Impression, LongPress, Page, PageRef,
-    PageView, Path, Pinch, Press, Rage, Scroll, Size, Spot, Step, Swipe, Thrash, Variant,
-    Visibility,
+    ErrorPress, Event, Fault, Form, Hesitation, Identify, Impression, LongPress, Offset, Page,
+    PageRef, PageView, Path, Pinch, Point, Press, Rage, Scroll, Size, Spot, Step, Swipe, Thrash,
+    Variant, Visibility,
 };
 use upriver_wire::{ElementId, SessionId, StreamId, ViewId, VisitorId};
 
 /// Events of one tab.
 const EVENTS_MAX: u64 = 8;
+/// Inner sizes of windows; the empty one is not known.
+const SIZES: [Size; 3] = [
+    Size { w: 1_280, h: 800 },
+    Size { w: 390, h: 700 },
+    Size { w: 0, h: 0 },
+];
 /// Events of one batch, unless it is one that overlaps others.
 const BATCH_MAX: u64 = 4;
 
@@ -28,6 +34,10 @@ pub(super) struct Tab {
     pub visitor: u128,
     /// What is added to its clock to get the true time, milliseconds.
     pub skew_ms: i64,
+    /// The visit.
+    pub session: u64,
+    /// Whether what sends it says that it is a robot.
+    pub robot: bool,
     /// True time, what happened, and what held just before.
     pub events: Vec<(u64, Body, Before)>,
 }
@@ -64,7 +74,7 @@ impl Send {
         Batch {
             stream: StreamId(self.tab.stream),
             visitor: VisitorId(self.tab.visitor),
-            session: SessionId(1),
+            session: SessionId(self.tab.session),
             first_seq: self.events.start as u64,
             first_ms: page_ms(*first_ms),
             page,
@@ -116,6 +126,8 @@ pub(super) fn draw(
                 0 => chance.below(7_200_000) as i64 - 3_600_000,
                 _ => 0,
             };
+            let session = 1 + chance.below(2);
+            let robot = !steady && chance.percent(20);
             let events = events(chance, world, start_ms, latest_ms);
             cut(
                 chance,
@@ -123,6 +135,8 @@ pub(super) fn draw(
                     stream,
                     visitor,
                     skew_ms,
+                    session,
+                    robot,
                     events,
                 }),
                 &mut sends,
@@ -136,10 +150,15 @@ pub(super) fn draw(
 /// When a visitor comes: at any time of the range, or at its very edge.
 fn start(chance: &mut Chance, now_ms: u64, steady: bool) -> u64 {
     let from_ms = (now_ms / HOUR_MS - WHOLE_HOURS) * HOUR_MS;
-    match chance.below(8) {
+    match chance.below(10) {
         0 if !steady => from_ms - 3 + chance.below(6),
         1 if !steady => now_ms - chance.below(1_600) * 60_000,
         2 if !steady => now_ms - chance.below(10),
+        3 if !steady => {
+            let minutes = *chance.of(&[0, 5, 6, 30, 31]);
+            (now_ms / 60_000 - minutes) * 60_000 - 2 + chance.below(4)
+        }
+        4 if !steady => now_ms - chance.below(40) * 60_000,
         _ => now_ms - 60_000 * (1 + chance.below(20 * 60)),
     }
 }
@@ -205,7 +224,15 @@ fn page(chance: &mut Chance, device: Device, campaign: &str) -> Page {
         path: (*chance.of(&PATHS)).into(),
         campaign: chance.percent(80).then_some(campaign),
         device,
-        viewport: Size { w: 1280, h: 800 },
+        viewport: *chance.of(&SIZES),
+        document: Size {
+            w: *chance.of(&[0, 390, 1_279]),
+            h: *chance.of(&[0, 801, 4_003]),
+        },
+        scroll: Offset {
+            x: *chance.of(&[0, -50]),
+            y: chance.below(900) as i32,
+        },
         ..Page::default()
     }
 }
@@ -237,7 +264,9 @@ fn body(chance: &mut Chance, before: &Before) -> Body {
             ..Press::default()
         }),
         5 => Body::Scroll(Scroll {
-            dy: 300,
+            container: *chance.of(&[0, 0, element + 1]),
+            dx: *chance.of(&[0, -200]),
+            dy: chance.below(1_500) as i32 - 500,
             ..Scroll::default()
         }),
         6 => Body::Custom(Custom {
@@ -263,7 +292,12 @@ fn body(chance: &mut Chance, before: &Before) -> Body {
         9 => Body::Swipe(Swipe {
             element,
             at,
-            dx: 40,
+            client: Point {
+                x: chance.below(1_400) as u32,
+                y: chance.below(900) as u32,
+            },
+            dx: chance.below(1_600) as i32 - 800,
+            dy: chance.below(900) as i32 - 450,
             ..Swipe::default()
         }),
         _ => {
@@ -295,13 +329,19 @@ fn beside(chance: &mut Chance, spot: Spot, name: String) -> Body {
             pressed: chance.percent(50),
         }),
         3 => Body::Path(Path {
-            steps: vec![Step::default(); 1 + chance.below(3) as usize],
+            steps: (0..1 + chance.below(4))
+                .map(|_| Step {
+                    delta_ms: chance.below(500) as u32,
+                    dx: chance.below(800) as i32,
+                    dy: chance.below(700) as i32,
+                })
+                .collect(),
         }),
         4 => Body::Attention(Attention {
             visible_ms: 5_000,
             active_ms: duration_ms,
-            first_band: 18,
-            bands: vec![duration_ms; 2],
+            first_band: chance.below(19) as u8,
+            bands: vec![duration_ms, after_ms / 3],
         }),
         5 => Body::Impression(Impression {
             element: spot.element,
@@ -334,6 +374,10 @@ pub(super) fn after(body: &Body, before: &Before) -> Before {
     let mut next = before.clone();
     match body {
         Body::PageView(view) => next.page = view.page.clone(),
+        Body::Scroll(scroll) if scroll.container == 0 => {
+            next.page.scroll.x += scroll.dx;
+            next.page.scroll.y += scroll.dy;
+        }
         Body::Exposure(shown) => {
             next.variants
                 .retain(|known| known.experiment != shown.experiment);

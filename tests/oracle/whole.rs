@@ -4,9 +4,9 @@
 use super::beside::rows;
 use super::case::Tally;
 use super::chance::Chance;
-use super::numbers::{Numbers, OVERVIEW};
-use super::pipeline::queries;
-use super::recount::{interest, recount};
+use super::numbers::{Numbers, OVERVIEW, Place};
+use super::pipeline::{beyond, queries};
+use super::recount::{self, interest, recount};
 use super::truth::Truth;
 use super::walk;
 use super::world::World;
@@ -14,7 +14,7 @@ use crate::{Collector, eventually};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
-use upriver_collector::live::{HOUR_MS, Query, Resource};
+use upriver_collector::live::{Filter, HOUR_MS, Query, Resource, Seen, Window};
 use upriver_wire::envelope;
 
 /// Visitors of one site.
@@ -32,7 +32,11 @@ pub async fn run(seed: u64, sites: u64) -> Result<Tally> {
     let mut chance = Chance::new(seed ^ 0x77_68_6f_6c_65);
     let mut worlds = Vec::new();
     for site in 0..sites {
-        worlds.push(World::draw(&mut chance, &format!("whole{site}"))?);
+        worlds.push(World::draw(
+            &mut chance,
+            &format!("whole{site}"),
+            now_ms()?,
+        )?);
     }
     let text: String = worlds.iter().map(|world| world.text.as_str()).collect();
     let collector = Collector::start_with_sites(&text, &[]).await?;
@@ -69,7 +73,7 @@ async fn site(collector: &Collector, world: &World, chance: &mut Chance) -> Resu
         let mut live = Numbers::default();
         answers
             .iter()
-            .for_each(|(place, answer)| live.take(*place, answer));
+            .for_each(|(place, answer)| live.take(place, answer));
         let again = recount(world, &truth.facts, now_ms()?, None);
         let case = format!("{id}, after batch {at}");
         let mut note = |what: &str, differences: Vec<String>| {
@@ -92,8 +96,14 @@ async fn site(collector: &Collector, world: &World, chance: &mut Chance) -> Resu
             let mut sql = Numbers::default();
             for (place, answer) in &answers {
                 let text = sql_of(answer)?;
-                sql.take_sql(*place, answer, &rows(&client, &text).await?)?;
+                sql.take_sql(place, answer, &rows(&client, &text).await?)?;
             }
+            let mut past = Numbers::default();
+            for (place, query) in beyond(world) {
+                past.take(&place, &answer(collector, world, &query).await?);
+            }
+            let expected = recount::beyond(world, &truth.facts, now_ms()?);
+            note("recount and the past", expected.differences(&past));
             note(
                 "live and SQL",
                 live.of_sql().timeless().differences(&sql.timeless()),
@@ -112,7 +122,7 @@ async fn answers(
     collector: &Collector,
     world: &World,
     events: u64,
-) -> Result<Vec<(usize, Resource)>> {
+) -> Result<Vec<(Place, Resource)>> {
     eventually("the live engine has counted every event", async || {
         let overview = get(collector, world, "overview", &[]).await?;
         let counted: u64 = OVERVIEW
@@ -128,36 +138,60 @@ async fn answers(
     })
     .await?;
     let mut answers = Vec::new();
-    for (place, query) in queries(world).into_iter().enumerate() {
-        let answer = match &query {
-            Query::HeatMap(filter) => {
-                let mut pairs = vec![("page", filter.page.as_str())];
-                pairs.extend(filter.device.map(|device| ("device", device.name())));
-                pairs.extend(filter.campaign.as_deref().map(|name| ("campaign", name)));
-                pairs.extend(filter.variant.as_deref().map(|name| ("variant", name)));
-                let data = get(collector, world, "heatmap", &pairs).await?;
-                Resource::HeatMap(serde_json::from_value(data)?)
-            }
-            Query::Funnel(id) => {
-                let data = get(collector, world, "funnel", &[("id", id)]).await?;
-                Resource::Funnel(serde_json::from_value(data)?)
-            }
-            Query::Overview => {
-                let data = get(collector, world, "overview", &[]).await?;
-                Resource::Overview(serde_json::from_value(data)?)
-            }
-            Query::Campaigns => {
-                let data = get(collector, world, "campaigns", &[]).await?;
-                Resource::Campaigns(serde_json::from_value(data)?)
-            }
-            _ => {
-                let data = get(collector, world, "pages", &[]).await?;
-                Resource::Pages(serde_json::from_value(data)?)
-            }
-        };
+    for (place, query) in queries(world) {
+        let answer = answer(collector, world, &query).await?;
         answers.push((place, answer));
     }
     Ok(answers)
+}
+
+/// The answer to one query, as its URL gives it.
+async fn answer(collector: &Collector, world: &World, query: &Query) -> Result<Resource> {
+    let get = async |name, pairs: &[(&str, &str)]| get(collector, world, name, pairs).await;
+    Ok(match query {
+        Query::HeatMap(kind, filter) => {
+            let pairs = pairs(filter);
+            let mut pairs: Vec<_> = pairs
+                .iter()
+                .map(|(name, value)| (*name, &**value))
+                .collect();
+            pairs.push(("kind", kind.name()));
+            Resource::HeatMap(serde_json::from_value(get("heatmap", &pairs).await?)?)
+        }
+        Query::Funnel(id) => {
+            Resource::Funnel(serde_json::from_value(get("funnel", &[("id", id)]).await?)?)
+        }
+        Query::Overview => Resource::Overview(serde_json::from_value(get("overview", &[]).await?)?),
+        Query::Campaigns => {
+            Resource::Campaigns(serde_json::from_value(get("campaigns", &[]).await?)?)
+        }
+        _ => Resource::Pages(serde_json::from_value(get("pages", &[]).await?)?),
+    })
+}
+
+/// A filter as the parameters of a URL.
+fn pairs(filter: &Filter) -> Vec<(&'static str, String)> {
+    let mut pairs = vec![("page", filter.page.clone())];
+    pairs.extend(filter.device.map(|device| ("device", device.name().into())));
+    pairs.extend(filter.width.map(|width| ("width", width.to_string())));
+    pairs.extend(filter.campaign.clone().map(|name| ("campaign", name)));
+    pairs.extend(filter.variant.clone().map(|name| ("variant", name)));
+    pairs.extend(filter.seen.map(|seen| match seen {
+        Seen::New => ("visitors", "new".into()),
+        Seen::Returning => ("visitors", "returning".into()),
+    }));
+    pairs.extend(filter.human.then(|| ("traffic", "human".into())));
+    match filter.window {
+        Window::Day => (),
+        Window::Today => pairs.push(("window", "today".into())),
+        Window::Minutes(minutes) => pairs.push(("window", format!("{minutes}m"))),
+        Window::Since(from_ms) => pairs.push(("from", from_ms.to_string())),
+        Window::Between(from_ms, to_ms) => {
+            pairs.push(("from", from_ms.to_string()));
+            pairs.push(("to", to_ms.to_string()));
+        }
+    }
+    pairs
 }
 
 async fn get(

@@ -4,7 +4,7 @@
 use super::chance::Chance;
 use anyhow::{Context, Result};
 use upriver_collector::config::{Site, Sites};
-use upriver_collector::live::HeatFilter;
+use upriver_collector::live::{Filter, HOUR_MS, HeatKind, Seen, Window};
 use upriver_collector::row::Device;
 use upriver_wire::ElementId;
 
@@ -56,15 +56,17 @@ pub struct World {
     /// Windows of its funnels, milliseconds.
     pub windows_ms: Vec<u64>,
     /// The heat maps that are compared.
-    pub heat_maps: Vec<HeatFilter>,
+    pub heat_maps: Vec<(HeatKind, Filter)>,
+    /// Heat maps of times and visitors that memory does not hold.
+    pub beyond: Vec<(HeatKind, Filter)>,
 }
 
 impl World {
-    /// Draws one.
+    /// Draws one, to be looked at from a time in Unix milliseconds on.
     ///
     /// # Errors
     /// The collector refuses what was drawn: a fault of the generator.
-    pub fn draw(chance: &mut Chance, id: &str) -> Result<Self> {
+    pub fn draw(chance: &mut Chance, id: &str, now_ms: u64) -> Result<Self> {
         let mut text = format!(
             "[[site]]\nid = \"{id}\"\nwrite_key = \"wk_{id}_0001\"\nread_token = \"rt_{id}_0001\"\n"
         );
@@ -94,35 +96,76 @@ impl World {
             text,
             windows_ms,
             heat_maps: heat_maps(chance),
+            beyond: beyond(chance, now_ms),
         })
     }
 }
 
-/// One heat map of each filter.
-fn heat_maps(chance: &mut Chance) -> Vec<HeatFilter> {
-    let mut page = || HeatFilter {
-        page: (*chance.of(&PATHS)).into(),
-        ..HeatFilter::default()
+/// Pages that a filter asks for: exact ones and patterns.
+const ASKED: [&str; 4] = ["*", "/product/*", "/it's_*%", "*n"];
+
+/// A heat map of every kind, with any filters.
+fn heat_maps(chance: &mut Chance) -> Vec<(HeatKind, Filter)> {
+    let mut maps: Vec<_> = HeatKind::ALL
+        .into_iter()
+        .map(|kind| {
+            let window = *chance.of(&[
+                Window::Day,
+                Window::Day,
+                Window::Today,
+                Window::Minutes(5),
+                Window::Minutes(30),
+            ]);
+            let filter = filter(chance);
+            (kind, Filter { window, ..filter })
+        })
+        .collect();
+    let page = (*chance.of(&PATHS)).into();
+    let all = Filter {
+        page,
+        ..Filter::default()
     };
-    let (all, device, campaign, variant) = (page(), page(), page(), page());
+    maps.push((HeatKind::Press, all));
+    maps
+}
+
+/// Heat maps that only SQL can answer.
+fn beyond(chance: &mut Chance, now_ms: u64) -> Vec<(HeatKind, Filter)> {
+    let kinds = HeatKind::ALL;
+    let mut maps = Vec::new();
+    for _ in 0..3 {
+        let from_ms = now_ms - chance.below(26 * HOUR_MS);
+        let to_ms = from_ms + 1 + chance.below(26 * HOUR_MS);
+        let seen = [None, Some(Seen::New), Some(Seen::Returning)];
+        let filter = Filter {
+            seen: *chance.of(&seen),
+            window: Window::Between(from_ms, to_ms),
+            ..filter(chance)
+        };
+        maps.push((*chance.of(&kinds), filter));
+    }
+    maps
+}
+
+fn filter(chance: &mut Chance) -> Filter {
+    let page = match chance.percent(60) {
+        true => *chance.of(&ASKED),
+        false => *chance.of(&PATHS),
+    };
     let named = match *chance.of(&CAMPAIGNS) {
         "" => "(none)",
         name => name,
     };
     let (experiment, shown) = *chance.of(&VARIANTS);
-    vec![
-        all,
-        HeatFilter {
-            device: Some(*chance.of(Device::ALL)),
-            ..device
-        },
-        HeatFilter {
-            campaign: Some(named.into()),
-            ..campaign
-        },
-        HeatFilter {
-            variant: Some(format!("{experiment}={shown}")),
-            ..variant
-        },
-    ]
+    let mut some = || chance.percent(20);
+    let (device, width, campaign, variant, human) = (some(), some(), some(), some(), some());
+    Filter {
+        page: page.into(),
+        device: device.then(|| *chance.of(Device::ALL)),
+        width: width.then(|| *chance.of(&[320, 1_280])),
+        campaign: campaign.then(|| named.into()),
+        variant: variant.then(|| format!("{experiment}={shown}")),
+        human,
+        ..Filter::default()
+    }
 }

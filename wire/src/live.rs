@@ -126,15 +126,26 @@ pub struct Money {
     pub micros: i64,
 }
 
-/// `heatmap`: where in each element of a page people pressed.
+/// `heatmap`: where on a page people did what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HeatMap {
     /// What the numbers mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
-    /// The page's path.
+    /// Path of the page, as it was asked for.
     pub page: String,
-    /// All presses in all elements.
+    /// What is shown, as it was asked for: `press`, `rage`, `move`, …
+    pub kind: String,
+    /// What the amounts are: `events` or `ms`.
+    pub unit: String,
+    /// What the cells lie over: `element` (the box of each), `window`, `document`, `bands` (of the
+    /// document), `directions` or `nothing`.
+    pub over: String,
+    /// Columns of cells. The number of a cell is `row * columns + column`.
+    pub columns: u16,
+    /// Rows of cells.
+    pub rows: u16,
+    /// The amount in all elements.
     pub total: u64,
     /// One row an element. In a delta: those that changed.
     pub elements: Vec<HeatElement>,
@@ -143,7 +154,7 @@ pub struct HeatMap {
 /// One element of a heat map.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HeatElement {
-    /// Its identity. The key of the row.
+    /// Its identity; 0 for the page itself. The key of the row.
     pub element: ElementId,
     /// A selector that finds it; empty until its descriptor has arrived.
     pub selector: String,
@@ -151,10 +162,10 @@ pub struct HeatElement {
     pub label: String,
     /// Its role.
     pub role: String,
-    /// Presses on it.
+    /// The amount in all its cells.
     pub total: u64,
-    /// `[cell, presses]` of a 16 × 16 grid over its box, row by row, cells without presses left out.
-    pub cells: Vec<(u8, u64)>,
+    /// `[cell, amount]`, cells of nothing left out.
+    pub cells: Vec<(u16, u64)>,
 }
 
 /// `funnel`: how many visitors got how far.

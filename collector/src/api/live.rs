@@ -5,6 +5,7 @@
 //! snapshot and then every change. `/v1/live` itself does the same for many resources on one
 //! connection.
 
+mod filter;
 mod multiplex;
 mod parameters;
 mod push;
@@ -14,13 +15,15 @@ mod tests;
 use super::access::{Access, parameter};
 use super::error::ApiError;
 use super::reader::Reader;
-use crate::live::{Live, LiveError, Query};
+use crate::live::{Live, LiveError, Published, Query, Subscription};
+use crate::past::{Past, PastError};
 use actix_web::http::header;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use multiplex::Multiplex;
 use parameters::RESOURCES;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Seconds after which a client that was one too many should try again.
 const RETRY_FULL_S: u32 = 10;
@@ -98,26 +101,72 @@ async fn resource(
     live: web::Data<Live>,
 ) -> Result<HttpResponse, ApiError> {
     let query = parameters::query(&name, request.query_string())?;
+    let asked = Asked {
+        live: &live,
+        past: request.app_data::<web::Data<Past>>(),
+        site: reader.site.clone(),
+        query,
+    };
     let wants = |name, value| has(&request, name, value);
-    let refuse = |error| refusal(error, &live, &reader.site, &query);
     if wants(header::UPGRADE, "websocket") {
-        let subscription = live.subscribe(reader.site.clone(), query.clone()).await;
-        return push::websocket(&request, payload, subscription.map_err(refuse)?);
+        return push::websocket(&request, payload, asked.subscribe().await?);
     }
     if wants(header::ACCEPT, "text/event-stream") {
-        let subscription = live.subscribe(reader.site.clone(), query.clone()).await;
-        let response = push::events(Vec::new(), subscription.map_err(refuse)?);
+        let response = push::events(Vec::new(), asked.subscribe().await?);
         return Ok(to_page(&request, response));
     }
-    let snapshot = live
-        .snapshot(reader.site.clone(), query.clone())
-        .await
-        .map_err(refuse)?;
+    let snapshot = asked.snapshot().await?;
     let response = HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type("application/json")
         .body(snapshot.json.to_string());
     Ok(to_page(&request, response))
+}
+
+/// A query of a site, answered from memory or, beyond it, from ClickHouse.
+struct Asked<'a> {
+    live: &'a Live,
+    past: Option<&'a web::Data<Past>>,
+    site: Arc<str>,
+    query: Query,
+}
+
+impl Asked<'_> {
+    async fn snapshot(&self) -> Result<Published, ApiError> {
+        let answer = self.live.snapshot(self.site.clone(), self.query.clone());
+        match answer.await {
+            Err(LiveError::NotInMemory) => {
+                let past = self.past.ok_or_else(|| beyond(&PastError::Away))?;
+                let answer = past.snapshot(&self.site, &self.query).await;
+                answer.map_err(|error| beyond(&error))
+            }
+            answer => answer.map_err(|error| self.refusal(error)),
+        }
+    }
+
+    async fn subscribe(&self) -> Result<Subscription, ApiError> {
+        let answer = self.live.subscribe(self.site.clone(), self.query.clone());
+        match answer.await {
+            Err(LiveError::NotInMemory) => {
+                let past = self.past.ok_or_else(|| beyond(&PastError::Away))?;
+                let answer = past.subscribe(self.site.clone(), self.query.clone());
+                answer.map_err(|error| beyond(&error))
+            }
+            answer => answer.map_err(|error| self.refusal(error)),
+        }
+    }
+
+    fn refusal(&self, error: LiveError) -> ApiError {
+        refusal(error, self.live, &self.site, &self.query)
+    }
+}
+
+/// Why there is no answer from ClickHouse.
+fn beyond(error: &PastError) -> ApiError {
+    if let PastError::Refused(_) = error {
+        tracing::warn!(%error, "a range beyond memory");
+    }
+    ApiError::Unavailable(error.to_string(), RETRY_FULL_S)
 }
 
 /// Lets a page read the answer that its ticket was good for; its origin was checked with the ticket.
@@ -171,6 +220,8 @@ fn refusal(error: LiveError, live: &Live, site: &str, query: &Query) -> ApiError
         (LiveError::TooManySubscribers | LiveError::TooManyQueries, _) => {
             ApiError::TooMany(error.to_string(), RETRY_FULL_S)
         }
-        (LiveError::Stopped, _) => ApiError::Unavailable(error.to_string(), RETRY_FULL_S),
+        (LiveError::NotInMemory | LiveError::Stopped, _) => {
+            ApiError::Unavailable(error.to_string(), RETRY_FULL_S)
+        }
     }
 }

@@ -130,6 +130,7 @@ impl Engine {
                 ("pages", pages),
                 ("campaigns", campaigns),
                 ("heat_keys", heat),
+                ("heat_cells", (site.heat.cells(), 0)),
                 ("elements", elements),
                 ("origins", origins),
                 ("currencies", currencies),

@@ -1,260 +1,330 @@
-//! Heat maps: presses in a 16 × 16 grid over each element, by page, origin and window width.
+//! Heat maps of every kind: cells over each element, the window or the document, by page, origin,
+//! window width and whether it looks like a program's; by minute while recent, else by hour.
 //!
-//! Owns the grids. Knows no strings but those it is asked with: names and descriptors are looked up.
+//! Owns which keys are kept. What an event adds is `kind`'s, the cells are `grid`'s. Knows no
+//! strings but those it is asked with: names and descriptors are looked up.
+
+mod grid;
+mod kind;
+
+pub use kind::{HeatKind, Over};
 
 use super::element::Elements;
+use super::filter::{Filter, Wanted, is_robot};
 use super::limits::Bounds;
-use super::names::{NONE, OTHER};
-use super::origin::{Origin, Origins};
-use super::range::{Hour, HourSet};
-use super::sql;
-use crate::row::{Device, EventRow};
+use super::names::OTHER;
+use super::origin::Origins;
+use super::range::{HOUR_MS, Range};
+use super::window::{MINUTE_MS, first_recent_minute};
+use crate::row::EventRow;
+use grid::{Added, Grid, Since};
 use hashbrown::HashMap;
+use kind::Mark;
 use std::collections::BTreeMap;
 use upriver_wire::ElementId;
 use upriver_wire::live::{HeatElement, HeatMap};
 
-/// Which presses of a heat map count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct HeatFilter {
-    /// Path of the page.
-    pub page: String,
-    /// Only from this device.
-    pub device: Option<Device>,
-    /// Only with this `utm_campaign`; `(none)` for visits without.
-    pub campaign: Option<String>,
-    /// Only by visitors shown this `experiment=variant`.
-    pub variant: Option<String>,
-}
-
-/// The element that stands for all past the bound.
-const OTHER_ELEMENT: u64 = 0;
+/// The element that stands for all past the bound. No element has this number.
+pub(crate) const OTHER_ELEMENT: u64 = u64::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     element: u64,
     origin: u32,
     width: u16,
-}
-
-/// Presses of one hour in one cell, sorted by both.
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    hour: Hour,
-    cell: u8,
-    presses: u32,
+    kind: HeatKind,
+    robot: bool,
 }
 
 /// All grids of one site.
 #[derive(Debug)]
 pub(crate) struct Heat {
-    pages: HashMap<u32, HashMap<Key, Vec<Cell>>>,
+    pages: HashMap<u32, HashMap<Key, Grid>>,
+    first_hour: u64,
+    first_minute: u64,
     keys: usize,
     keys_max: usize,
+    cells: usize,
+    cells_max: usize,
     overflowed: u64,
+    marks: Vec<Mark>,
 }
 
 impl Heat {
-    pub(crate) fn new(bounds: &Bounds) -> Self {
+    pub(crate) fn new(bounds: &Bounds, now_ms: u64) -> Self {
         Self {
             pages: HashMap::new(),
+            first_hour: Range::at(now_ms).start_ms() / HOUR_MS,
+            first_minute: first_recent_minute(now_ms),
             keys: 0,
             keys_max: bounds.heat_keys,
+            cells: 0,
+            cells_max: bounds.heat_cells,
             overflowed: 0,
+            marks: Vec::new(),
         }
     }
 
-    /// Counts a press.
-    pub(crate) fn count(&mut self, row: &EventRow, page: u32, hour: Hour, origins: &mut Origins) {
+    /// Counts an event of the range in every kind it is in.
+    pub(crate) fn count(&mut self, row: &EventRow, page: u32, origins: &mut Origins) {
+        let kinds = HeatKind::of(row.kind);
+        if kinds.is_empty() {
+            return;
+        }
         let origin = origins.acquire(row);
-        let mut key = Key {
-            element: row.element,
-            origin,
-            width: row.width_bucket,
-        };
-        let grids = self.pages.entry(page).or_default();
-        if !grids.contains_key(&key) && self.keys >= self.keys_max {
-            self.overflowed += 1;
-            origins.release(origin);
-            let origin = origins.acquire_other(row.device);
-            key = Key {
-                element: OTHER_ELEMENT,
+        let mut marks = std::mem::take(&mut self.marks);
+        for kind in kinds {
+            marks.clear();
+            let element = kind.marks(row, &mut marks);
+            let key = Key {
+                element,
                 origin,
-                width: 0,
+                width: row.width_bucket,
+                kind: *kind,
+                robot: is_robot(row),
             };
+            if !marks.is_empty() {
+                self.add(page, key, row, &marks, origins);
+            }
         }
-        let grid = grids.entry(key).or_default();
-        if grid.is_empty() {
-            // The grid keeps the use of its origin.
-            self.keys += 1;
-        } else {
-            origins.release(key.origin);
-        }
-        match grid.binary_search_by_key(&(hour, row.cell), |cell| (cell.hour, cell.cell)) {
-            Ok(place) => grid[place].presses += 1,
-            Err(place) => grid.insert(
-                place,
-                Cell {
-                    hour,
-                    cell: row.cell,
-                    presses: 1,
-                },
-            ),
-        }
+        self.marks = marks;
+        // Every key that was made has taken a use of its own.
+        origins.release(origin);
     }
 
-    /// Forgets hours.
-    pub(crate) fn forget(&mut self, gone: HourSet, origins: &mut Origins) {
+    fn add(&mut self, page: u32, key: Key, row: &EventRow, marks: &[Mark], origins: &mut Origins) {
+        let minute = row.time as u64 / MINUTE_MS;
+        let grids = self.pages.entry(page).or_default();
+        let mut others = 0;
+        if let Some(grid) = grid(grids, key, &mut self.keys, self.keys_max, origins) {
+            for mark in marks {
+                let may_grow = self.cells < self.cells_max;
+                match grid.add(minute, self.first_minute, *mark, may_grow) {
+                    Added::ToKnown => (),
+                    Added::Made => self.cells += 1,
+                    Added::Refused => others += u64::from(mark.1),
+                }
+            }
+        } else {
+            others = marks.iter().map(|(_, amount)| u64::from(*amount)).sum();
+        }
+        if others == 0 {
+            return;
+        }
+        self.overflowed += 1;
+        let origin = origins.acquire_other(row.device);
+        let other = Key {
+            element: OTHER_ELEMENT,
+            origin,
+            width: 0,
+            ..key
+        };
+        // There are few of these: they may go past the bound.
+        if let Some(grid) = grid(grids, other, &mut self.keys, usize::MAX, origins) {
+            while others > 0 {
+                let amount = u32::try_from(others).unwrap_or(u32::MAX);
+                others -= u64::from(amount);
+                let added = grid.add(minute, self.first_minute, (0, amount), true);
+                self.cells += usize::from(added == Added::Made);
+            }
+        }
+        origins.release(origin);
+    }
+
+    /// Lets time pass: minutes that are not recent any more become hours.
+    pub(crate) fn advance(&mut self, now_ms: u64) {
+        let first_minute = first_recent_minute(now_ms);
+        if first_minute <= self.first_minute {
+            return;
+        }
+        for grid in self.pages.values_mut().flat_map(HashMap::values_mut) {
+            self.cells -= grid.fold(self.first_minute, first_minute);
+        }
+        self.first_minute = first_minute;
+    }
+
+    /// Forgets what happened before a whole hour, Unix milliseconds.
+    pub(crate) fn forget(&mut self, from_ms: u64, origins: &mut Origins) {
+        let first_hour = from_ms / HOUR_MS;
+        let (keys, cells) = (&mut self.keys, &mut self.cells);
         self.pages.retain(|_, grids| {
             grids.retain(|key, grid| {
-                grid.retain(|cell| !gone.contains(cell.hour));
-                if grid.is_empty() {
+                *cells -= grid.forget(self.first_hour, first_hour);
+                let stays = grid.cells() > 0;
+                if !stays {
                     origins.release(key.origin);
-                    self.keys -= 1;
+                    *keys -= 1;
                 }
-                !grid.is_empty()
+                stays
             });
             !grids.is_empty()
         });
+        self.first_hour = first_hour;
     }
 
-    /// The numbers of a page now; of no page, none.
+    /// The numbers of some pages now; of no page, none.
     pub(crate) fn data(
         &self,
-        page: Option<u32>,
-        filter: &HeatFilter,
+        kind: HeatKind,
+        pages: &[u32],
+        filter: &Filter,
         origins: &Origins,
         elements: &Elements,
+        now_ms: u64,
     ) -> HeatMap {
-        let mut found: BTreeMap<u64, BTreeMap<u8, u64>> = BTreeMap::new();
-        let grids = page
-            .and_then(|page| self.pages.get(&page))
-            .into_iter()
-            .flatten();
+        let mut found: BTreeMap<u64, BTreeMap<u16, u64>> = BTreeMap::new();
+        self.each(
+            &[kind],
+            pages,
+            filter,
+            origins,
+            now_ms,
+            |_, element, cell, amount| {
+                *found.entry(element).or_default().entry(cell).or_default() += amount;
+            },
+        );
+        message(kind, filter, found, |element| {
+            let known = elements.get(element)?;
+            Some([&known.selector, &known.label, &known.role].map(|text| text.to_string()))
+        })
+    }
+
+    /// Hands over what was counted: kind, element, cell, amount; a cell may come several times.
+    pub(crate) fn each(
+        &self,
+        kinds: &[HeatKind],
+        pages: &[u32],
+        filter: &Filter,
+        origins: &Origins,
+        now_ms: u64,
+        mut take: impl FnMut(HeatKind, u64, u16, u64),
+    ) {
+        let since = Since {
+            first_hour: self.first_hour,
+            first_minute: self.first_minute,
+            from_ms: filter.window.start_ms(now_ms),
+        };
         let wanted = Wanted::new(filter, origins);
-        for (key, grid) in grids {
-            if wanted.holds(origins.get(key.origin)) {
-                let cells = found.entry(key.element).or_default();
-                for cell in grid {
-                    *cells.entry(cell.cell).or_default() += u64::from(cell.presses);
+        let grids = pages.iter().filter_map(|page| self.pages.get(page));
+        for (key, grid) in grids.flatten() {
+            let holds = || wanted.holds(origins.get(key.origin), key.width, key.robot);
+            if kinds.contains(&key.kind) && holds() {
+                for (cell, amount) in grid.since(since) {
+                    take(key.kind, key.element, cell, amount);
                 }
             }
         }
-        let mut rows: Vec<HeatElement> = found
-            .into_iter()
-            .map(|(element, cells)| {
-                let known = elements.get(element);
-                HeatElement {
-                    element: ElementId(element),
-                    selector: known
-                        .map(|row| row.selector.to_string())
-                        .unwrap_or_default(),
-                    label: match known {
-                        Some(row) => row.label.to_string(),
-                        None if element == OTHER_ELEMENT => OTHER.into(),
-                        None => String::new(),
-                    },
-                    role: known.map(|row| row.role.to_string()).unwrap_or_default(),
-                    total: cells.values().sum(),
-                    cells: cells.into_iter().collect(),
-                }
-            })
-            .collect();
-        rows.sort_by_key(|row| (std::cmp::Reverse(row.total), row.element));
-        HeatMap {
-            basis: None,
-            page: filter.page.clone(),
-            total: rows.iter().map(|row| row.total).sum(),
-            elements: rows,
-        }
     }
 
-    /// Keys kept, and presses counted as `(other)` for want of room.
+    /// Keys kept, and events counted as `(other)` for want of room.
     pub(crate) fn usage(&self) -> (usize, u64) {
         (self.keys, self.overflowed)
     }
+
+    /// Cells kept.
+    pub(crate) fn cells(&self) -> usize {
+        self.cells
+    }
 }
 
-/// A filter in numbers. A name nobody uses matches nothing.
-struct Wanted<'a> {
-    filter: &'a HeatFilter,
-    campaign: Option<Option<u32>>,
-    variant: Option<Option<u32>>,
-}
-
-impl<'a> Wanted<'a> {
-    fn new(filter: &'a HeatFilter, origins: &Origins) -> Self {
-        let campaign = filter.campaign.as_deref().map(|name| {
-            let name = if name == NONE { "" } else { name };
-            origins.campaigns.find(name)
-        });
-        let variant = filter
-            .variant
-            .as_deref()
-            .map(|name| origins.variants.find(name));
-        Self {
-            filter,
-            campaign,
-            variant,
+/// The grid of a key, made if absent; none past the bound.
+fn grid<'a>(
+    grids: &'a mut HashMap<Key, Grid>,
+    key: Key,
+    keys: &mut usize,
+    keys_max: usize,
+    origins: &mut Origins,
+) -> Option<&'a mut Grid> {
+    match grids.entry(key) {
+        hashbrown::hash_map::Entry::Occupied(entry) => Some(entry.into_mut()),
+        hashbrown::hash_map::Entry::Vacant(_) if *keys >= keys_max => None,
+        hashbrown::hash_map::Entry::Vacant(entry) => {
+            *keys += 1;
+            origins.again(key.origin);
+            Some(entry.insert(Grid::default()))
         }
     }
+}
 
-    fn holds(&self, origin: &Origin) -> bool {
-        self.filter
-            .device
-            .is_none_or(|device| device == origin.device)
-            && self
-                .campaign
-                .is_none_or(|campaign| campaign == Some(origin.campaign))
-            && self.variant.is_none_or(|wanted| {
-                wanted.is_some_and(|variant| origin.variants.binary_search(&variant).is_ok())
-            })
+/// The answer of cells by element; `describe` gives selector, label and role of an element.
+pub(crate) fn message(
+    kind: HeatKind,
+    filter: &Filter,
+    found: BTreeMap<u64, BTreeMap<u16, u64>>,
+    describe: impl Fn(u64) -> Option<[String; 3]>,
+) -> HeatMap {
+    let mut rows: Vec<HeatElement> = found
+        .into_iter()
+        .filter(|(_, cells)| !cells.is_empty())
+        .map(|(element, cells)| {
+            let [selector, mut label, role] = describe(element).unwrap_or_default();
+            if element == OTHER_ELEMENT {
+                label = OTHER.into();
+            }
+            HeatElement {
+                element: ElementId(element),
+                selector,
+                label,
+                role,
+                total: cells.values().sum(),
+                cells: cells.into_iter().collect(),
+            }
+        })
+        .collect();
+    rows.sort_by_key(|row| (std::cmp::Reverse(row.total), row.element));
+    let (columns, lines) = kind.over().size();
+    HeatMap {
+        basis: None,
+        page: filter.page.clone(),
+        kind: kind.name().into(),
+        unit: kind.unit().into(),
+        over: kind.over().name().into(),
+        columns,
+        rows: lines,
+        total: rows.iter().map(|row| row.total).sum(),
+        elements: rows,
     }
 }
 
 /// The definition in words.
-pub(crate) fn definition(filter: &HeatFilter) -> String {
-    let mut text = format!(
-        "Presses on page {} by element and by cell of a 16 × 16 grid over the element's box \
-         (cell 0 at the top left, row by row)",
-        filter.page
-    );
-    if let Some(device) = filter.device {
-        text.push_str(&format!(", on device {}", device.name()));
-    }
-    if let Some(campaign) = &filter.campaign {
-        text.push_str(&format!(", of visits with campaign {campaign}"));
-    }
-    if let Some(variant) = &filter.variant {
-        text.push_str(&format!(", of visitors shown {variant}"));
-    }
-    text.push_str(". Past the bounds of memory, presses count under element 0, labelled (other).");
-    text
+pub(crate) fn definition(kind: HeatKind, filter: &Filter) -> String {
+    let cells = match kind.over() {
+        Over::Element => {
+            " of a 16 × 16 grid over the element's box (cell 0 at the top left, row by row)"
+        }
+        Over::Window => {
+            ". The cells are a 16 × 16 grid over the window (cell 0 at the top left, row by row)"
+        }
+        Over::Document => {
+            ". The cells are 32 columns and 128 rows of the document (cell 0 at the top left, row by row)"
+        }
+        Over::Bands => ". Bands are 20 equal parts of the document's height, 0 at the top",
+        Over::Directions => " (0 back where it began, 1 up, 2 down, 3 left, 4 right)",
+        Over::Nothing => "",
+    };
+    format!(
+        "{}{cells}; {}. Past the bounds of memory, they count under element {OTHER_ELEMENT:016x}, \
+         labelled {OTHER}.",
+        kind.words(),
+        filter.words(),
+    )
 }
 
 /// The query that gives the same numbers: one row an element and cell.
-pub(crate) fn query(filter: &HeatFilter, site: &str, from_ms: u64) -> String {
-    let mut rows = sql::in_range(site, from_ms);
-    rows.push_str(&format!(
-        " AND kind = 'press' AND path = {}",
-        sql::literal(&filter.page)
-    ));
-    if let Some(device) = filter.device {
-        rows.push_str(&format!(" AND device = {}", sql::literal(device.name())));
+pub(crate) fn query(kind: HeatKind, filter: &Filter, site: &str, now_ms: u64) -> String {
+    let events = super::sql::literal(kind.events());
+    let rows = format!("{} AND kind = {events}", filter.sql(site, now_ms));
+    if kind.over() == Over::Element {
+        return format!(
+            "SELECT lower(leftPad(hex(element), 16, '0')) AS element_id, cell, count() AS amount\n\
+             FROM events\nWHERE {rows}\nGROUP BY element, cell\nORDER BY element, cell"
+        );
     }
-    if let Some(campaign) = &filter.campaign {
-        let campaign = if campaign == NONE { "" } else { campaign };
-        rows.push_str(&format!(" AND utm_campaign = {}", sql::literal(campaign)));
-    }
-    if let Some(variant) = &filter.variant {
-        rows.push_str(&format!(
-            " AND has(arrayMap((e, v) -> concat(e, '=', v), mapKeys(variants), \
-             mapValues(variants)), {})",
-            sql::literal(variant)
-        ));
-    }
+    let (element, marks, known) = kind.sql();
     format!(
-        "SELECT lower(leftPad(hex(element), 16, '0')) AS element_id, cell, count() AS presses\n\
-         FROM events\nWHERE {rows}\nGROUP BY element, cell\nORDER BY element, cell"
+        "SELECT lower(leftPad(hex(anchor), 16, '0')) AS element_id, mark.1 AS cell, \
+         sum(mark.2) AS amount\nFROM\n(\n    SELECT {element} AS anchor,\n        \
+         arrayJoin({marks}) AS mark\n    FROM events\n    WHERE {rows}{known}\n)\n\
+         GROUP BY anchor, cell\nHAVING amount > 0\nORDER BY anchor, cell"
     )
 }

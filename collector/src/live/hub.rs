@@ -26,6 +26,13 @@ pub struct Published {
     pub json: Arc<str>,
 }
 
+impl Published {
+    /// All of a resource.
+    pub(crate) fn snapshot(seq: u64, data: &Resource) -> Self {
+        serialise(seq, Extent::Snapshot, data)
+    }
+}
+
 /// Why something asked of the live engine is not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LiveError {
@@ -41,6 +48,9 @@ pub enum LiveError {
     /// Too many different queries of the site have subscribers. Try again later.
     #[error("too many different queries of this site have subscribers; try again later")]
     TooManyQueries,
+    /// It lies outside of what memory holds; SQL can answer it.
+    #[error("it lies outside of what is kept in memory")]
+    NotInMemory,
     /// The engine has ended.
     #[error("the live engine has stopped")]
     Stopped,
@@ -159,11 +169,13 @@ impl Hub {
     }
 
     fn check(&self, site: &str, query: &Query) -> Result<(), LiveError> {
-        self.engine.site(site).ok_or(LiveError::UnknownSite)?;
-        self.engine
-            .revision(site, query)
-            .map(|_| ())
-            .ok_or(LiveError::UnknownFunnel)
+        let state = self.engine.site(site).ok_or(LiveError::UnknownSite)?;
+        state.revision(query).ok_or(LiveError::UnknownFunnel)?;
+        if state.holds(query) {
+            Ok(())
+        } else {
+            Err(LiveError::NotInMemory)
+        }
     }
 }
 
@@ -181,7 +193,7 @@ impl Topic {
             // begins below where an earlier one ended.
             seq: first_seq + revision,
             last,
-            epoch: epoch(engine, site, complete),
+            epoch: epoch(engine, site, query, complete),
             snapshot: None,
             subscribers: Vec::new(),
         })
@@ -198,7 +210,7 @@ impl Topic {
         let Some((now, complete)) = engine.data(site, query) else {
             return;
         };
-        let epoch = epoch(engine, site, complete);
+        let epoch = epoch(engine, site, query, complete);
         let change = match now.since(&self.last) {
             _ if epoch != self.epoch => Change::Snapshot,
             change => change,
@@ -272,11 +284,13 @@ impl Subscriber {
     }
 }
 
-fn epoch(engine: &Engine, site: &str, complete: bool) -> (u64, bool) {
-    (
-        engine.site(site).map_or(0, |site| site.range.start_ms()),
-        complete,
-    )
+/// Presence slides with every millisecond; its numbers mean the same all the time.
+fn epoch(engine: &Engine, site: &str, query: &Query, complete: bool) -> (u64, bool) {
+    let from_ms = engine.site(site).map_or(0, |site| match query {
+        Query::Presence => site.range.start_ms(),
+        query => site.start_ms(query),
+    });
+    (from_ms, complete)
 }
 
 fn serialise(seq: u64, extent: Extent, data: &Resource) -> Published {

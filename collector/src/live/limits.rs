@@ -13,8 +13,11 @@ pub const NAMES_MAX: usize = 1_000;
 pub const ORIGINS_MAX: usize = 100_000;
 /// Currencies told apart per site.
 pub const CURRENCIES_MAX: usize = 64;
-/// Heat map keys (page, element, origin, width) kept per site.
-pub const HEAT_KEYS_MAX: usize = 200_000;
+/// Heat map keys (page, kind, element, origin, width) kept per site.
+pub const HEAT_KEYS_MAX: usize = 400_000;
+/// Cells of heat maps kept per site, eight bytes each: one for each hour, and each of the last
+/// minutes, in which something was counted in it.
+pub const HEAT_CELLS_MAX: usize = 16_000_000;
 /// Element descriptors kept per site.
 pub const ELEMENTS_MAX: usize = 50_000;
 /// Events of one visitor kept for one funnel.
@@ -58,6 +61,8 @@ pub struct Bounds {
     pub currencies: usize,
     /// See [`HEAT_KEYS_MAX`].
     pub heat_keys: usize,
+    /// See [`HEAT_CELLS_MAX`].
+    pub heat_cells: usize,
     /// See [`ELEMENTS_MAX`].
     pub elements: usize,
     /// See [`FUNNEL_ROWS_MAX`]; never more than it.
@@ -74,6 +79,7 @@ impl Default for Bounds {
             origins: ORIGINS_MAX,
             currencies: CURRENCIES_MAX,
             heat_keys: HEAT_KEYS_MAX,
+            heat_cells: HEAT_CELLS_MAX,
             elements: ELEMENTS_MAX,
             funnel_rows: FUNNEL_ROWS_MAX,
         }

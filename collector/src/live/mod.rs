@@ -5,10 +5,12 @@
 //! nor ClickHouse: history is fed by the same [`Live::apply`] as new events.
 
 mod activity;
+mod beyond;
 mod campaign;
 mod chain;
 mod element;
 mod engine;
+mod filter;
 mod funnel;
 mod heatmap;
 mod hub;
@@ -25,16 +27,20 @@ mod site;
 mod sql;
 mod step;
 mod visitor;
+mod window;
 
 #[cfg(test)]
 mod tests;
 
+pub use beyond::Beyond;
 pub use engine::Engine;
-pub use heatmap::HeatFilter;
+pub use filter::{Filter, ROBOT_SCORE_MIN, Seen};
+pub use heatmap::{HeatKind, Over};
 pub use hub::{LiveError, Published};
 pub use overview::COUNTED;
 pub use range::{HOUR_MS, WHOLE_HOURS};
 pub use resource::{Query, Resource};
+pub use window::{RECENT_MINUTES, Window};
 
 use crate::config::Site;
 use crate::row::{ElementRow, EventRow};

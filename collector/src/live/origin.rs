@@ -139,6 +139,11 @@ impl Origins {
         id
     }
 
+    /// One more use of a number that is in use.
+    pub(crate) fn again(&mut self, id: u32) {
+        self.table.again(id);
+    }
+
     /// Gives back one use.
     pub(crate) fn release(&mut self, id: u32) {
         if self.table.release(id, 1) {

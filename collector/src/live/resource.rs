@@ -1,6 +1,7 @@
 //! What can be asked for, what the answer is, and what changed between two answers.
 
-use super::heatmap::HeatFilter;
+use super::filter::{Filter, pages_of};
+use super::heatmap::HeatKind;
 use super::site::SiteState;
 use super::{activity, campaign, heatmap, overview, page, presence};
 use serde::Serialize;
@@ -13,8 +14,8 @@ use upriver_wire::live::{
 pub enum Query {
     /// The whole site in a few numbers.
     Overview,
-    /// Presses on one page.
-    HeatMap(HeatFilter),
+    /// A heat map of a page, or of several.
+    HeatMap(HeatKind, Filter),
     /// The funnel with this id.
     Funnel(String),
     /// All campaigns.
@@ -59,7 +60,7 @@ impl SiteState {
         let revisions = &self.revisions;
         Some(match query {
             Query::Overview => revisions.overview,
-            Query::HeatMap(_) => revisions.heat,
+            Query::HeatMap(kind, _) => revisions.heat[*kind as usize],
             Query::Funnel(id) => revisions.funnels[self.funnel(id)?],
             Query::Campaigns => revisions.campaigns,
             Query::Presence => revisions.presence,
@@ -83,10 +84,11 @@ impl SiteState {
                     too_large,
                 ));
             }
-            Query::HeatMap(filter) => {
-                let page = self.pages.paths.find(filter.page.as_str());
-                let data = self.heat.data(page, filter, &self.origins, &self.elements);
-                Resource::HeatMap(data)
+            Query::HeatMap(kind, filter) => {
+                let pages = pages_of(&filter.page, &self.pages);
+                let (origins, elements) = (&self.origins, &self.elements);
+                let heat = &self.heat;
+                Resource::HeatMap(heat.data(*kind, &pages, filter, origins, elements, self.now_ms))
             }
             Query::Funnel(id) => {
                 Resource::Funnel(self.funnels[self.funnel(id)?].data(&self.origins))
@@ -113,7 +115,8 @@ impl SiteState {
                     .is_some_and(|at| self.funnels[at].not_kept() > 0);
                 !full && self.totals.every_visitor_kept()
             }
-            Query::HeatMap(_) | Query::Activity => true,
+            Query::HeatMap(..) => self.holds(query),
+            Query::Activity => true,
             _ => self.totals.every_visitor_kept(),
         }
     }
@@ -123,9 +126,9 @@ impl SiteState {
         let (site, from_ms) = (self.id.as_str(), self.range.start_ms());
         let (definition, sql) = match query {
             Query::Overview => (overview::DEFINITION.into(), overview::query(site, from_ms)),
-            Query::HeatMap(filter) => (
-                heatmap::definition(filter),
-                heatmap::query(filter, site, from_ms),
+            Query::HeatMap(kind, filter) => (
+                heatmap::definition(*kind, filter),
+                heatmap::query(*kind, filter, site, self.now_ms),
             ),
             Query::Funnel(id) => self.funnel(id).map_or_else(Default::default, |at| {
                 (
@@ -144,15 +147,30 @@ impl SiteState {
             Query::Pages => (page::DEFINITION.into(), page::query(site, from_ms)),
             Query::Activity => (activity::DEFINITION.into(), activity::query(site, from_ms)),
         };
-        let from_ms = match query {
-            Query::Presence => self.now_ms.saturating_sub(super::limits::PRESENCE_MS),
-            _ => from_ms,
-        };
         Basis {
             definition,
             sql,
-            from_ms,
+            from_ms: self.start_ms(query),
             complete,
+        }
+    }
+
+    /// The moment from which on a query counts, Unix milliseconds.
+    pub(crate) fn start_ms(&self, query: &Query) -> u64 {
+        match query {
+            Query::Presence => self.now_ms.saturating_sub(super::limits::PRESENCE_MS),
+            Query::HeatMap(_, filter) => filter.window.start_ms(self.now_ms),
+            _ => self.range.start_ms(),
+        }
+    }
+
+    /// Whether memory holds what a query counts. What it does not hold is answered by SQL.
+    pub(crate) fn holds(&self, query: &Query) -> bool {
+        match query {
+            Query::HeatMap(_, filter) => {
+                filter.seen.is_none() && filter.window.is_in_minutes(self.now_ms)
+            }
+            _ => true,
         }
     }
 
@@ -195,8 +213,12 @@ impl Resource {
             (Self::HeatMap(now), Self::HeatMap(before)) => Self::HeatMap(HeatMap {
                 elements: changed(&now.elements, &before.elements, |row| row.element)?,
                 basis: None,
-                page: now.page.clone(),
                 total: now.total,
+                page: now.page.clone(),
+                kind: now.kind.clone(),
+                unit: now.unit.clone(),
+                over: now.over.clone(),
+                ..*now
             }),
             (Self::Funnel(now), Self::Funnel(before)) => Self::Funnel(Funnel {
                 groups: changed(&now.groups, &before.groups, |row| {

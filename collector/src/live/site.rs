@@ -7,7 +7,7 @@ use super::campaign::Campaigns;
 use super::chain::StepRow;
 use super::element::Elements;
 use super::funnel::FunnelCounts;
-use super::heatmap::Heat;
+use super::heatmap::{Heat, HeatKind};
 use super::limits::Bounds;
 use super::names::{Names, OTHER};
 use super::origin::Origins;
@@ -23,7 +23,8 @@ use crate::row::{ElementRow, EventRow, Kind};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Revisions {
     pub(crate) overview: u64,
-    pub(crate) heat: u64,
+    /// By kind.
+    pub(crate) heat: [u64; HeatKind::ALL.len()],
     pub(crate) campaigns: u64,
     pub(crate) presence: u64,
     pub(crate) pages: u64,
@@ -36,7 +37,6 @@ impl Revisions {
     pub(crate) fn all(&mut self) {
         for revision in [
             &mut self.overview,
-            &mut self.heat,
             &mut self.campaigns,
             &mut self.presence,
             &mut self.pages,
@@ -45,6 +45,12 @@ impl Revisions {
             *revision += 1;
         }
         self.funnels.iter_mut().for_each(|revision| *revision += 1);
+        self.all_heat();
+    }
+
+    /// Every heat map may have changed.
+    fn all_heat(&mut self) {
+        self.heat.iter_mut().for_each(|revision| *revision += 1);
     }
 }
 
@@ -87,7 +93,7 @@ impl SiteState {
             totals: Totals::default(),
             pages: Pages::new(bounds.pages),
             campaigns: Campaigns::new(bounds.campaigns),
-            heat: Heat::new(&bounds),
+            heat: Heat::new(&bounds, now_ms),
             presence: PresenceCounts::default(),
             feed: Feed::default(),
             funnels,
@@ -133,9 +139,9 @@ impl SiteState {
         self.revisions.overview += 1;
         self.revisions.pages += 1;
         self.revisions.campaigns += 1;
-        if row.kind == Kind::Press {
-            self.heat.count(row, page, hour, &mut self.origins);
-            self.revisions.heat += 1;
+        self.heat.count(row, page, &mut self.origins);
+        for kind in HeatKind::of(row.kind) {
+            self.revisions.heat[*kind as usize] += 1;
         }
         if let Some(place) = place {
             self.count_steps(row, place);
@@ -186,7 +192,7 @@ impl SiteState {
     /// Takes a descriptor.
     pub(crate) fn describe(&mut self, row: &ElementRow) {
         if self.elements.describe(row) {
-            self.revisions.heat += 1;
+            self.revisions.all_heat();
             self.revisions.activity += 1;
         }
     }
@@ -216,8 +222,10 @@ impl SiteState {
                 self.visitors.free_if_gone(place);
             }
         }
-        if minute_passed && self.campaigns.advance(now_ms) {
-            self.revisions.campaigns += 1;
+        if minute_passed {
+            self.revisions.campaigns += u64::from(self.campaigns.advance(now_ms));
+            self.heat.advance(now_ms);
+            self.revisions.all_heat();
         }
         if let Some(gone) = self.range.advance(now_ms) {
             self.forget(gone);
@@ -256,7 +264,7 @@ impl SiteState {
             self.forget_visitor(place, gone);
         }
         self.campaigns.forget(gone);
-        self.heat.forget(gone, &mut self.origins);
+        self.heat.forget(self.range.start_ms(), &mut self.origins);
         self.pages.forget(gone);
         self.totals.forget(gone, &mut self.currencies);
         self.feed.forget(self.range.start_ms());

@@ -4,7 +4,7 @@ mod hub;
 mod recount;
 
 use super::limits::Bounds;
-use super::{Engine, HOUR_MS, HeatFilter, Query, Resource};
+use super::{Engine, Filter, HOUR_MS, HeatKind, Query, Resource, Window};
 use crate::config::{Site, Sites};
 use crate::row::{Device, Direction, ElementRow, EventRow, Kind, order};
 use proptest::prelude::*;
@@ -129,7 +129,29 @@ pub(super) fn event(number: usize, drawn: &Drawn) -> EventRow {
         visitor: Uuid::from_u128((visitor << 96) | 7),
         path: ["/", "/product/kettle", "/product/pan", ""][drawn.path].into(),
         device: Device::ALL[drawn.device],
-        width_bucket: 160,
+        width_bucket: [160, 320][drawn.device % 2],
+        bot_score: [0, 49, 50][drawn.campaign],
+        viewport_w: 320 * drawn.device as u32,
+        viewport_h: 700,
+        document_w: 400,
+        document_h: 3_000 * drawn.variant as u32,
+        client_x: 40 * number as u32,
+        client_y: 100,
+        page_x: 40 * number as i32 - 60,
+        page_y: 100 + 300 * value as i32,
+        dx: 150 - 60 * value as i32,
+        dy: -90 * value as i32,
+        way_ms: (0..=value.unsigned_abs() as u32)
+            .map(|at| at * at * 10)
+            .collect(),
+        way_x: (0..=value.unsigned_abs() as i32)
+            .map(|at| at * 90 - 80)
+            .collect(),
+        way_y: (0..=value.unsigned_abs() as i32)
+            .map(|at| at * 333 - 50)
+            .collect(),
+        first_band: element as u8 * 4,
+        bands: vec![value.unsigned_abs() as u32; 1 + drawn.variant],
         utm_source: if campaign.is_empty() { "" } else { "mail" }.into(),
         utm_campaign: campaign.into(),
         variants: variants
@@ -138,7 +160,7 @@ pub(super) fn event(number: usize, drawn: &Drawn) -> EventRow {
             .collect(),
         element,
         cell: (value.unsigned_abs() * 31) as u8,
-        direction: Direction::Down,
+        direction: [Direction::Down, Direction::Up, Direction::None][drawn.variant],
         name: if conversion { "order" } else { "" }.into(),
         value: if conversion { value * 1_000_000 } else { 0 },
         currency: if conversion && value > 2 { "EUR" } else { "" }.into(),
@@ -148,31 +170,59 @@ pub(super) fn event(number: usize, drawn: &Drawn) -> EventRow {
 
 /// Every query that a site answers, filters among them.
 fn queries() -> Vec<Query> {
-    let heat = |page: &str| HeatFilter {
+    let heat = |page: &str| Filter {
         page: page.into(),
-        ..HeatFilter::default()
+        ..Filter::default()
     };
-    vec![
+    let mut queries = vec![
         Query::Overview,
         Query::Campaigns,
         Query::Pages,
         Query::Presence,
         Query::Funnel("checkout".into()),
         Query::Funnel("views".into()),
-        Query::HeatMap(heat("/")),
-        Query::HeatMap(HeatFilter {
-            device: Some(Device::Phone),
-            ..heat("/")
-        }),
-        Query::HeatMap(HeatFilter {
-            campaign: Some("(none)".into()),
-            ..heat("/product/pan")
-        }),
-        Query::HeatMap(HeatFilter {
-            variant: Some("buy=b".into()),
-            ..heat("/product/pan")
-        }),
-    ]
+        Query::HeatMap(
+            HeatKind::Press,
+            Filter {
+                device: Some(Device::Phone),
+                ..heat("/")
+            },
+        ),
+        Query::HeatMap(
+            HeatKind::Press,
+            Filter {
+                campaign: Some("(none)".into()),
+                width: Some(160),
+                ..heat("/product/pan")
+            },
+        ),
+        Query::HeatMap(
+            HeatKind::Rage,
+            Filter {
+                variant: Some("buy=b".into()),
+                human: true,
+                ..heat("/product/*")
+            },
+        ),
+    ];
+    let windows = [
+        Window::Minutes(5),
+        Window::Minutes(30),
+        Window::Today,
+        Window::Day,
+    ];
+    for (at, kind) in HeatKind::ALL.into_iter().enumerate() {
+        queries.push(Query::HeatMap(kind, heat(["*", "/"][at % 2])));
+        let window = windows[at % 3];
+        queries.push(Query::HeatMap(
+            kind,
+            Filter {
+                window,
+                ..heat("*")
+            },
+        ));
+    }
+    queries
 }
 
 /// All numbers of the engine, without what they mean.
@@ -253,7 +303,7 @@ proptest! {
     ) {
         let bounds = Bounds {
             visitors: 1_000, pages: 1, campaigns: 1, names: 1, origins: 1, currencies: 1,
-            heat_keys: 1, elements: 1, funnel_rows: 4_096,
+            heat_keys: 1, heat_cells: 2, elements: 1, funnel_rows: 4_096,
         };
         let sites = sites();
         let rows: Vec<_> = drawn.iter().enumerate().map(|(at, row)| event(at, row)).collect();
@@ -299,7 +349,9 @@ fn totals(answers: &[Resource]) -> Vec<u64> {
                 sums.extend([of("campaign"), of("device")]);
             }
             // Events without a page are not listed, unless they fell into (other).
-            Resource::Pages(_) | Resource::HeatMap(_) | Resource::Activity(_) => (),
+            Resource::Pages(_) | Resource::Activity(_) => (),
+            // Where nothing but the page is asked for, what fell into (other) is there too.
+            Resource::HeatMap(data) => sums.extend((data.page == "*").then_some(data.total)),
         }
     }
     sums
@@ -366,11 +418,12 @@ fn the_newest_descriptor_names_an_element_whenever_it_comes() {
         let mut engine = Engine::new(&sites(), Bounds::default(), NOW_MS);
         engine.apply(std::slice::from_ref(&press));
         engine.describe(&described);
-        let filter = HeatFilter {
+        let filter = Filter {
             page: "/".into(),
-            ..HeatFilter::default()
+            ..Filter::default()
         };
-        let Some(Resource::HeatMap(map)) = engine.answer("shop", &Query::HeatMap(filter)) else {
+        let asked = Query::HeatMap(HeatKind::Press, filter);
+        let Some(Resource::HeatMap(map)) = engine.answer("shop", &asked) else {
             panic!("a heat map expected");
         };
         assert_eq!(map.elements[0].label, "Buy now");

@@ -5,10 +5,11 @@
 //! and what happens to a reader that is too slow: each resource has a queue of its own in the hub.
 
 use super::push::{Message, Source, event_name};
-use super::{parameters, refusal};
+use super::{Asked, parameters};
 use crate::api::access::{Access, Rights, parameter};
 use crate::api::error::ApiError;
 use crate::live::{Live, Published, Subscription};
+use crate::past::Past;
 use actix_web::{HttpRequest, ResponseError, web};
 use serde::Deserialize;
 use serde_json::json;
@@ -44,6 +45,7 @@ pub(super) struct Multiplex {
     access: web::Data<Access>,
     rights: Rights,
     live: web::Data<Live>,
+    past: Option<web::Data<Past>>,
     watched: Vec<Watched>,
     /// Whose message is looked for first, so that none that is busy keeps the others waiting.
     turn: usize,
@@ -70,6 +72,7 @@ impl Multiplex {
             rights: access.rights(request)?,
             access,
             live,
+            past: request.app_data::<web::Data<Past>>().cloned(),
             watched: Vec::new(),
             turn: 0,
         })
@@ -158,8 +161,13 @@ impl Multiplex {
         let site = self.access.readable(&self.rights, asked.as_deref())?;
         let site: Arc<str> = site.id.as_str().into();
         let query = parameters::query(name, query)?;
-        let subscription = self.live.subscribe(site.clone(), query.clone()).await;
-        subscription.map_err(|error| refusal(error, &self.live, &site, &query))
+        let asked = Asked {
+            live: &self.live,
+            past: self.past.as_ref(),
+            site,
+            query,
+        };
+        asked.subscribe().await
     }
 
     /// The next message of any resource, each in its turn; none when the engine has ended.

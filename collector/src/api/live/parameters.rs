@@ -1,11 +1,11 @@
 //! Resource names and parameters of a URL to a query, or to an error that says what is allowed.
 
+use super::filter;
 use crate::api::error::ApiError;
-use crate::live::{HeatFilter, Query};
-use crate::row::Device;
+use crate::live::Query;
 use actix_web::web;
 use std::collections::HashMap;
-use upriver_wire::limits::{NAME_BYTES_MAX, STRING_BYTES_MAX};
+use upriver_wire::limits::NAME_BYTES_MAX;
 
 /// A live resource, described for people and programs.
 pub(super) struct ResourceHelp {
@@ -15,6 +15,7 @@ pub(super) struct ResourceHelp {
 }
 
 /// A parameter of a resource.
+#[derive(Clone, Copy)]
 pub(super) struct ParameterHelp {
     pub(super) name: &'static str,
     pub(super) required: bool,
@@ -30,29 +31,8 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
     },
     ResourceHelp {
         name: "heatmap",
-        holds: "where in each element of a page people pressed",
-        parameters: &[
-            ParameterHelp {
-                name: "page",
-                required: true,
-                value: "path of the page",
-            },
-            ParameterHelp {
-                name: "device",
-                required: false,
-                value: "other, desktop, tablet or phone",
-            },
-            ParameterHelp {
-                name: "campaign",
-                required: false,
-                value: "utm_campaign; (none) for visits without",
-            },
-            ParameterHelp {
-                name: "variant",
-                required: false,
-                value: "experiment=variant",
-            },
-        ],
+        holds: "where on a page people did what",
+        parameters: &HEAT_PARAMETERS,
     },
     ResourceHelp {
         name: "funnel",
@@ -85,6 +65,24 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
     },
 ];
 
+/// A filter's, and which kind.
+const HEAT_PARAMETERS: [ParameterHelp; filter::PARAMETERS.len() + 1] = {
+    const KIND: ParameterHelp = ParameterHelp {
+        name: "kind",
+        required: false,
+        value: "press, long_press, rage, dead, error_press, hesitation, swipe, swipe_path, \
+                swipe_direction, move, attention, scroll_depth, scroll_direction or impression; \
+                press when left out",
+    };
+    let mut all = [KIND; filter::PARAMETERS.len() + 1];
+    let mut at = 0;
+    while at < filter::PARAMETERS.len() {
+        all[at] = filter::PARAMETERS[at];
+        at += 1;
+    }
+    all
+};
+
 /// Parameters that say who is asking; the reader has looked at them already.
 const PARAMETERS_OF_READERS: [&str; 2] = ["site", "ticket"];
 
@@ -101,20 +99,16 @@ pub(super) fn query(resource: &str, parameters: &str) -> Result<Query, ApiError>
         )));
     };
     let mut given = given(help, parameters)?;
-    let mut take = |name: &str, bytes_max| checked(name, given.remove(name), bytes_max);
     Ok(match help.name {
         "overview" => Query::Overview,
-        "heatmap" => Query::HeatMap(HeatFilter {
-            page: take("page", STRING_BYTES_MAX)?.unwrap_or_default(),
-            device: take("device", NAME_BYTES_MAX)?
-                .map(|name| device(&name))
-                .transpose()?,
-            campaign: take("campaign", NAME_BYTES_MAX)?,
-            variant: take("variant", 2 * NAME_BYTES_MAX + 1)?
-                .map(variant)
-                .transpose()?,
-        }),
-        "funnel" => Query::Funnel(take("id", NAME_BYTES_MAX)?.unwrap_or_default()),
+        "heatmap" => {
+            let kind = checked("kind", given.remove("kind"), NAME_BYTES_MAX)?;
+            Query::HeatMap(filter::kind(kind.as_deref())?, filter::filter(&mut given)?)
+        }
+        "funnel" => {
+            let id = checked("id", given.remove("id"), NAME_BYTES_MAX)?;
+            Query::Funnel(id.unwrap_or_default())
+        }
         "campaigns" => Query::Campaigns,
         "presence" => Query::Presence,
         "pages" => Query::Pages,
@@ -181,7 +175,7 @@ fn given(help: &ResourceHelp, parameters: &str) -> Result<HashMap<String, String
 }
 
 /// A value that is there; an empty one counts as absent.
-fn checked(
+pub(super) fn checked(
     name: &str,
     value: Option<String>,
     bytes_max: usize,
@@ -195,30 +189,12 @@ fn checked(
     }
 }
 
-fn device(name: &str) -> Result<Device, ApiError> {
-    let found = Device::ALL.iter().find(|device| device.name() == name);
-    found.copied().ok_or_else(|| {
-        let names: Vec<_> = Device::ALL.iter().map(|device| device.name()).collect();
-        ApiError::BadRequest(
-            "unknown_device",
-            format!("there is no device {name:?}; allowed: {}", names.join(", ")),
-        )
-    })
-}
-
-fn variant(text: String) -> Result<String, ApiError> {
-    if text.contains('=') {
-        return Ok(text);
-    }
-    Err(ApiError::BadRequest(
-        "malformed_variant",
-        format!("the variant {text:?} must look like experiment=variant"),
-    ))
-}
-
 #[cfg(test)]
 mod unit {
     use super::*;
+    use crate::live::{Filter, HeatKind, Seen, Window};
+    use crate::row::Device;
+    use upriver_wire::limits::STRING_BYTES_MAX;
 
     fn refused(resource: &str, parameters: &str) -> (&'static str, String) {
         let error = query(resource, parameters).expect_err(parameters);
@@ -231,26 +207,69 @@ mod unit {
             query("overview", "site=shop&ticket=x").ok(),
             Some(Query::Overview)
         );
-        let filter = HeatFilter {
+        let filter = Filter {
             page: "/product/kettle?colour=red".into(),
             device: Some(Device::Phone),
             campaign: Some("(none)".into()),
             variant: Some("buy=b".into()),
+            ..Filter::default()
         };
         let asked = "page=%2Fproduct%2Fkettle%3Fcolour%3Dred&device=phone&campaign=(none)\
                      &variant=buy%3Db";
-        assert_eq!(query("heatmap", asked).ok(), Some(Query::HeatMap(filter)));
-        let all = HeatFilter {
+        assert_eq!(
+            query("heatmap", asked).ok(),
+            Some(Query::HeatMap(HeatKind::Press, filter))
+        );
+        let all = Filter {
             page: "/".into(),
-            ..HeatFilter::default()
+            ..Filter::default()
         };
         assert_eq!(
             query("heatmap", "page=/&device=").ok(),
-            Some(Query::HeatMap(all))
+            Some(Query::HeatMap(HeatKind::Press, all))
         );
         assert_eq!(
             query("funnel", "id=checkout").ok(),
             Some(Query::Funnel("checkout".into()))
+        );
+    }
+
+    #[test]
+    fn a_heat_map_is_of_a_kind_and_a_time() {
+        let check = |asked: &str, kind: HeatKind, filter: Filter| {
+            let page = "/p/*".into();
+            let expected = Query::HeatMap(kind, Filter { page, ..filter });
+            let found = query("heatmap", &format!("page=/p/*&{asked}"));
+            assert_eq!(found.ok(), Some(expected), "{asked}");
+        };
+        let of = |window| Filter {
+            window,
+            ..Filter::default()
+        };
+        for kind in HeatKind::ALL {
+            check(&format!("kind={}", kind.name()), kind, Filter::default());
+            let said = HEAT_PARAMETERS[HEAT_PARAMETERS.len() - 1].value;
+            assert!(said.contains(kind.name()), "{} is not told", kind.name());
+        }
+        check("window=5m", HeatKind::Press, of(Window::Minutes(5)));
+        check("window=30m", HeatKind::Press, of(Window::Minutes(30)));
+        check("window=today", HeatKind::Press, of(Window::Today));
+        check(
+            "from=3600000",
+            HeatKind::Press,
+            of(Window::Since(3_600_000)),
+        );
+        check("from=1&to=2", HeatKind::Press, of(Window::Between(1, 2)));
+        let filter = Filter {
+            width: Some(320),
+            seen: Some(Seen::Returning),
+            human: true,
+            ..Filter::default()
+        };
+        check(
+            "width=320&visitors=returning&traffic=human",
+            HeatKind::Press,
+            filter,
         );
     }
 
@@ -268,7 +287,7 @@ mod unit {
             "heatmap",
             "page=/&colour=red",
             "unknown_parameter",
-            "page, device, campaign",
+            "page, device, width, campaign",
         );
         check("overview", "page=/", "unknown_parameter", "allowed: none");
         check("heatmap", "page=/&page=/b", "doubled_parameter", "page");
@@ -283,6 +302,55 @@ mod unit {
             "page=/&variant=b",
             "malformed_variant",
             "experiment=variant",
+        );
+        check(
+            "heatmap",
+            "page=/&kind=tap",
+            "unknown_kind",
+            "press, long_press, rage",
+        );
+        check("heatmap", "page=/&width=100", "unknown_width", "160, 320");
+        check(
+            "heatmap",
+            "page=/&window=7m",
+            "unknown_window",
+            "5m, 30m, today, day",
+        );
+        check(
+            "heatmap",
+            "page=/&window=5m&from=1",
+            "impossible_window",
+            "either",
+        );
+        check(
+            "heatmap",
+            "page=/&to=1",
+            "impossible_window",
+            "to needs from",
+        );
+        check(
+            "heatmap",
+            "page=/&from=2&to=2",
+            "impossible_window",
+            "before to",
+        );
+        check(
+            "heatmap",
+            "page=/&from=now",
+            "malformed_moment",
+            "Unix milliseconds",
+        );
+        check(
+            "heatmap",
+            "page=/&visitors=old",
+            "unknown_visitors",
+            "new, returning",
+        );
+        check(
+            "heatmap",
+            "page=/&traffic=bots",
+            "unknown_traffic",
+            "all, human",
         );
         let long = format!("page=/{}", "a".repeat(STRING_BYTES_MAX));
         check("heatmap", &long, "parameter_too_long", "1024 bytes");

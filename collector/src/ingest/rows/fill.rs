@@ -155,6 +155,11 @@ fn scroll(row: &mut EventRow, context: &Context<'_>, gesture: &Scroll) {
         duration_ms,
     } = *gesture;
     row.element = context.element_if_any(container);
+    if container == 0 {
+        // Where the window's top left is afterwards.
+        let (x, y) = context.on_page(Point::default());
+        (row.page_x, row.page_y) = (x.saturating_add(dx), y.saturating_add(dy));
+    }
     (row.dx, row.dy) = (dx, dy);
     row.direction = Direction::of(dx, dy).into();
     (row.detour, row.reversals, row.duration_ms) = (detour, reversals, duration_ms);

@@ -65,7 +65,7 @@ fn a_page_view_and_a_scroll_hold_for_what_follows() {
         .collect();
     let wanted = vec![
         ("/a", 500_000, 0, 0),
-        ("/a", 500_010, 0, 0),
+        ("/a", 500_010, 300, 0),
         ("/a", 500_020, 320, 7),
         ("/b", 500_030, 0, 0),
         ("/b", 500_030, 20, 7),

@@ -2,7 +2,7 @@
 
 use super::super::hub::{Hub, LiveError, Published};
 use super::super::limits::{SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX};
-use super::super::{Engine, HeatFilter, Query};
+use super::super::{Engine, Filter, HeatKind, Query, Seen, Window};
 use super::{Bounds, Drawn, HOUR_MS, NOW_MS, event, sites};
 use crate::row::EventRow;
 use serde_json::{Value, json};
@@ -210,11 +210,27 @@ fn what_cannot_be_had_is_said() {
         Some(LiveError::UnknownFunnel)
     );
 
+    for beyond in [
+        Filter {
+            window: Window::Between(1, 2),
+            ..Filter::default()
+        },
+        Filter {
+            seen: Some(Seen::New),
+            ..Filter::default()
+        },
+    ] {
+        let beyond = Query::HeatMap(HeatKind::Press, beyond);
+        let refused = refused(hub.snapshot(&shop(), &beyond));
+        assert_eq!(refused, Some(LiveError::NotInMemory));
+    }
+
     let page = |at: usize| {
-        Query::HeatMap(HeatFilter {
+        let filter = Filter {
             page: format!("/{at}"),
-            ..HeatFilter::default()
-        })
+            ..Filter::default()
+        };
+        Query::HeatMap(HeatKind::Press, filter)
     };
     let mut held: Vec<_> = (0..TOPICS_PER_SITE_MAX)
         .map(|at| hub.subscribe(&shop(), &page(at)).expect("room"))

@@ -1,12 +1,13 @@
 //! Every number again, slowly, from the words of its definition: filter all rows, look at each.
 
+mod heat;
+
 use crate::config::{self, Step, StepKind};
 use crate::live::site::tie;
-use crate::live::{HOUR_MS, HeatFilter, Query, Resource, sql};
+use crate::live::{HOUR_MS, Query, Resource, sql};
 use crate::row::{EventRow, Kind};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use upriver_wire::ElementId;
 use upriver_wire::live::*;
 use uuid::Uuid;
 
@@ -63,7 +64,9 @@ impl<'a> Recount<'a> {
             }),
             Query::Presence => Resource::Presence(self.presence()),
             Query::Funnel(id) => Resource::Funnel(self.funnel(id)),
-            Query::HeatMap(filter) => Resource::HeatMap(self.heat(filter)),
+            Query::HeatMap(kind, filter) => {
+                Resource::HeatMap(heat::heat(*kind, filter, &self.range, self.now_ms))
+            }
             Query::Activity => panic!("compared apart"),
         }
     }
@@ -220,52 +223,6 @@ impl<'a> Recount<'a> {
             pages: count(&|row| row.path.clone()),
             devices: count(&|row| row.device.name().into()),
             campaigns: count(&|row| row.utm_campaign.clone()),
-        }
-    }
-
-    fn heat(&self, filter: &HeatFilter) -> HeatMap {
-        let rows = self.range.iter().filter(|row| {
-            row.kind == Kind::Press
-                && row.path == filter.page
-                && filter.device.is_none_or(|device| device == row.device)
-                && filter.campaign.as_ref().is_none_or(|campaign| {
-                    let campaign = if campaign == "(none)" { "" } else { campaign };
-                    campaign == row.utm_campaign
-                })
-                && filter.variant.as_ref().is_none_or(|wanted| {
-                    row.variants
-                        .iter()
-                        .any(|(e, v)| format!("{e}={v}") == *wanted)
-                })
-        });
-        let mut cells: BTreeMap<u64, BTreeMap<u8, u64>> = BTreeMap::new();
-        for row in rows {
-            *cells
-                .entry(row.element)
-                .or_default()
-                .entry(row.cell)
-                .or_default() += 1;
-        }
-        let mut elements: Vec<_> = cells
-            .into_iter()
-            .map(|(element, cells)| HeatElement {
-                element: ElementId(element),
-                label: if element == 0 {
-                    "(other)".into()
-                } else {
-                    String::new()
-                },
-                total: cells.values().sum(),
-                cells: cells.into_iter().collect(),
-                ..HeatElement::default()
-            })
-            .collect();
-        elements.sort_by_key(|row| Reverse(row.total));
-        HeatMap {
-            basis: None,
-            page: filter.page.clone(),
-            total: elements.iter().map(|row| row.total).sum(),
-            elements,
         }
     }
 

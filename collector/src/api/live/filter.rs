@@ -1,0 +1,162 @@
+//! The parameters that say which events count, for every resource that takes them, or errors that
+//! say what is allowed.
+
+use super::parameters::{ParameterHelp, checked};
+use crate::api::error::ApiError;
+use crate::live::{Filter, HeatKind, RECENT_MINUTES, Seen, Window};
+use crate::row::Device;
+use std::collections::HashMap;
+use upriver_wire::limits::{NAME_BYTES_MAX, STRING_BYTES_MAX};
+
+/// The largest width bucket, CSS pixels, and the step between them.
+const WIDTH_MAX: u16 = 2_560;
+const WIDTH_STEP: u16 = 160;
+/// Bytes of a number.
+const NUMBER_BYTES_MAX: usize = 20;
+
+macro_rules! help {
+    ($($name:literal $required:literal $value:literal),* $(,)?) => {
+        [$(ParameterHelp { name: $name, required: $required, value: $value }),*]
+    };
+}
+
+/// What every filter takes.
+pub(super) const PARAMETERS: [ParameterHelp; 10] = help![
+    "page" true "path of the page; * stands for any characters",
+    "device" false "other, desktop, tablet or phone",
+    "width" false "width bucket of the window: 0, 160, 320, … 2560",
+    "campaign" false "utm_campaign; (none) for visits without",
+    "variant" false "experiment=variant",
+    "visitors" false "new (first visits ever) or returning (later ones)",
+    "traffic" false "all or human (bot_score below 50); all when left out",
+    "window" false "5m, 30m, today (since midnight UTC) or day (23 whole hours and the begun one); day when left out",
+    "from" false "Unix milliseconds, instead of window",
+    "to" false "Unix milliseconds, with from: events before it",
+];
+
+/// The filter that parameters say.
+///
+/// # Errors
+/// 400 for an impossible value.
+pub(super) fn filter(given: &mut HashMap<String, String>) -> Result<Filter, ApiError> {
+    let mut take = |name: &str, bytes_max| checked(name, given.remove(name), bytes_max);
+    let (from, to) = (
+        take("from", NUMBER_BYTES_MAX)?,
+        take("to", NUMBER_BYTES_MAX)?,
+    );
+    let window = take("window", NAME_BYTES_MAX)?;
+    Ok(Filter {
+        page: take("page", STRING_BYTES_MAX)?.unwrap_or_default(),
+        device: take("device", NAME_BYTES_MAX)?
+            .map(|name| device(&name))
+            .transpose()?,
+        width: take("width", NUMBER_BYTES_MAX)?
+            .map(|text| width(&text))
+            .transpose()?,
+        campaign: take("campaign", NAME_BYTES_MAX)?,
+        variant: take("variant", 2 * NAME_BYTES_MAX + 1)?
+            .map(variant)
+            .transpose()?,
+        seen: match take("visitors", NAME_BYTES_MAX)?.as_deref() {
+            None | Some("all") => None,
+            Some("new") => Some(Seen::New),
+            Some("returning") => Some(Seen::Returning),
+            Some(other) => {
+                return Err(unknown(
+                    "unknown_visitors",
+                    "visitors",
+                    other,
+                    "all, new, returning",
+                ));
+            }
+        },
+        human: match take("traffic", NAME_BYTES_MAX)?.as_deref() {
+            None | Some("all") => false,
+            Some("human") => true,
+            Some(other) => return Err(unknown("unknown_traffic", "traffic", other, "all, human")),
+        },
+        window: span(window.as_deref(), from.as_deref(), to.as_deref())?,
+    })
+}
+
+/// The kind of a heat map; presses when nothing is said.
+///
+/// # Errors
+/// 400 for one that is not.
+pub(super) fn kind(name: Option<&str>) -> Result<HeatKind, ApiError> {
+    let Some(name) = name else {
+        return Ok(HeatKind::default());
+    };
+    let found = HeatKind::ALL.into_iter().find(|kind| kind.name() == name);
+    let names = HeatKind::ALL.map(HeatKind::name).join(", ");
+    found.ok_or_else(|| unknown("unknown_kind", "kind", name, &names))
+}
+
+fn unknown(code: &'static str, parameter: &str, value: &str, allowed: &str) -> ApiError {
+    ApiError::BadRequest(
+        code,
+        format!("there is no {parameter} {value:?}; allowed: {allowed}"),
+    )
+}
+
+fn span(window: Option<&str>, from: Option<&str>, to: Option<&str>) -> Result<Window, ApiError> {
+    let refuse = |why: &str| Err(ApiError::BadRequest("impossible_window", why.to_owned()));
+    let moment = |name: &str, text: &str| {
+        // What ClickHouse can tell as a moment ends in 2299.
+        let ms = text.parse().ok().filter(|ms| *ms < 10_000_000_000_000_u64);
+        ms.ok_or_else(|| {
+            ApiError::BadRequest(
+                "malformed_moment",
+                format!("{name} must be Unix milliseconds, such as 1767225600000, not {text:?}"),
+            )
+        })
+    };
+    match (window, from, to) {
+        (None, None, None) | (Some("day"), None, None) => Ok(Window::Day),
+        (Some("today"), None, None) => Ok(Window::Today),
+        (Some("5m"), None, None) => Ok(Window::Minutes(5)),
+        (Some("30m"), None, None) => Ok(Window::Minutes(RECENT_MINUTES)),
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
+            refuse("say either window, or from with or without to")
+        }
+        (Some(other), None, None) => Err(unknown(
+            "unknown_window",
+            "window",
+            other,
+            "5m, 30m, today, day",
+        )),
+        (None, None, Some(_)) => refuse("to needs from"),
+        (None, Some(from), None) => Ok(Window::Since(moment("from", from)?)),
+        (None, Some(from), Some(to)) => {
+            let (from, to) = (moment("from", from)?, moment("to", to)?);
+            if from >= to {
+                return refuse("from must be before to");
+            }
+            Ok(Window::Between(from, to))
+        }
+    }
+}
+
+fn width(text: &str) -> Result<u16, ApiError> {
+    let width = text.parse().ok();
+    let width = width.filter(|width| *width <= WIDTH_MAX && width % WIDTH_STEP == 0);
+    width.ok_or_else(|| unknown("unknown_width", "width", text, "0, 160, 320, … 2560"))
+}
+
+fn device(name: &str) -> Result<Device, ApiError> {
+    let found = Device::ALL.iter().find(|device| device.name() == name);
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = Device::ALL.iter().map(|device| device.name()).collect();
+        unknown("unknown_device", "device", name, &names.join(", "))
+    })
+}
+
+fn variant(text: String) -> Result<String, ApiError> {
+    if text.contains('=') {
+        return Ok(text);
+    }
+    Err(ApiError::BadRequest(
+        "malformed_variant",
+        format!("the variant {text:?} must look like experiment=variant"),
+    ))
+}
