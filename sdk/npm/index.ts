@@ -25,6 +25,7 @@ const listeners: Entry["listeners"] = { state: new Set(), signal: new Set() };
 let core: Core | undefined;
 let early: ((core?: Core) => void)[] = [];
 let begun = false;
+let hurry: (() => void) | undefined;
 let off = typeof document === "undefined";
 
 const none = (transport: State): Stats => ({ recorded: 0, acked: 0, dropped: 0, refused: 0, transport });
@@ -97,8 +98,11 @@ async function begin(options: Options): Promise<void> {
   // Whoever frames this page must not record it a second time.
   (document as Framed).upriver = true;
   listen("add");
-  // The page comes first: what happens until then waits here.
-  await new Promise((go) => window.requestIdleCallback?.(go, { timeout: IDLE_WAIT }) ?? setTimeout(go));
+  // The page comes first: what happens until then waits here. Who presses may be about to leave.
+  await new Promise((go) => {
+    hurry = go as () => void;
+    window.requestIdleCallback?.(go, { timeout: IDLE_WAIT }) ?? setTimeout(go);
+  });
   try {
     const { start } = await import("./core.js");
     const started = start(options, at, { listeners, hidden, facts, none, listen });
@@ -127,6 +131,7 @@ function heard(event: Event): void {
   if (!event.isTrusted) return;
   if (core) return core.hear(event);
   const kept = facts(event);
+  if (kept?.boxes[0]) hurry!();
   if (kept) soon((core) => core?.hear(event, kept));
 }
 

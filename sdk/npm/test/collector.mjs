@@ -47,6 +47,8 @@ class Collector {
 
   server = createServer((request, response) => {
     this.serve(request, response).catch((error) => {
+      // Whoever breaks a request off is no problem of ours.
+      if (request.destroyed && !request.complete) return;
       this.problems.push(String(error));
       response.writeHead(500).end();
     });

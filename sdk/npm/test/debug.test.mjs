@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { TEST_MAX, launch, open, until } from "./browser.mjs";
+import { attempts, tap } from "./input.mjs";
 
 const LONG = { timeout: TEST_MAX };
 let browser;
@@ -24,7 +25,7 @@ const OPENED = `const attach = Element.prototype.attachShadow;
   };`;
 const shown = (page) => page.evaluate(() => window.debugRoot?.querySelector(".panel").innerText ?? "");
 
-async function drawn(more, run) {
+const drawn = (more, run) => attempts(async () => {
   const it = await open(browser, { ...more, before: ({ page }) => page.addInitScript(OPENED) });
   try {
     await it.ready();
@@ -33,7 +34,7 @@ async function drawn(more, run) {
   } finally {
     await it.close();
   }
-}
+});
 
 test("not asked for, it is not even loaded", LONG, () =>
   drawn({}, async (it) => {
@@ -51,7 +52,8 @@ for (const [name, context, more] of [
     drawn({ context, ...more }, async (it) => {
       const { page, collector } = it;
       const height = await page.evaluate(() => document.documentElement.scrollHeight);
-      const click = (selector) => (name === "phone" ? page.tap(selector) : page.click(selector));
+      const cdp = await it.cdp();
+      const click = (selector) => (name === "phone" ? tap(page, cdp, selector) : page.click(selector));
       await click("#buy");
       await it.flush();
       await until(async () => (await shown(page)).includes("press #buy"), "the press");

@@ -122,6 +122,27 @@ test("presses within the first 20 ms after init are counted once", { timeout: TE
   assert.ok(first <= 20, `the first press came ${first} ms after init`);
 });
 
+test("on a page that is never idle a press has the recorder loaded, and is not lost when the page is left then", { timeout: TEST_MAX }, async () => {
+  const it = await open(browser, {
+    before: ({ page }) => page.addInitScript(() => (window.requestIdleCallback = () => 0)),
+  });
+  const { page, collector } = it;
+  const asked = () => collector.requests.some(({ path }) => path.endsWith("/core.js"));
+  try {
+    await page.waitForFunction(() => window.upriver);
+    await page.mouse.move(300, 300);
+    await wait(500);
+    assert.ok(!asked(), "it was loaded before anything happened");
+    await page.click("#buy");
+    await it.ready();
+    await page.goto(`${collector.url}/away`);
+    await until(() => collector.of("press").length > 0, "the press");
+    assert.deepEqual([collector.of("press").length, collector.problems, it.errors], [1, [], []]);
+  } finally {
+    await it.close();
+  }
+});
+
 test("stopped or refused before it was there, it records nothing", { timeout: TEST_MAX }, async () => {
   const it = await open(browser, {
     before: ({ collector }) => {

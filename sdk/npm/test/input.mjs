@@ -33,12 +33,13 @@ export async function within(ms, what, run) {
   return result;
 }
 
-/** Tells the times of a gesture's steps, a frame apart, in the driver's unit (s); none is in the future. */
-function pace() {
+/** Tells the times of a gesture's steps, a frame apart, in the driver's unit (s); none is in the future.
+ * `late`: they are told no later than so, ms; a gesture that is delivered too slowly takes longer then. */
+function pace(late = Infinity) {
   let next = Date.now();
   return async () => {
-    const at = next;
-    next += STEP;
+    const at = Math.max(next, Date.now() - late);
+    next = at + STEP;
     while (Date.now() < at) await new Promise((done) => setTimeout(done, at - Date.now()));
     return at / 1000;
   };
@@ -58,6 +59,12 @@ export async function touches(cdp, ...steps) {
   if (steps.length > 1) await send("touchEnd", []);
 }
 
+/** A finger that touches an element, as its place is now. */
+export async function tap(page, cdp, selector) {
+  const { x, y, width, height } = await page.locator(selector).boundingBox();
+  await touches(cdp, [{ x: x + width / 2, y: y + height / 2 }]);
+}
+
 /** A finger that goes from one place to another. */
 export function drag(cdp, from, to, steps) {
   const at = (a, b, step) => a + ((b - a) * step) / steps;
@@ -66,8 +73,8 @@ export function drag(cdp, from, to, steps) {
 }
 
 /** A mouse or pen that goes from place to place, a frame apart; `pressed`: with its button held. */
-export async function strokes(cdp, places, { pointerType = "mouse", pressed = false } = {}) {
-  const step = pace();
+export async function strokes(cdp, places, { pointerType = "mouse", pressed = false, late } = {}) {
+  const step = pace(late);
   const send = async (type, [x, y]) =>
     cdp.send("Input.dispatchMouseEvent", {
       type, x, y, pointerType, button: pressed ? "left" : "none", buttons: +pressed, clickCount: +pressed,

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { TEST_MAX, launch, open, until } from "./browser.mjs";
-import { attempts, strokes, touches, within } from "./input.mjs";
+import { TooSlow, attempts, strokes, touches, within } from "./input.mjs";
 
 let browser;
 before(async () => {
@@ -137,10 +137,12 @@ shop("the way of a mouse is where it was, thinned", {}, async (it) => {
     const angle = (turn / 30) * Math.PI;
     return [400 + 100 * Math.cos(angle), 300 + 100 * Math.sin(angle)];
   });
-  await strokes(await it.cdp(), [...line, ...circle]);
+  await strokes(await it.cdp(), [...line, ...circle], { late: 50 });
   await it.first("path");
   await it.flush();
   const moved = await page.evaluate(() => window.moved);
+  const rest = Math.max(...moved.slice(1).map(([, , ms], place) => ms - moved[place][2]));
+  if (rest > RESTS) throw new TooSlow(`the mouse rested for ${rest} ms on its way`);
   const lines = [];
   let steps = 0;
   for (const path of it.collector.of("path")) {

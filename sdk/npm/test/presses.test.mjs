@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { PATIENCE, TEST_MAX, launch, until } from "./browser.mjs";
-import { TooSlow, attempts, strokes } from "./input.mjs";
+import { TooSlow, attempts, strokes, touches } from "./input.mjs";
 import { startCollector } from "./collector.mjs";
 import { ALONE, TOUCHED, TRAPS, trapPage } from "./pages/traps.mjs";
 
@@ -185,10 +185,11 @@ test("rage and dead presses are told from what looks like them", { timeout: 2 * 
 
 test("so are those that need a page of their own, and those of a finger", { timeout: 2 * TEST_MAX }, async () => {
   const tally = new Tally();
-  const tap = async (page, { x, y }, { how }) => {
+  const tap = async (page, place, { how }) => {
+    const cdp = await page.context().newCDPSession(page);
     for (let press = 0; press < how.count; press++) {
       if (press) await wait(GAP);
-      await page.touchscreen.tap(x, y);
+      await touches(cdp, [place]);
     }
   };
   const phone = { hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } };

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { TEST_MAX, launch, open, until } from "./browser.mjs";
-import { attempts, drag } from "./input.mjs";
+import { attempts, drag, tap } from "./input.mjs";
 
 let browser;
 before(async () => {
@@ -94,9 +94,9 @@ shop("keys press: buttons, boxes, forms and what a site made pressable", {}, asy
 
 shop("a tap is one press; a flick is a scroll and a swipe, and no press", { ...touch, body: PAUSES }, async (it) => {
   const { page, collector } = it;
-  await page.tap("#buy");
-  await page.tap("#label");
   const cdp = await it.cdp();
+  await tap(page, cdp, "#buy");
+  await tap(page, cdp, "#label");
   await drag(cdp, { x: 200, y: 700 }, { x: 200, y: 400 }, 4);
   // Told when it has come to rest; a browser that has no time to draw pauses, and a pause ends a gesture.
   const scrolled = () => collector.of("scroll").filter((scroll) => scroll.container === 0);
