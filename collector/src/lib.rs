@@ -12,6 +12,8 @@ pub mod ingest;
 pub mod live;
 pub mod log;
 pub mod past;
+#[cfg(feature = "planted-faults")]
+mod planted;
 pub mod row;
 mod run;
 mod secret;

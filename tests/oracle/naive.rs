@@ -46,7 +46,7 @@ impl Naive {
     }
 }
 
-fn fact(row: &EventRow) -> Fact {
+pub(super) fn fact(row: &EventRow) -> Fact {
     Fact {
         visitor: row.visitor.as_u128(),
         stream: row.stream.as_u128(),

@@ -93,7 +93,7 @@ fn ten_bits(stream: u128) -> u64 {
     words.iter().fold(0, |all, word| all ^ word) & 0x3ff
 }
 
-fn fact(body: &Body, before: &Before) -> Fact {
+pub(super) fn fact(body: &Body, before: &Before) -> Fact {
     // A page view and a shown variant hold for themselves already.
     let Before { page, variants } = after(body, before);
     let scroll = match body {

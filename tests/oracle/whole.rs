@@ -69,7 +69,8 @@ async fn site(collector: &Collector, world: &World, chance: &mut Chance) -> Resu
         ensure!(sent.status == 200, "batch {at} of {id}: {sent:?}");
         truth.arrive(send, now_ms()?);
         tally.events_sent += send.events.len() as u64;
-        let answers = answers(collector, world, truth.facts.len() as u64).await?;
+        counted(collector, world, truth.facts.len() as u64).await?;
+        let answers = answers(&collector.http, &collector.url, world).await?;
         let mut live = Numbers::default();
         answers
             .iter()
@@ -100,7 +101,8 @@ async fn site(collector: &Collector, world: &World, chance: &mut Chance) -> Resu
             }
             let mut past = Numbers::default();
             for (place, query) in beyond(world) {
-                past.take(&place, &answer(collector, world, &query).await?);
+                let answer = answer(&collector.http, &collector.url, world, &query).await?;
+                past.take(&place, &answer);
             }
             let expected = recount::beyond(world, &truth.facts, now_ms()?);
             note("recount and the past", expected.differences(&past));
@@ -117,14 +119,10 @@ async fn site(collector: &Collector, world: &World, chance: &mut Chance) -> Resu
     Ok(tally)
 }
 
-/// Every answer of a site, once it has counted so many events.
-async fn answers(
-    collector: &Collector,
-    world: &World,
-    events: u64,
-) -> Result<Vec<(Place, Resource)>> {
+/// Waits until a site has counted so many events.
+async fn counted(collector: &Collector, world: &World, events: u64) -> Result<()> {
     eventually("the live engine has counted every event", async || {
-        let overview = get(collector, world, "overview", &[]).await?;
+        let overview = get(&collector.http, &collector.url, world, "overview", &[]).await?;
         let counted: u64 = OVERVIEW
             .iter()
             .skip(1)
@@ -136,18 +134,31 @@ async fn answers(
         );
         Ok((counted == events).then_some(()))
     })
-    .await?;
+    .await
+}
+
+/// Every answer of a site, from the collector at an address.
+pub(super) async fn answers(
+    http: &reqwest::Client,
+    url: &str,
+    world: &World,
+) -> Result<Vec<(Place, Resource)>> {
     let mut answers = Vec::new();
     for (place, query) in queries(world) {
-        let answer = answer(collector, world, &query).await?;
+        let answer = answer(http, url, world, &query).await?;
         answers.push((place, answer));
     }
     Ok(answers)
 }
 
 /// The answer to one query, as its URL gives it.
-async fn answer(collector: &Collector, world: &World, query: &Query) -> Result<Resource> {
-    let get = async |name, pairs: &[(&str, &str)]| get(collector, world, name, pairs).await;
+async fn answer(
+    http: &reqwest::Client,
+    url: &str,
+    world: &World,
+    query: &Query,
+) -> Result<Resource> {
+    let get = async |name, pairs: &[(&str, &str)]| get(http, url, world, name, pairs).await;
     Ok(match query {
         Query::HeatMap(kind, filter) => {
             let pairs = pairs(filter);
@@ -195,15 +206,16 @@ fn pairs(filter: &Filter) -> Vec<(&'static str, String)> {
 }
 
 async fn get(
-    collector: &Collector,
+    http: &reqwest::Client,
+    url: &str,
     world: &World,
     resource: &str,
     pairs: &[(&str, &str)],
 ) -> Result<Value> {
-    let mut url = reqwest::Url::parse(&format!("{}/v1/live/{resource}", collector.url))?;
+    let mut url = reqwest::Url::parse(&format!("{url}/v1/live/{resource}"))?;
     url.query_pairs_mut().extend_pairs(pairs);
     let token = format!("rt_{}_0001", world.site.id);
-    let answer = collector.http.get(url).bearer_auth(token).send().await?;
+    let answer = http.get(url).bearer_auth(token).send().await?;
     ensure!(
         answer.status().is_success(),
         "{resource}: {}",

@@ -126,21 +126,7 @@ impl Collector {
     pub async fn clickhouse_pid(&self) -> Result<Pid> {
         let parent = self.child.id();
         eventually("the collector has a ClickHouse child", async || {
-            let children =
-                std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
-                    .unwrap_or_default();
-            let by_thread = || {
-                let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).ok()?;
-                tasks.flatten().find_map(|task| {
-                    let text = std::fs::read_to_string(task.path().join("children")).ok()?;
-                    text.split_whitespace().next()?.parse::<i32>().ok()
-                })
-            };
-            let first = children
-                .split_whitespace()
-                .next()
-                .and_then(|pid| pid.parse().ok());
-            Ok(first.or_else(by_thread).and_then(Pid::from_raw))
+            Ok(child_of(parent as i32))
         })
         .await
     }
@@ -306,6 +292,16 @@ impl Drop for Collector {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A child of a process, whichever of its threads began it.
+pub(crate) fn child_of(parent: i32) -> Option<Pid> {
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).ok()?;
+    let child = tasks.flatten().find_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("children")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    });
+    child.and_then(Pid::from_raw)
 }
 
 /// Asks again and again until there is an answer.

@@ -5,6 +5,8 @@
 
 mod batches;
 mod collector;
+#[path = "../crash/mod.rs"]
+pub mod crash;
 #[path = "../oracle/mod.rs"]
 pub mod oracle;
 mod visit;

@@ -9,6 +9,7 @@ mod bench_sdk;
 mod browser;
 mod build;
 mod check;
+mod crash;
 mod demo;
 mod deny;
 mod fuzz;
@@ -70,6 +71,10 @@ enum Command {
     /// Try to lose an event between page and collector, or to have it counted twice: random runs of a
     /// model, then scenes and random runs in real browsers against a real collector. Fails when one is.
     Loss(Loss),
+    /// Try to lose an acknowledged event, or to have it stored twice: kill real processes under real load,
+    /// in every way there is here. Fails when one is, or when a collector that breaks a promise on
+    /// purpose is not caught.
+    Crash(Crash),
     /// Measure: how long an acknowledgement takes, what counting live costs.
     Bench(Bench),
     /// Become a program that ends when its owner does.
@@ -184,6 +189,22 @@ struct Oracle {
 }
 
 #[derive(Args)]
+struct Crash {
+    /// Runs, over all kinds of faults by turns.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    runs: u64,
+    /// Repeats the choices of a run; its moments are never the same.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only kinds whose name holds this: `ClickHouse`.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
 struct Loss {
     /// Random runs in each browser; of the model 20 times as many.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=100_000))]
@@ -228,6 +249,7 @@ fn main() -> ExitCode {
         Command::Fuzz(flags) => fuzz::run(root, flags.seconds).map(drop),
         Command::Bench(flags) => bench::run(root, &flags),
         Command::Oracle(flags) => oracle::run(root, &flags),
+        Command::Crash(flags) => crash::run(root, &flags),
         Command::Loss(flags) => loss::run(root, &flags),
         Command::Attended { owner, command } => process::attend(owner, &command),
     };

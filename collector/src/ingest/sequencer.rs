@@ -227,6 +227,11 @@ impl<S: Storage> Sequencer<S> {
         // Only what continues a stream is held to its clock; what comes late keeps its own time.
         let floor = stream.last.filter(|_| numbers.start >= stream.high());
         let missing = stream.missing(numbers.clone());
+        #[cfg(feature = "planted-faults")]
+        let missing = match crate::planted::has(crate::planted::Fault::NoDedup) {
+            true => vec![numbers.clone()],
+            false => missing,
+        };
         let mut record = BatchRecord {
             site: site.to_string(),
             received_ms,
@@ -352,6 +357,8 @@ impl<S: Storage> Sequencer<S> {
     }
 
     fn commit(&mut self, waiting: Waiting) {
+        #[cfg(feature = "planted-faults")]
+        let waiting = waiting.acknowledged_too_early();
         let begun = Instant::now();
         let result = self.log.commit(waiting.records.iter().map(Vec::as_slice));
         let position = match result {
@@ -400,6 +407,17 @@ impl<S: Storage> Sequencer<S> {
 }
 
 impl Waiting {
+    #[cfg(feature = "planted-faults")]
+    fn acknowledged_too_early(mut self) -> Self {
+        if crate::planted::has(crate::planted::Fault::AckBeforeWrite) {
+            for (reply, accepted) in self.batches.drain(..) {
+                let _ = reply.send(Ok(accepted));
+            }
+            std::thread::sleep(crate::planted::ACK_LEAD);
+        }
+        self
+    }
+
     fn push(&mut self, record: &Record) {
         let bytes = record.encode();
         self.bytes += bytes.len();

@@ -134,6 +134,10 @@ impl StorageFile for File {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        #[cfg(feature = "planted-faults")]
+        if crate::planted::has(crate::planted::Fault::NoFsync) {
+            return Ok(());
+        }
         self.sync_data()
     }
 

@@ -1,0 +1,130 @@
+//! The faults there are, and what each needs of the machine. Knows not how one is brought about.
+
+use super::load::Manner;
+use serde::Serialize;
+use std::process::{Command, Stdio};
+
+/// What is done to the processes while pages send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Fault {
+    /// Nothing but what pages do: batches twice, at once, late, overlapping, in any order.
+    Repeats,
+    /// Clocks of pages are wrong by up to an hour, and jump.
+    Clocks,
+    /// The collector is killed, several times.
+    CollectorKilled,
+    /// ClickHouse is killed, several times.
+    ClickHouseKilled,
+    /// Both are, in the same moment.
+    BothKilled,
+    /// The collector is killed as it enters a system call.
+    CollectorTrapped,
+    /// ClickHouse is killed as it enters a system call.
+    ClickHouseTrapped,
+    /// A sync of the collector's disk fails.
+    SyncFails,
+    /// ClickHouse cannot be reached.
+    ClickHouseDown,
+    /// ClickHouse is slow.
+    ClickHouseSlow,
+    /// ClickHouse answers 503.
+    ClickHouseRefuses,
+    /// ClickHouse takes requests, and no answer arrives.
+    AnswersCut,
+}
+
+/// What the machine allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// System calls can be made to fail.
+    traps: bool,
+}
+
+impl Machine {
+    /// Tries it out.
+    pub fn look() -> Self {
+        // Not only present: containers may forbid it.
+        let tried = Command::new("strace")
+            .args([
+                "-D",
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                "inject=fsync:error=EIO",
+                "true",
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        Self {
+            traps: tried.is_ok_and(|status| status.success()),
+        }
+    }
+}
+
+impl Fault {
+    /// Every one.
+    pub const ALL: [Self; 12] = [
+        Self::Repeats,
+        Self::Clocks,
+        Self::CollectorKilled,
+        Self::ClickHouseKilled,
+        Self::BothKilled,
+        Self::CollectorTrapped,
+        Self::ClickHouseTrapped,
+        Self::SyncFails,
+        Self::ClickHouseDown,
+        Self::ClickHouseSlow,
+        Self::ClickHouseRefuses,
+        Self::AnswersCut,
+    ];
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Repeats => "batches twice, late, overlapping",
+            Self::Clocks => "clocks of pages wrong, jumping",
+            Self::CollectorKilled => "collector: kill -9",
+            Self::ClickHouseKilled => "ClickHouse: kill -9",
+            Self::BothKilled => "both: kill -9",
+            Self::CollectorTrapped => "collector: kill -9 at a system call",
+            Self::ClickHouseTrapped => "ClickHouse: kill -9 at a system call",
+            Self::SyncFails => "collector: fdatasync fails (EIO)",
+            Self::ClickHouseDown => "ClickHouse: connections refused",
+            Self::ClickHouseSlow => "ClickHouse: slow",
+            Self::ClickHouseRefuses => "ClickHouse: answers 503",
+            Self::AnswersCut => "ClickHouse: answers cut off",
+        }
+    }
+
+    /// Why it cannot be had on this machine.
+    pub fn left_out(self, machine: Machine) -> Option<&'static str> {
+        let trap = matches!(
+            self,
+            Self::CollectorTrapped | Self::ClickHouseTrapped | Self::SyncFails
+        );
+        (trap && !machine.traps).then_some("there is no strace here that may inject faults")
+    }
+
+    /// How pages behave meanwhile.
+    pub(super) fn manner(self) -> Manner {
+        Manner {
+            repeat_percent: if self == Self::Repeats { 40 } else { 10 },
+            clocks_jump: self == Self::Clocks,
+        }
+    }
+
+    /// Whether ClickHouse is a process apart.
+    pub(super) fn apart(self) -> bool {
+        !matches!(
+            self,
+            Self::Repeats
+                | Self::Clocks
+                | Self::CollectorKilled
+                | Self::ClickHouseKilled
+                | Self::BothKilled
+        )
+    }
+}

@@ -1,0 +1,201 @@
+//! Bringing a fault about, and undoing it as an operator would. Knows nothing of what is compared.
+
+use super::fault::Fault;
+use super::house::{House, Trap};
+use super::load::Load;
+use super::proxy::Weather;
+use crate::eventually;
+use crate::oracle::Chance;
+use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+
+/// Batches acknowledged between two faults of one run.
+const ACKS_BETWEEN: u64 = 50;
+/// Longest wait for a random moment, ms.
+const MOMENT_MS: u64 = 500;
+/// How long a trap may wait for its system call. Past it the process is killed as it is.
+const TRAP_WAIT: Duration = Duration::from_secs(3);
+/// System calls of the collector to be killed at, and the most calls of one thread let pass before.
+const COLLECTOR_CALLS: [(&str, u64); 7] = [
+    ("fdatasync", 30),
+    ("fsync", 2),
+    ("write", 120),
+    ("pwrite64", 6),
+    ("openat", 40),
+    ("unlink", 1),
+    ("sendto,writev,sendmsg", 60),
+];
+/// The same of ClickHouse.
+const CLICKHOUSE_CALLS: [(&str, u64); 7] = [
+    ("fsync", 3),
+    ("fdatasync", 3),
+    ("write", 30),
+    ("rename", 2),
+    ("openat", 60),
+    ("mkdir", 2),
+    ("unlink,unlinkat,rmdir", 3),
+];
+
+/// What was done.
+pub(super) struct Struck {
+    /// How often. A trap that did not go off is not one: there the process was killed as it was.
+    pub times: u64,
+    /// When the last one was over: when an operator had done what is theirs to do.
+    pub over: Instant,
+}
+
+/// Brings a fault about, once or several times, while pages send.
+///
+/// # Errors
+/// A process did not come back.
+pub(super) async fn strike(
+    fault: Fault,
+    house: &mut House,
+    load: &mut Load,
+    chance: &mut Chance,
+) -> Result<Struck> {
+    let mut times = 0;
+    let mut over = Instant::now();
+    for _ in 0..1 + chance.below(3) {
+        load.acked_since(over, ACKS_BETWEEN).await?;
+        moment(chance).await;
+        times += u64::from(once(fault, house, load, chance).await?);
+        over = Instant::now();
+    }
+    Ok(Struck { times, over })
+}
+
+async fn once(
+    fault: Fault,
+    house: &mut House,
+    load: &mut Load,
+    chance: &mut Chance,
+) -> Result<bool> {
+    match fault {
+        Fault::Repeats | Fault::Clocks => {}
+        Fault::CollectorKilled => {
+            house.kill_collector()?;
+            house.start_collector(&Trap::new()).await?;
+        }
+        Fault::ClickHouseKilled => house.kill_clickhouse().await?,
+        Fault::BothKilled => {
+            house.kill_clickhouse().await?;
+            house.kill_collector()?;
+            house.start_collector(&Trap::new()).await?;
+        }
+        Fault::CollectorTrapped => {
+            let (calls, most) = *chance.of(&COLLECTOR_CALLS);
+            let trap = trap(calls, "signal=KILL", 1 + chance.below(most));
+            return collector_in(house, &trap, async |house| house.collector_ended()).await;
+        }
+        Fault::SyncFails => {
+            // The first two belong to the opening of the state.
+            let trap = trap("fdatasync", "error=EIO", 3 + chance.below(40));
+            return collector_in(house, &trap, async |house| house.takes_nothing().await).await;
+        }
+        Fault::ClickHouseTrapped => {
+            let (calls, most) = *chance.of(&CLICKHOUSE_CALLS);
+            let trap = trap(calls, "signal=KILL", 1 + chance.below(most));
+            return clickhouse_in(house, &trap).await;
+        }
+        Fault::ClickHouseDown => spell(house, load, chance, Weather::Down).await?,
+        Fault::ClickHouseSlow => spell(house, load, chance, Weather::Slow).await?,
+        Fault::ClickHouseRefuses => spell(house, load, chance, Weather::Refusing).await?,
+        Fault::AnswersCut => spell(house, load, chance, Weather::CutBeforeAnswer).await?,
+    }
+    Ok(true)
+}
+
+async fn moment(chance: &mut Chance) {
+    tokio::time::sleep(Duration::from_millis(chance.below(MOMENT_MS))).await;
+}
+
+/// A program's way into a trap: something is done to the n-th of these calls of any one thread.
+fn trap(calls: &str, what: &str, nth: u64) -> Trap {
+    let inject = format!("inject={calls}:{what}:when={nth}");
+    let trace = format!("trace={calls}");
+    let words = [
+        "strace",
+        "-D",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        &trace,
+        "-e",
+        &inject,
+    ];
+    words.map(str::to_owned).to_vec()
+}
+
+/// Starts the collector anew in a trap, waits until it went off, and starts it as it should be. Says
+/// whether it did.
+async fn collector_in(
+    house: &mut House,
+    trap: &Trap,
+    went_off: impl AsyncFn(&mut House) -> Result<bool>,
+) -> Result<bool> {
+    house.kill_collector()?;
+    let mut sprung = true;
+    // One that goes off before it listens is as good.
+    if house.start_collector(trap).await.is_ok() {
+        let deadline = Instant::now() + TRAP_WAIT;
+        sprung = went_off(house).await?;
+        while !sprung && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            sprung = went_off(house).await?;
+        }
+        house.kill_collector()?;
+    }
+    house.start_collector(&Trap::new()).await?;
+    Ok(sprung)
+}
+
+async fn clickhouse_in(house: &mut House, trap: &Trap) -> Result<bool> {
+    house.kill_clickhouse().await?;
+    let mut sprung = true;
+    if house.start_clickhouse(trap).await.is_ok() {
+        let deadline = Instant::now() + TRAP_WAIT;
+        sprung = house.clickhouse_ended()?;
+        while !sprung && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            sprung = house.clickhouse_ended()?;
+        }
+        house.kill_clickhouse().await?;
+    }
+    house.start_clickhouse(&Trap::new()).await?;
+    Ok(sprung)
+}
+
+/// ClickHouse is as the weather is, while pages go on sending; now and then the collector is killed
+/// meanwhile.
+async fn spell(
+    house: &mut House,
+    load: &mut Load,
+    chance: &mut Chance,
+    weather: Weather,
+) -> Result<()> {
+    let proxy = house.proxy.as_ref().context("no proxy")?;
+    let cut = proxy.cut();
+    proxy.becomes(weather);
+    load.acked_since(Instant::now(), ACKS_BETWEEN).await?;
+    if weather == Weather::CutBeforeAnswer {
+        let proxy = house.proxy.as_ref().context("no proxy")?;
+        eventually("an answer is cut off", async || {
+            Ok((proxy.cut() > cut).then_some(()))
+        })
+        .await?;
+    }
+    moment(chance).await;
+    if chance.percent(30) {
+        house.kill_collector()?;
+        house.start_collector(&Trap::new()).await?;
+    }
+    house
+        .proxy
+        .as_ref()
+        .context("no proxy")?
+        .becomes(Weather::Fair);
+    Ok(())
+}

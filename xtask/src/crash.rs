@@ -1,0 +1,67 @@
+//! `cargo xtask crash`: builds the collector, the collector with planted faults in a folder of its own,
+//! and the harness, and runs it. What it does and compares is in `tests/crash`.
+
+use crate::Crash;
+use crate::process::Task;
+use crate::report::step;
+use anyhow::{Result, ensure};
+use std::path::Path;
+use std::process::Command;
+
+/// The collector as it is shipped, built for debugging: its checks are on.
+const COLLECTOR: &str = "target/debug/upriver";
+/// Where the collector with planted faults is put, so that nobody takes it for the real one.
+const PLANTED_FOLDER: &str = "target/planted";
+const HARNESS: &str = "target/debug/crash";
+
+/// Builds, runs, and passes on what it says.
+///
+/// # Errors
+/// Something that was acknowledged was lost or counted twice, a planted fault was not caught, or
+/// something broke.
+pub(crate) fn run(root: &Path, flags: &Crash) -> Result<()> {
+    build(root)?;
+    let status = harness(root, flags).status()?;
+    ensure!(status.success(), "the crash harness ended with {status}");
+    Ok(())
+}
+
+fn build(root: &Path) -> Result<()> {
+    step("build the collector and the crash harness", || {
+        Task::cargo(root)
+            .words("build --locked -p upriver-collector --bin upriver -p upriver-tests --bin crash")
+            .run("cargo build crash")
+    })?;
+    step("build a collector with planted faults", || {
+        // What both have in common is built once, in the usual place.
+        let shared = format!(
+            "build.build-dir={:?}",
+            root.join("target").display().to_string()
+        );
+        Task::cargo(root)
+            .words("build --locked -p upriver-collector --bin upriver --features planted-faults")
+            .arg("--target-dir")
+            .arg(root.join(PLANTED_FOLDER))
+            .arg("--config")
+            .arg(shared)
+            .run("cargo build planted")
+    })?;
+    Ok(())
+}
+
+fn harness(root: &Path, flags: &Crash) -> Command {
+    let mut command = Command::new(root.join(HARNESS));
+    command
+        .arg("--binary")
+        .arg(root.join(COLLECTOR))
+        .arg("--planted")
+        .arg(root.join(PLANTED_FOLDER).join("debug/upriver"))
+        .args(["--runs", &flags.runs.to_string()])
+        .args(["--seed", &flags.seed.to_string()])
+        .args(["--only", &flags.only])
+        .current_dir(root);
+    if flags.json {
+        command.arg("--json");
+    }
+    command
+}
