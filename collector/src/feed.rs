@@ -13,12 +13,14 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use upriver_wire::live::Overview;
 
-/// Hands what is durable to the live engine, in log order, from `position` on. Between two groups
-/// it says how the numbers stand, when it is asked.
+/// Hands what is durable to the live engine, in log order, from `position` on, before which `taken`
+/// events were taken since the checkpoint. Between two groups it says how the numbers stand, when it
+/// is asked.
 pub(crate) async fn feed_live(
     mut feed: mpsc::Receiver<Committed>,
     mut cuts: mpsc::Receiver<oneshot::Sender<Cut>>,
     mut position: Position,
+    mut taken: u64,
     live: Live,
 ) {
     loop {
@@ -27,7 +29,11 @@ pub(crate) async fn feed_live(
             Some(ask) = cuts.recv() => {
                 if let Some(sites) = overviews(&live).await {
                     // Whoever asked may have given up.
-                    let _ = ask.send(Cut { position, sites });
+                    let _ = ask.send(Cut {
+                        position,
+                        taken,
+                        sites,
+                    });
                 }
                 continue;
             }
@@ -38,6 +44,7 @@ pub(crate) async fn feed_live(
             events.extend(rows::event_rows(record));
             elements.extend(rows::element_rows(record));
         }
+        taken += events.len() as u64;
         apply(&live, events, elements).await;
         position = committed.position;
     }

@@ -115,9 +115,10 @@ pub async fn run(
         checkpoint: recovered.checkpoint,
         end: recovered.log.position(),
     };
+    let taken = recovered.unstored_events;
     let (ingest, feed, sequencer) = ingest::start(recovered, options.log_bytes_max, known)?;
     let (cuts, cut_asks) = mpsc::channel(1);
-    let feeder = tokio::spawn(feed_live(feed, cut_asks, plan.end, live.clone()));
+    let feeder = tokio::spawn(feed_live(feed, cut_asks, plan.end, taken, live.clone()));
     let clickhouse = tokio::spawn(clickhouse(options.clickhouse.clone(), client, stopping));
     let database = match &options.clickhouse {
         ClickHouse::Child(child) => child.database.clone(),

@@ -50,6 +50,8 @@ pub struct Report {
 pub struct Cut {
     /// The position.
     pub position: crate::log::Position,
+    /// Events taken before it, since the checkpoint that the process started from.
+    pub taken: u64,
     /// The sites.
     pub sites: Vec<LiveCounts>,
 }

@@ -153,7 +153,7 @@ async fn accounts<S: Storage>(auditor: &mut Auditor<S>, page: &Page) -> Result<A
 }
 
 /// Events in the log from one position to another.
-pub(super) fn events_between<S: Storage>(
+fn events_between<S: Storage>(
     reader: &mut Reader<S>,
     from: Position,
     to: Position,

@@ -5,12 +5,11 @@
 //! it; the rows of that batch are in log order, so "before the position" is a condition on `idx`.
 
 use super::check::{Compared, Counts};
-use super::facts::events_between;
 use super::{Auditor, LiveCounts};
-use crate::log::Position;
 use crate::log::storage::Storage;
 use crate::row::Kind;
 use crate::store::LANE;
+use crate::store::ledger::Page;
 use clickhouse::{Client, Row};
 use serde::Deserialize;
 use std::time::Duration;
@@ -37,7 +36,7 @@ pub(super) async fn compare<S: Storage>(
     let reached = auditor.ledger.reaches(cut.position);
     let reached = tokio::time::timeout(REACH_TIMEOUT, reached).await;
     reached.map_err(|_| format!("clickhouse is more than {REACH_TIMEOUT:?} behind"))?;
-    let end = end(auditor, cut.position).await?;
+    let end = end(&auditor.ledger.page(), cut.taken)?;
     let mut sites = Vec::new();
     for live in cut.sites {
         let sql = counts(client, &live, end).await;
@@ -50,31 +49,26 @@ pub(super) async fn compare<S: Storage>(
     Ok(sites)
 }
 
-/// The first row that lies behind the position: batch and place in it.
-async fn end<S: Storage>(auditor: &Auditor<S>, position: Position) -> Result<(u64, u64), String> {
-    let page = auditor.ledger.page();
-    let after = page
-        .recent
-        .iter()
-        .find(|entry| entry.seal.to >= position)
-        .map(|entry| entry.seal);
-    let Some(seal) = after else {
-        return Ok((page.newest.batch + 1, 0));
-    };
-    if seal.from >= position {
-        return Ok((seal.batch, 0));
-    }
-    let mut reader = auditor.reader.clone();
-    let counted = tokio::task::spawn_blocking(move || {
-        let events = events_between(&mut reader, seal.from, position);
-        let events = events.map_err(|error| error.to_string())?;
-        if reader.start() > seal.from {
-            return Err("the log moved on while it was read".to_owned());
+/// The first row after so many events since the checkpoint: batch and place in it. Rows are in log
+/// order, so it is found by adding up batches; the log itself may be gone by now.
+fn end(page: &Page, taken: u64) -> Result<(u64, u64), String> {
+    let mut after = page.events;
+    for entry in page.recent.iter().rev() {
+        let before = after.saturating_sub(entry.events);
+        if taken >= after {
+            return Ok((entry.seal.batch + 1, 0));
         }
-        Ok(events)
-    });
-    let events = counted.await.map_err(|error| error.to_string())??;
-    Ok((seal.batch, events))
+        if taken > before {
+            return Ok((entry.seal.batch, taken - before));
+        }
+        after = before;
+    }
+    if taken >= after {
+        // Nothing was stored since; or all that was, was stored after.
+        let first = page.recent.first().map(|entry| entry.seal.batch);
+        return Ok((first.unwrap_or(page.newest.batch + 1), 0));
+    }
+    Err("the tables are too many batches ahead".to_owned())
 }
 
 async fn counts(
@@ -109,4 +103,42 @@ async fn counts(
         *count = found;
     }
     Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end;
+    use crate::ingest::record::Seal;
+    use crate::store::ledger::{Entry, Page};
+
+    fn page(first: u64, events: &[u64], sum: u64) -> Page {
+        let entry = |(batch, events): (u64, &u64)| Entry {
+            seal: Seal {
+                batch,
+                ..Seal::default()
+            },
+            events: *events,
+            ..Entry::default()
+        };
+        let recent: Vec<_> = (first..).zip(events).map(entry).collect();
+        Page {
+            newest: recent.last().map_or(Seal::default(), |entry| entry.seal),
+            events: sum,
+            recent,
+        }
+    }
+
+    #[test]
+    fn a_cut_is_found_by_adding_up_batches() {
+        let full = page(5, &[10, 0, 3], 13);
+        assert_eq!(end(&full, 13), Ok((8, 0)));
+        assert_eq!(end(&full, 12), Ok((7, 2)));
+        assert_eq!(end(&full, 10), Ok((7, 0)));
+        assert_eq!(end(&full, 1), Ok((5, 1)));
+        assert_eq!(end(&full, 0), Ok((5, 0)));
+        // Nothing stored since the start.
+        assert_eq!(end(&page(5, &[], 0), 0), Ok((1, 0)));
+        // The batch of the cut is no longer remembered.
+        assert!(end(&page(5, &[10], 50), 30).is_err());
+    }
 }
