@@ -132,7 +132,7 @@ function run({ loaded, database, options, endpoint, landed, pathNow, entry, sinc
     ahead: () => origin + performance.now() - Date.now(),
     adopt(bytes, number, later) {
       give(bytes);
-      return recorder(Kind.ADOPT, 0, number, later);
+      return recorder(Kind.ADOPT, later, number);
     },
     settle: () => settle(),
     lost: (events) => (lost += events),
@@ -222,7 +222,7 @@ function run({ loaded, database, options, endpoint, landed, pathNow, entry, sinc
     filling.left(when);
     const [bytes, parts] = view(navigation, path, options.release);
     give(bytes);
-    step(Kind.VIEW, when, scrollX, scrollY, parts);
+    step(Kind.VIEW, when, scrollX, scrollY, parts, parts / 2 ** 32);
     seeing.begin();
   }
 

@@ -72,7 +72,8 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
     const watched = kind !== Kind.RESTS && !(how & BUTTONS) && !facts.kept;
     const signs = watched ? follow(facts.path, element) : 0;
     const packed = how | (layer << 2) | (interactive ? PRESSABLE : 0) | signs;
-    step(kind, at, facts.page[0], facts.page[1], packed, x + frameX, y + frameY, across, down, (event as PointerEvent).pointerId);
+    const place = (steps(across) << 10) | steps(down);
+    step(kind, at, facts.page[0], facts.page[1], packed, x + frameX, y + frameY, place, 0, (event as PointerEvent).pointerId);
   }
 
   // Once what was scrolled is laid out, or before what follows.
@@ -201,8 +202,8 @@ export function hearing(shell: Shell, forms: Forms, looking: Looking): Hearing {
         const [touch, second] = ends ? changedTouches : touches;
         const input = ends ? Kind.TOUCH_END : Kind.TOUCH_MOVE;
         const [left, top] = frame ? [frameX, frameY] : [0, 0];
-        const other = second ? [second.clientX + left, second.clientY + top] : [NaN];
-        if (touch) step(input, at, 0, 0, 0, touch.clientX + left, touch.clientY + top, ...other);
+        const other = second ? [second.clientX + left, second.clientY + top] : [];
+        if (touch) step(input, at, +!!second, 0, 0, touch.clientX + left, touch.clientY + top, ...other);
         break;
       }
       case "wheel":
@@ -275,6 +276,9 @@ function now(event: Event, kept?: Facts, under?: Element): Now {
     boxOf: (element) => kept?.boxes[path.indexOf(element)] ?? element.getBoundingClientRect(),
   };
 }
+
+// A fraction of a box as the wire has it; what is beyond its edge is at its edge.
+const steps = (fraction: number) => Math.min(Math.max(fraction * 1023 + 0.5, 0), 1023);
 
 const kindOf = (pointer: PointerEvent) => Math.max(POINTERS.indexOf(pointer.pointerType), 0);
 

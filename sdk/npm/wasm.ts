@@ -1,6 +1,6 @@
 // The recorder, compiled from Rust: loading it, and the numbers it calls things by.
 //
-// Owns the boundary (`sdk/src/exports.rs` has its other side): numbers, and two stretches of memory
+// Owns the boundary (`sdk/src/recorder.rs` has its other side): numbers, and two stretches of memory
 // for bytes. Knows neither the page nor what a gesture is, nor where the wasm comes from
 // (`embedded.ts`, `fetched.ts`).
 
@@ -16,7 +16,7 @@ export interface Loaded {
   memory: WebAssembly.Memory;
 }
 
-/** What the recorder is told or asked, in the order of sdk/src/exports.rs: inputs first. An enumeration,
+/** What the recorder is told or asked, by the numbers of sdk/src/recorder.rs: inputs first. An enumeration,
  * because the bundler puts its numbers in place. */
 export const enum Kind {
   VIEW = 0,

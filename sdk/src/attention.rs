@@ -7,23 +7,26 @@
 //! Somebody is there for [`ACTIVE_MS`] after each thing they do. All times are whole milliseconds,
 //! so what is told in parts adds up to the whole.
 
-use crate::encode::{Bytes, number};
+use crate::encode::span;
+use crate::kind;
+use crate::queue::Queue;
+use crate::uplink::NEVER_MS;
 use upriver_wire::limits::BANDS_MAX;
 
 /// Somebody who does something is there for this long.
-pub const ACTIVE_MS: u64 = 15_000;
+pub const ACTIVE_MS: i64 = 15_000;
 /// After so much active time it is told, though the view goes on.
 pub const TOLD_EVERY_MS: u32 = 10_000;
 
 /// What is known of the page now, and the sums since they were last told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Attention {
     /// Whether the page can be seen.
     pub visible: bool,
     /// Somebody is there until then.
-    until_ms: u64,
+    until_ms: i64,
     /// Everything before is in the sums.
-    summed_ms: u64,
+    summed_ms: i64,
     /// Top edge of the window in the document, height of the window and of the document, CSS pixels.
     top: u32,
     window: u32,
@@ -34,8 +37,22 @@ pub struct Attention {
 }
 
 impl Attention {
+    pub(crate) const fn new() -> Self {
+        Self {
+            visible: false,
+            until_ms: 0,
+            summed_ms: 0,
+            top: 0,
+            window: 0,
+            document: 0,
+            visible_ms: 0,
+            active_ms: 0,
+            bands_ms: [0; BANDS_MAX],
+        }
+    }
+
     /// Somebody does something.
-    pub fn alive(&mut self, ms: u64) {
+    pub fn alive(&mut self, ms: i64) {
         if ms > self.until_ms {
             // Nobody was there in between.
             self.sum(ms);
@@ -44,13 +61,13 @@ impl Attention {
     }
 
     /// The page can be seen from here on, or cannot.
-    pub fn shown(&mut self, ms: u64, visible: bool) {
+    pub fn shown(&mut self, ms: i64, visible: bool) {
         self.sum(ms);
         self.visible = visible;
     }
 
     /// The page stands here.
-    pub fn scrolled(&mut self, ms: u64, top: i32) {
+    pub fn scrolled(&mut self, ms: i64, top: i32) {
         let top = top.max(0) as u32;
         if top != self.top {
             self.sum(ms);
@@ -59,54 +76,64 @@ impl Attention {
     }
 
     /// Window and document are so high.
-    pub fn sized(&mut self, ms: u64, window: u32, document: u32) {
+    pub fn sized(&mut self, ms: i64, window: u32, document: u32) {
         self.sum(ms);
         self.window = window;
         self.document = document;
     }
 
-    /// Appends the sums up to now as the wire has them, if there is at least so much active time; with
-    /// 0, if the page was visible at all. They begin again; their time is returned.
-    pub fn tell(&mut self, ms: u64, active_ms_min: u32, bytes: &mut Bytes<'_>) -> Option<u64> {
+    /// Tells of the sums up to now, if there is at least so much active time; with 0, if the page was
+    /// visible at all. They begin again.
+    #[inline(never)]
+    pub fn tell(&mut self, ms: i64, active_ms_min: u32, queue: &mut Queue) {
         self.sum(ms);
         if self.visible_ms == 0 || self.active_ms < active_ms_min {
-            return None;
+            return;
         }
-        number(bytes, u64::from(self.visible_ms));
-        number(bytes, u64::from(self.active_ms));
-        let seen = |ms: &u32| *ms != 0;
-        let first = self.bands_ms.iter().position(seen).unwrap_or(0);
-        let end = self.bands_ms.iter().rposition(seen).map_or(0, |at| at + 1);
-        let bands = self.bands_ms.get(first..end).unwrap_or_default();
-        bytes.push(first as u8);
-        bytes.push(bands.len() as u8);
-        for ms in bands {
-            number(bytes, u64::from(*ms));
+        queue.draft.number(u64::from(self.visible_ms));
+        queue.draft.number(u64::from(self.active_ms));
+        // The bands from the first to the last of which there is something.
+        let (mut first, mut end) = (0, 0);
+        for (place, ms) in (1..).zip(&self.bands_ms) {
+            if *ms != 0 {
+                if end == 0 {
+                    first = place - 1;
+                }
+                end = place;
+            }
+        }
+        queue.draft.push(first);
+        queue.draft.push(end - first);
+        for (place, ms) in (0..).zip(&mut self.bands_ms) {
+            if first <= place && place < end {
+                queue.draft.number(u64::from(*ms));
+            }
+            *ms = 0;
         }
         self.visible_ms = 0;
         self.active_ms = 0;
-        self.bands_ms = [0; BANDS_MAX];
-        Some(self.summed_ms)
+        queue.tell(kind::ATTENTION, self.summed_ms, 0);
     }
 
-    /// When there is enough active time to be told, ms; infinite when that takes somebody to do
-    /// something first.
-    pub fn due_ms(&self) -> f64 {
-        let due = self.summed_ms + u64::from(TOLD_EVERY_MS.saturating_sub(self.active_ms));
+    /// When there is enough active time to be told, ms; the end of time when that takes
+    /// somebody to do something first.
+    pub fn due_ms(&self) -> i64 {
+        let due = self.summed_ms + i64::from(TOLD_EVERY_MS.saturating_sub(self.active_ms));
         if self.visible && due <= self.until_ms {
-            due as f64
+            due
         } else {
-            f64::INFINITY
+            NEVER_MS
         }
     }
 
     /// Adds what has passed. A time before one that is in the sums changes nothing.
-    fn sum(&mut self, ms: u64) {
+    #[inline(never)]
+    fn sum(&mut self, ms: i64) {
         if ms <= self.summed_ms {
             return;
         }
         if self.visible {
-            let passed = |until: u64| until.saturating_sub(self.summed_ms) as u32;
+            let passed = |until: i64| span(self.summed_ms, until);
             let active = passed(ms.min(self.until_ms));
             self.visible_ms = self.visible_ms.saturating_add(passed(ms));
             self.active_ms = self.active_ms.saturating_add(active);

@@ -25,24 +25,25 @@
 //! counts as a press. **A pinch** is two fingers whose distance has changed by [`PINCH_PX_MIN`] when
 //! the first of them is lifted; neither is a press then.
 
-use crate::few::Few;
-use upriver_wire::ElementId;
-use upriver_wire::batch::{BoxPoint, Button, Layer, Pointer};
+use crate::encode::{Bytes, span};
+use crate::kind;
+use crate::recorder::Recorder;
+use upriver_wire::limits::PIXELS_MAX;
 
 /// Travel up to which a finger or pen is still a press, CSS pixels along each axis.
-pub const TAP_TRAVEL_PX_MAX: f64 = 10.0;
+pub const TAP_TRAVEL_PX_MAX: i32 = 10;
 /// Travel from which a finger or pen has swiped, CSS pixels along the larger axis.
-pub const SWIPE_TRAVEL_PX_MIN: f64 = 30.0;
-/// Speed at release from which it has swiped, CSS pixels per millisecond.
-pub const SWIPE_SPEED_MIN: f64 = 0.3;
+pub const SWIPE_TRAVEL_PX_MIN: i32 = 30;
+/// Speed at release from which it has swiped, CSS pixels per second.
+pub const SWIPE_SPEED_MIN: i32 = 300;
 /// The speed at release is that over this long before it, milliseconds.
-pub const RELEASE_WINDOW_MS: f64 = 100.0;
+pub const RELEASE_WINDOW_MS: i64 = 100;
 /// A click this soon after another, with no pointer or key in between, is its echo (a label's).
-pub const ECHO_MS_MAX: f64 = 1_000.0;
+pub const ECHO_MS_MAX: i64 = 1_000;
 /// Held for so long it is a long press, ms.
-pub const LONG_PRESS_MS: f64 = 500.0;
+pub const LONG_PRESS_MS: i64 = 500;
 /// A finger held for so long on something one can press hesitates, ms.
-pub const HELD_MS: f64 = 300.0;
+pub const HELD_MS: i64 = 300;
 /// Two fingers whose distance changed by so much have pinched, CSS pixels.
 pub const PINCH_PX_MIN: f32 = 20.0;
 /// Fingers followed at once; one more forgets the oldest.
@@ -50,58 +51,51 @@ pub const TOUCHES_MAX: usize = 8;
 /// Points of a finger's path remembered for its speed at release.
 const SAMPLES_MAX: usize = 16;
 
-/// What was pressed, and where in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Target {
-    /// The element.
-    pub element: ElementId,
-    /// Where in its box.
-    pub at: BoxPoint,
-    /// On which layer it lies.
-    pub layer: Layer,
-    /// Whether it is something one can press.
-    pub interactive: bool,
-}
+// How a pointer goes down: the lowest six bits are the byte the wire has for it.
+/// Which kind of pointer: the lowest two bits.
+pub const POINTER: u32 = 3;
+/// The kind that is a mouse.
+pub const MOUSE: u32 = 0;
+/// The kind that is a finger.
+pub const TOUCH: u32 = 1;
+/// Those bits that the wire has.
+pub const ON_WIRE: u32 = 63;
+/// It is the first of its kind.
+pub const PRIMARY: u32 = 1 << 6;
+/// It goes down on something one can press.
+pub const INTERACTIVE: u32 = 1 << 7;
 
 /// A pointer going down.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Down {
     /// The browser's number for the pointer.
     pub id: i32,
-    /// What kind it is.
-    pub pointer: Pointer,
-    /// Which button.
-    pub button: Button,
     /// To the right in the window, CSS pixels.
-    pub x: f64,
+    pub x: i32,
     /// Downwards in the window, CSS pixels.
-    pub y: f64,
+    pub y: i32,
+    /// Where in the box of its element, as the wire has it.
+    pub at: u32,
+    /// How: the bits above, and from the ninth on what may come of it, as [`crate::presses`] numbers that.
+    pub how: u32,
     /// What it went down on.
-    pub target: Target,
-    /// What may come of it, as [`crate::presses`] numbers that.
-    pub signs: u8,
+    pub element: u64,
 }
 
-/// What came of a pointer.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Gesture {
-    /// When it went down, ms.
-    pub ms: f64,
-    /// How it went down.
-    pub down: Down,
-    /// A press.
-    pub pressed: bool,
-    /// How long it was held in one place, ms; it may be a finger's hesitation.
-    pub held_ms: f64,
-    /// How long until it was let go or taken over, ms.
-    pub duration_ms: f64,
-    /// A long press.
-    pub long: bool,
-    /// A swipe: travel to the right and downwards (CSS pixels), and the speed at release along the
-    /// larger axis (CSS pixels per millisecond).
-    pub swipe: Option<(f64, f64, f64)>,
-    /// A pinch: distance at the end in percent of that at the start. None: 0.
-    pub pinch_percent: u32,
+impl Down {
+    /// Nowhere.
+    pub const NONE: Self = Self {
+        id: 0,
+        x: 0,
+        y: 0,
+        at: 0,
+        how: 0,
+        element: 0,
+    };
+
+    fn is_mouse(&self) -> bool {
+        self.how & POINTER == MOUSE
+    }
 }
 
 /// What a click turns out to be.
@@ -109,281 +103,422 @@ pub struct Gesture {
 pub enum Click {
     /// Counted already, or no press of anybody's.
     Nothing,
-    /// The press of a pointer that had not counted yet.
-    Late(Gesture),
+    /// The press of the last pointer, which had not counted yet.
+    Late,
     /// A press nothing else told of: find its target and count it.
     Unseen,
 }
 
+// Whether the last pointer counted as a press.
+const NO_LAST: u8 = 0;
+const COUNTED: u8 = 1;
+const NOT_COUNTED: u8 = 2;
+
 /// Pointers that are down, and what the next click would belong to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
+#[repr(C)]
 pub struct Gestures {
-    touches: Few<Touch, TOUCHES_MAX>,
-    /// The last pointer that came to an end (mouse: went down) and whether it counted.
-    last: Option<(f64, Down, bool)>,
-    last_click_ms: f64,
-    last_key_ms: f64,
-    key_repeats: bool,
+    pub(crate) count: usize,
     /// Square of the distance of the first two fingers when the second went down; 0: nothing to pinch.
     apart: f32,
+    /// Whether there is a last pointer that came to an end (mouse: went down), and it counted.
+    last_counted: u8,
+    key_repeats: bool,
+    last_ms: i64,
+    last_click_ms: i64,
+    last_key_ms: i64,
+    last: Down,
+    /// The one that has just ended.
+    ended: Touch,
+    touches: [Touch; TOUCHES_MAX],
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
 struct Touch {
-    ms: f64,
-    down: Down,
-    samples: Few<(f64, f64, f64), SAMPLES_MAX>,
-    /// When it went beyond what a press may travel, ms.
-    left_ms: f64,
     /// It went beyond what a press may travel.
     moved: bool,
     /// The browser took it over: no pointer event comes any more, touch events still do.
     taken: bool,
     /// Another finger was down during it.
     shared: bool,
+    ms: i64,
+    /// When it went beyond what a press may travel, ms.
+    left_ms: i64,
+    down: Down,
+    /// The newest last; those before the first have no time.
+    samples: [Sample; SAMPLES_MAX],
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    ms: i64,
+    x: i32,
+    y: i32,
+}
+
+const NO_SAMPLE: Sample = Sample { ms: 0, x: 0, y: 0 };
+const NO_TOUCH: Touch = Touch {
+    moved: false,
+    taken: false,
+    shared: false,
+    ms: 0,
+    left_ms: 0,
+    down: Down::NONE,
+    samples: [NO_SAMPLE; SAMPLES_MAX],
+};
+
 impl Gestures {
-    /// A pointer goes down. `primary`: it is the first of its kind. A mouse has pressed by it.
-    pub fn down(&mut self, ms: f64, down: Down, primary: bool) {
-        if down.pointer == Pointer::Mouse {
-            self.last = Some((ms, down, true));
+    pub(crate) const fn new() -> Self {
+        Self {
+            count: 0,
+            apart: 0.0,
+            last_counted: NO_LAST,
+            key_repeats: false,
+            last_ms: 0,
+            last_click_ms: 0,
+            last_key_ms: 0,
+            last: Down::NONE,
+            ended: NO_TOUCH,
+            touches: [NO_TOUCH; TOUCHES_MAX],
         }
-        if primary {
+    }
+
+    /// A pointer goes down. A mouse has pressed by it.
+    pub(crate) fn down(&mut self, ms: i64, down: &Down) {
+        if down.is_mouse() {
+            self.ends(ms, down, true);
+        }
+        if down.how & PRIMARY != 0 {
             // Whatever was left over from before has ended without telling us.
-            self.touches.clear();
+            self.count = 0;
         }
-        if let Some(place) = self.place(down.id) {
-            self.touches.remove(place);
+        self.remove(self.place(down.id));
+        if self.count == TOUCHES_MAX {
+            self.remove(0);
         }
-        let shared = !self.touches.is_empty();
-        for touch in self.touches.iter_mut() {
+        let shared = self.count > 0;
+        for touch in &mut self.touches {
             touch.shared = true;
         }
-        let mut touch = Touch {
-            ms,
-            down,
-            left_ms: ms,
-            shared,
-            ..Touch::default()
-        };
-        touch.samples.push((ms, down.x, down.y));
-        self.touches.push(touch);
+        if let Some(touch) = self.touches.get_mut(self.count) {
+            *touch = NO_TOUCH;
+            touch.ms = ms;
+            touch.shared = shared;
+            touch.down = *down;
+            touch.sample(ms, down.x, down.y);
+        }
+        self.count += 1;
         self.apart = self.distance();
     }
 
     /// A pointer moves.
-    pub fn moved(&mut self, ms: f64, id: i32, x: f64, y: f64) {
-        if let Some(place) = self.place(id)
+    #[inline(never)]
+    pub(crate) fn moved(&mut self, ms: i64, id: i32, x: i32, y: i32) {
+        let place = self.place(id);
+        if let Some(touch) = self.touches.get_mut(place) {
+            touch.sample(ms, x, y);
+        }
+    }
+
+    fn ends(&mut self, ms: i64, down: &Down, counted: bool) {
+        self.last_ms = ms;
+        self.last = *down;
+        self.last_counted = if counted { COUNTED } else { NOT_COUNTED };
+    }
+
+    /// The first finger the browser has taken over, which it does to scroll; past the last when there is none.
+    #[inline(never)]
+    fn taken(&self, from: usize) -> usize {
+        let mut place = from;
+        while place < self.count && !self.touches.get(place).is_some_and(|it| it.taken) {
+            place += 1;
+        }
+        place
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.taken(0) < self.count
+    }
+
+    /// A finger the browser has taken over moves on (touch events; they name no pointer), the first or
+    /// the second one.
+    pub(crate) fn taken_moved(&mut self, ms: i64, second: bool, x: i32, y: i32) {
+        let mut place = self.taken(0);
+        if second {
+            place = self.taken(place + 1);
+        }
+        if place < self.count
             && let Some(touch) = self.touches.get_mut(place)
         {
             touch.sample(ms, x, y);
         }
     }
 
-    /// A pointer is lifted.
-    pub fn up(&mut self, ms: f64, id: i32, x: f64, y: f64) -> Option<Gesture> {
-        let place = self.place(id)?;
-        self.touches.get_mut(place)?.sample(ms, x, y);
-        let gesture = self.lift(place, ms, x, y);
-        if gesture.down.pointer != Pointer::Mouse {
-            let counted = gesture.pressed || gesture.swipe.is_some() || gesture.pinch_percent > 0;
-            self.last = Some((gesture.ms, gesture.down, counted));
-        }
-        Some(gesture)
-    }
-
-    /// The browser takes a pointer over, to scroll or to open a menu. It may have been held.
-    pub fn cancelled(&mut self, ms: f64, id: i32) -> Option<Gesture> {
-        let place = self.place(id)?;
-        let touch = self.touches.get_mut(place)?;
-        let held = touch.held(ms);
-        touch.taken = true;
-        touch.moved = true;
-        // A pen that is taken over sends no touch events in every browser: it would stay for ever.
-        if touch.down.pointer != Pointer::Touch {
-            self.touches.remove(place);
-        }
-        Some(held)
-    }
-
-    /// Whether the browser has taken a finger over, which it does to scroll.
-    pub fn is_taken(&self) -> bool {
-        self.touches.iter().any(|touch| touch.taken)
-    }
-
-    /// A finger the browser has taken over moves on (touch events; they name no pointer); `second`:
-    /// and another, there or nowhere (NaN).
-    pub fn taken_moved(&mut self, ms: f64, x: f64, y: f64, second: (f64, f64)) {
-        let mut taken = self.touches.iter_mut().filter(|touch| touch.taken);
-        if let Some(touch) = taken.next() {
-            touch.sample(ms, x, y);
-        }
-        if let Some(touch) = taken.next()
-            && !second.0.is_nan()
-        {
-            touch.sample(ms, second.0, second.1);
-        }
-    }
-
-    /// A finger the browser has taken over is lifted: a swipe, the end of a pinch, or nothing.
-    pub fn taken_up(&mut self, ms: f64, x: f64, y: f64) -> Option<Gesture> {
-        let place = self.touches.iter().position(|touch| touch.taken)?;
-        // Of two, nobody says which it is; where both were is known.
-        if self.apart <= 0.0 {
-            self.touches.get_mut(place)?.sample(ms, x, y);
-        }
-        Some(self.lift(place, ms, x, y))
-    }
-
     /// A click, as told by the browser after (most) presses. `detail`: its click count.
-    pub fn click(&mut self, ms: f64, detail: i32) -> Click {
-        let echo = self.last_click_ms > 0.0
-            && ms - self.last_click_ms < ECHO_MS_MAX
-            && self.last_key_ms < self.last_click_ms;
-        if detail <= 0 {
-            return if echo || self.key_repeats {
-                Click::Nothing
-            } else {
-                Click::Unseen
-            };
+    pub(crate) fn click(&mut self, ms: i64, detail: i32) -> Click {
+        let echo = ms - self.last_click_ms < ECHO_MS_MAX && self.last_key_ms < self.last_click_ms;
+        let last = self.last_counted;
+        if detail > 0 {
+            self.last_counted = NO_LAST;
+            if last != NO_LAST || !echo {
+                self.last_click_ms = ms;
+            }
+            if last == NOT_COUNTED {
+                return Click::Late;
+            }
         }
-        let last = self.last.take();
-        if last.is_some() || !echo {
-            self.last_click_ms = ms;
-        }
-        match last {
-            Some((_, _, true)) => Click::Nothing,
-            Some((ms, down, false)) => Click::Late(Gesture {
-                ms,
-                down,
-                pressed: true,
-                ..Gesture::default()
-            }),
-            None if echo => Click::Nothing,
-            None => Click::Unseen,
+        let seen = if detail > 0 {
+            last == COUNTED
+        } else {
+            self.key_repeats
+        };
+        if echo || seen {
+            Click::Nothing
+        } else {
+            Click::Unseen
         }
     }
 
     /// A key goes down. `repeat`: it is being held.
-    pub fn key(&mut self, ms: f64, repeat: bool) {
+    pub(crate) fn key(&mut self, ms: i64, repeat: bool) {
         self.last_key_ms = ms;
         self.key_repeats = repeat;
     }
 
-    /// Whether a mouse button, finger or pen is down.
-    pub fn any_down(&self) -> bool {
-        !self.touches.is_empty()
+    /// Where a pointer is; nowhere when it is not down.
+    #[inline(never)]
+    fn place(&self, id: i32) -> usize {
+        let mut place = 0;
+        while let Some(touch) = self.touches.get(place)
+            && place < self.count
+        {
+            if touch.down.id == id {
+                return place;
+            }
+            place += 1;
+        }
+        usize::MAX
     }
 
-    fn place(&self, id: i32) -> Option<usize> {
-        self.touches.iter().position(|touch| touch.down.id == id)
+    /// Takes one away, if it is there; those after it move up.
+    #[inline(never)]
+    fn remove(&mut self, place: usize) {
+        if place < self.count {
+            self.count -= 1;
+            for after in place + 1..TOUCHES_MAX {
+                self.touches[after - 1] = self.touches[after];
+            }
+        }
     }
 
     /// Square of the distance of two fingers; 0 when there are not two.
+    #[inline(never)]
     fn distance(&self) -> f32 {
-        match &self.touches[..] {
-            [a, b] => match (a.samples.last(), b.samples.last()) {
-                (Some(a), Some(b)) => {
-                    let (dx, dy) = ((a.1 - b.1) as f32, (a.2 - b.2) as f32);
-                    dx * dx + dy * dy
-                }
-                _ => 0.0,
-            },
-            _ => 0.0,
+        if self.count != 2 {
+            return 0.0;
         }
-    }
-
-    /// What comes of a pointer that is lifted.
-    fn lift(&mut self, place: usize, ms: f64, x: f64, y: f64) -> Gesture {
-        let (before, after) = (root(self.apart), root(self.distance()));
-        let pinched = self.apart > 0.0 && (after - before).abs() >= PINCH_PX_MIN;
-        let second = self.touches.get(1).map(|touch| (touch.ms, touch.down));
-        self.apart = 0.0;
-        let touch = self.touches.get(place).copied().unwrap_or_default();
-        self.touches.remove(place);
-        if let (true, Some((started_ms, down))) = (pinched, second) {
-            for other in self.touches.iter_mut() {
-                other.moved = true;
-            }
-            return Gesture {
-                ms: started_ms,
-                down,
-                duration_ms: ms - started_ms,
-                pinch_percent: (after * 100.0 / before.max(1.0)) as u32,
-                ..Gesture::default()
-            };
-        }
-        let mut gesture = touch.held(ms);
-        gesture.swipe = touch.swipe(ms, x, y);
-        // A mouse has pressed when it went down.
-        gesture.pressed = gesture.swipe.is_none()
-            && !touch.moved
-            && !touch.taken
-            && touch.down.pointer != Pointer::Mouse;
-        gesture
+        let [a, b, ..] = &self.touches;
+        let [.., a] = a.samples;
+        let [.., b] = b.samples;
+        let (dx, dy) = ((a.x - b.x) as f32, (a.y - b.y) as f32);
+        dx * dx + dy * dy
     }
 }
 
 impl Touch {
-    fn sample(&mut self, ms: f64, x: f64, y: f64) {
-        self.samples.push((ms, x, y));
+    #[inline(never)]
+    fn sample(&mut self, ms: i64, x: i32, y: i32) {
+        for place in 1..SAMPLES_MAX {
+            self.samples[place - 1] = self.samples[place];
+        }
+        let [.., newest] = &mut self.samples;
+        *newest = Sample { ms, x, y };
         if !self.moved {
             self.left_ms = ms;
         }
-        self.moved |= (x - self.down.x).abs() > TAP_TRAVEL_PX_MAX
-            || (y - self.down.y).abs() > TAP_TRAVEL_PX_MAX;
+        self.moved |= (x - self.down.x).abs().max((y - self.down.y).abs()) > TAP_TRAVEL_PX_MAX;
     }
 
-    /// It ends, and was perhaps held before.
-    fn held(&self, ms: f64) -> Gesture {
-        let until = if self.moved { self.left_ms } else { ms };
-        let alone = !self.shared && !self.taken;
-        let held_ms = until - self.ms;
-        Gesture {
-            ms: self.ms,
-            down: self.down,
-            held_ms: if alone { held_ms } else { 0.0 },
-            duration_ms: ms - self.ms,
-            long: alone && !self.moved && held_ms >= LONG_PRESS_MS,
-            ..Gesture::default()
+    /// Its speed at release along an axis, CSS pixels per second: over the last moment, at whose
+    /// beginning it was between two samples. While it scrolls, a browser tells of the finger only now and
+    /// then.
+    fn speed(&self, ms: i64, across: bool) -> i32 {
+        let along = |sample: &Sample| if across { sample.x } else { sample.y };
+        let start = ms - RELEASE_WINDOW_MS;
+        let [.., newest] = &self.samples;
+        let (mut since, mut from) = (ms, along(newest));
+        for sample in self.samples.iter().rev() {
+            if sample.ms == 0 {
+                break;
+            }
+            let here = along(sample);
+            if sample.ms < start {
+                let part = (start - sample.ms) as f32 / (since - sample.ms) as f32;
+                from = here + ((from - here) as f32 * part) as i32;
+                since = start;
+                break;
+            }
+            since = sample.ms;
+            from = here;
+        }
+        ((along(newest) - from).abs() as f32 * 1_000.0 / (ms - since).max(1) as f32) as i32
+    }
+}
+
+impl Recorder {
+    /// A pointer is lifted.
+    pub(crate) fn up(&mut self, ms: i64, id: i32, x: i32, y: i32) {
+        let place = self.gestures.place(id);
+        self.gestures.moved(ms, id, x, y);
+        if place < TOUCHES_MAX {
+            let counted = self.lift(ms, place);
+            let Touch { ms, down, .. } = self.gestures.ended;
+            if !down.is_mouse() {
+                self.gestures.ends(ms, &down, counted);
+            }
         }
     }
 
-    /// The swipe this was, if it was one: travel, and speed at release.
-    fn swipe(&self, ms: f64, x: f64, y: f64) -> Option<(f64, f64, f64)> {
-        let (dx, dy) = (x - self.down.x, y - self.down.y);
+    /// The browser takes a pointer over, to scroll or to open a menu. It may have been held.
+    pub(crate) fn cancelled(&mut self, ms: i64, id: i32) {
+        let place = self.gestures.place(id);
+        if let Some(touch) = self.gestures.touches.get_mut(place) {
+            self.gestures.ended = *touch;
+            touch.taken = true;
+            touch.moved = true;
+            // A pen that is taken over sends no touch events in every browser: it would stay for ever.
+            if touch.down.how & POINTER != TOUCH {
+                self.gestures.remove(place);
+            }
+            self.held(ms, false);
+        }
+    }
+
+    /// A finger the browser has taken over is lifted: a swipe, the end of a pinch, or nothing.
+    pub(crate) fn taken_up(&mut self, ms: i64, x: i32, y: i32) {
+        // Of two, nobody says which it is; where both were is known.
+        if self.gestures.apart <= 0.0 {
+            self.gestures.taken_moved(ms, false, x, y);
+        }
+        let place = self.gestures.taken(0);
+        if place < self.gestures.count {
+            self.lift(ms, place);
+        }
+    }
+
+    /// Tells what comes of a pointer that is lifted; whether anything.
+    #[inline(never)]
+    fn lift(&mut self, ms: i64, place: usize) -> bool {
+        let gestures = &mut self.gestures;
+        let (before, after) = (root(gestures.apart), root(gestures.distance()));
+        let pinched = gestures.apart > 0.0 && (after - before).abs() >= PINCH_PX_MIN;
+        gestures.apart = 0.0;
+        let [_, second, ..] = &gestures.touches;
+        if pinched {
+            let Touch {
+                ms: started_ms,
+                down,
+                ..
+            } = *second;
+            gestures.remove(place);
+            // Of the other one nothing comes any more.
+            gestures.touches[0].moved = true;
+            let percent = (after * 100.0 / before.max(1.0)) as u32;
+            let numbers = [percent, span(started_ms, ms)];
+            self.spot(kind::PINCH, started_ms, &down, &numbers);
+            return true;
+        }
+        if let Some(touch) = gestures.touches.get(place) {
+            gestures.ended = *touch;
+        }
+        gestures.remove(place);
+        let touch = &gestures.ended;
+        let down = touch.down;
+        let [.., newest] = touch.samples;
+        let (dx, dy) = (newest.x - down.x, newest.y - down.y);
         let across = dx.abs() > dy.abs();
         let travel = if across { dx.abs() } else { dy.abs() };
-        // Where the finger was when the window began. While it scrolls, a browser tells of the finger
-        // only now and then, so that lies between two samples more often than on one.
-        let start = ms - RELEASE_WINDOW_MS;
-        let place = self.samples.iter().position(|sample| sample.0 >= start)?;
-        let mut recent = *self.samples.get(place)?;
-        if let Some(before) = place
-            .checked_sub(1)
-            .and_then(|place| self.samples.get(place))
-        {
-            let part = (start - before.0) / (recent.0 - before.0).max(1.0);
-            let between = |from: f64, to: f64| from + (to - from) * part;
-            recent = (
-                start,
-                between(before.1, recent.1),
-                between(before.2, recent.2),
-            );
+        let speed = touch.speed(ms, across);
+        let fingers = !down.is_mouse();
+        let swiped =
+            fingers && !touch.shared && travel >= SWIPE_TRAVEL_PX_MIN && speed >= SWIPE_SPEED_MIN;
+        // A mouse has pressed when it went down.
+        let pressed = fingers && !swiped && !touch.moved && !touch.taken;
+        let started_ms = touch.ms;
+        if pressed {
+            self.press(started_ms, &down);
         }
-        let distance = if across {
-            (x - recent.1).abs()
-        } else {
-            (y - recent.2).abs()
-        };
-        let speed = distance / (ms - recent.0).max(1.0);
-        let swipes = !self.shared && self.down.pointer != Pointer::Mouse;
-        if !swipes || travel < SWIPE_TRAVEL_PX_MIN || speed < SWIPE_SPEED_MIN {
-            return None;
+        if swiped {
+            let out = &mut self.queue.draft;
+            place_of(out, &down);
+            out.signed(dx);
+            out.signed(dy);
+            out.number(u64::from(span(started_ms, ms)));
+            out.number(speed as u64);
+            out.push((down.how & ON_WIRE) as u8);
+            self.queue.tell(kind::SWIPE, started_ms, down.element);
         }
-        Some((dx, dy, speed))
+        self.held(ms, pressed);
+        pressed || swiped
     }
+
+    /// The pointer that has just ended was perhaps held before.
+    #[inline(never)]
+    fn held(&mut self, ms: i64, pressed: bool) {
+        let touch = &self.gestures.ended;
+        let (down, started_ms, moved) = (touch.down, touch.ms, touch.moved);
+        if touch.shared || touch.taken {
+            return;
+        }
+        let until = if moved { touch.left_ms } else { ms };
+        let held_ms = until - started_ms;
+        if !moved && held_ms >= LONG_PRESS_MS {
+            self.spot(kind::LONG_PRESS, started_ms, &down, &[span(started_ms, ms)]);
+        }
+        if held_ms >= HELD_MS && !down.is_mouse() && down.how & INTERACTIVE != 0 {
+            let numbers = [span(started_ms, until), u32::from(pressed)];
+            self.spot(kind::HESITATION, until, &down, &numbers);
+        }
+    }
+
+    /// A click. `true`: it is a press that nothing else told of, and is to be told as activated.
+    pub(crate) fn click(&mut self, ms: i64, detail: i32) -> bool {
+        match self.gestures.click(ms, detail) {
+            Click::Nothing => {}
+            Click::Unseen => return true,
+            Click::Late => {
+                let last = self.gestures.last;
+                self.press(self.gestures.last_ms, &last);
+            }
+        }
+        self.presses.clicked(ms);
+        false
+    }
+
+    /// Tells of something that happened on an element: where, how, and these numbers.
+    #[inline(never)]
+    pub(crate) fn spot(&mut self, kind: u8, ms: i64, down: &Down, numbers: &[u32]) {
+        let out = &mut self.queue.draft;
+        place_of(out, down);
+        out.push((down.how & ON_WIRE) as u8);
+        for number in numbers {
+            out.number(u64::from(*number));
+        }
+        self.queue.tell(kind, ms, down.element);
+    }
+}
+
+fn place_of(out: &mut Bytes, down: &Down) {
+    out.number(u64::from(down.at));
+    out.number(pixels(down.x));
+    out.number(pixels(down.y));
+}
+
+/// A length as it may travel.
+pub(crate) fn pixels(length: i32) -> u64 {
+    length.clamp(0, PIXELS_MAX as i32) as u64
 }
 
 /// The square root, by Newton's method: there is none without the standard library.

@@ -14,85 +14,90 @@
 //! tells: the shell is asked to look ([`Hover::look`]), at first after a second, then ever more
 //! rarely, so that such a duration is at most an eighth too long.
 
+use crate::encode::span;
 use crate::gesture::Down;
+use crate::kind;
+use crate::recorder::Recorder;
+use crate::uplink::NEVER_MS;
 use crate::way::REST_MS;
-use upriver_wire::ElementId;
 
 /// The shortest time between two looks, ms.
-const LOOK_MS_MIN: f64 = 1_000.0;
+const LOOK_MS_MIN: i64 = 1_000;
 
 /// A pointer over an element.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Hover {
     /// The shell's number for the element; 0: none that can be pressed.
     over: i32,
-    since_ms: f64,
-    look_ms: f64,
-    /// Where it came to rest, once it has.
-    rested: Option<Down>,
+    /// Whether and where it came to rest.
+    rested: bool,
     pressed: bool,
-}
-
-impl Default for Hover {
-    fn default() -> Self {
-        Self {
-            over: 0,
-            since_ms: 0.0,
-            look_ms: f64::INFINITY,
-            rested: None,
-            pressed: false,
-        }
-    }
+    since_ms: i64,
+    /// When the shell is to look if it is still there, ms.
+    pub(crate) look_ms: i64,
+    at: Down,
 }
 
 impl Hover {
-    /// The pointer is over this element (0: none). The hesitation that ends by it: where, how long
-    /// it took (ms), and whether it was pressed.
-    pub fn over(&mut self, ms: f64, element: i32) -> Option<(Down, f64, bool)> {
-        if element == self.over {
-            return None;
-        }
-        let ended = self.rested.map(|at| (at, ms - self.since_ms, self.pressed));
-        let look_ms = if element == 0 {
-            f64::INFINITY
-        } else {
-            ms + REST_MS
-        };
-        *self = Self {
-            over: element,
-            since_ms: ms,
-            look_ms,
-            ..Self::default()
-        };
-        ended
-    }
+    pub(crate) const NONE: Self = Self {
+        over: 0,
+        rested: false,
+        pressed: false,
+        since_ms: 0,
+        look_ms: 0,
+        at: Down::NONE,
+    };
+    /// It is over nothing.
+    pub(crate) const AWAY: Self = Self {
+        look_ms: NEVER_MS,
+        ..Self::NONE
+    };
 
     /// The pointer is still over its element, and that is this one.
-    pub fn rests(&mut self, at: Down) {
-        self.rested = Some(at);
+    pub fn rests(&mut self, at: &Down) {
+        self.rested = true;
+        self.at = *at;
     }
 
     /// Something is pressed by this pointer, or (`false`) otherwise.
-    pub fn press(&mut self, element: ElementId, pointed: bool) {
-        match &self.rested {
-            Some(at) => self.pressed |= at.target.element == element,
-            None if pointed => self.look_ms = f64::INFINITY,
-            None => {}
+    pub fn press(&mut self, element: u64, pointed: bool) {
+        if self.rested {
+            self.pressed |= self.at.element == element;
+        } else if pointed {
+            self.look_ms = NEVER_MS;
         }
     }
 
     /// Whether the shell is to look if the pointer is still there: 0 no, 1 yes and at where it is,
     /// 2 yes.
-    pub fn look(&mut self, ms: f64) -> u8 {
+    pub fn look(&mut self, ms: i64) -> u8 {
         if ms < self.look_ms {
             return 0;
         }
-        self.look_ms = ms + ((ms - self.since_ms) / 8.0).max(LOOK_MS_MIN);
-        1 + u8::from(self.rested.is_some())
+        self.look_ms = ms + ((ms - self.since_ms) / 8).max(LOOK_MS_MIN);
+        1 + u8::from(self.rested)
     }
+}
 
-    /// When that is due, ms.
-    pub fn due_ms(&self) -> f64 {
-        self.look_ms
+impl Recorder {
+    /// The pointer is over this element (0: none). A hesitation that ends by it is told.
+    #[inline(never)]
+    pub(crate) fn over(&mut self, ms: i64, element: i32) {
+        if element == self.hover.over {
+            return;
+        }
+        let ended = self.hover;
+        self.hover = Hover {
+            over: element,
+            since_ms: ms,
+            ..Hover::AWAY
+        };
+        if element != 0 {
+            self.hover.look_ms = ms + REST_MS;
+        }
+        if ended.rested {
+            let numbers = [span(ended.since_ms, ms), u32::from(ended.pressed)];
+            self.spot(kind::HESITATION, ms, &ended.at, &numbers);
+        }
     }
 }

@@ -4,75 +4,87 @@
 //! hidden or shown. Refuses to know elements but by name, and what is filled in.
 
 use crate::attention::Attention;
-use crate::encode::{Bytes, number};
-use crate::queue::{Queue, kind};
-use upriver_wire::ElementId;
+use crate::encode::span;
+use crate::kind;
+use crate::list::List;
+use crate::queue::Queue;
 
 /// Different elements of which an impression is told in one view.
 pub const IMPRESSIONS_MAX: usize = 200;
-/// Bytes of the longest event that is encoded here.
-const DRAFT_BYTES_MAX: usize = 160;
 /// Forms that can be filled in at once.
 pub const FORMS_MAX: usize = 8;
 
 /// What becomes of a form.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Filled {
     /// 0: a field is used; 1: it is submitted; 2: it is given up.
     pub step: u8,
-    /// The form. Heeded of one of which nothing has been used.
-    pub form: ElementId,
-    /// The field that is used, unless it is private.
-    pub field: Option<ElementId>,
     /// Different fields used.
-    pub fields: u16,
+    pub fields: u32,
+    /// The form. Heeded of one of which nothing has been used.
+    pub form: u64,
+    /// The field that is used, unless (0) it is private.
+    pub field: u64,
 }
 
 /// Everything of a view that is told later.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Interest {
+    /// Since when the page is visible or hidden; 0 when that is not known.
+    since_ms: i64,
     /// Where the window is, and for how long.
     pub attention: Attention,
-    /// Since when the page is visible or hidden; 0 when that is not known.
-    since_ms: u64,
-    /// What was counted, and how much that is.
-    counted: [ElementId; IMPRESSIONS_MAX],
-    count: usize,
     forms: [Filling; FORMS_MAX],
+    /// What was counted.
+    counted: List,
 }
 
 /// A form of which fields have been used.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Filling {
     so_far: Filled,
-    since_ms: u64,
+    since_ms: i64,
 }
 
-impl Default for Interest {
-    fn default() -> Self {
-        Self {
-            attention: Attention::default(),
-            since_ms: 0,
-            counted: [ElementId(0); IMPRESSIONS_MAX],
-            count: 0,
-            forms: [Filling::default(); FORMS_MAX],
-        }
-    }
-}
+const NOTHING: Filling = Filling {
+    so_far: Filled {
+        step: 0,
+        fields: 0,
+        form: 0,
+        field: 0,
+    },
+    since_ms: 0,
+};
 
 impl Interest {
+    pub(crate) const fn new() -> Self {
+        Self {
+            since_ms: 0,
+            attention: Attention::new(),
+            forms: [NOTHING; FORMS_MAX],
+            counted: List::new(),
+        }
+    }
+
+    /// Nothing has been seen.
+    pub(crate) fn begin(&mut self) {
+        self.since_ms = 0;
+        self.attention = Attention::new();
+        self.forms = [NOTHING; FORMS_MAX];
+        self.counted.clear();
+    }
+
     /// The page can be seen from here on, or cannot. It is told when it changes.
-    pub fn shown(&mut self, ms: u64, visible: bool, queue: &mut Queue) {
+    pub fn shown(&mut self, ms: i64, visible: bool, queue: &mut Queue) {
         if self.since_ms != 0 {
             if self.attention.visible == visible {
                 return;
             }
-            self.tell(ms, 0, queue);
-            let mut room = [0; DRAFT_BYTES_MAX];
-            let bytes = &mut Bytes::new(&mut room);
-            bytes.push(u8::from(visible));
-            duration(bytes, self.since_ms, ms);
-            queue.tell_of(kind::VISIBILITY, ms, None, bytes.done());
+            self.attention.tell(ms, 0, queue);
+            queue.draft.push(u8::from(visible));
+            queue.draft.number(span(self.since_ms, ms).into());
+            queue.tell(kind::VISIBILITY, ms, 0);
         }
         self.attention.shown(ms, visible);
         self.since_ms = ms;
@@ -80,35 +92,21 @@ impl Interest {
 
     /// A view ends: attention is told, and everything counts anew. Forms are ended by
     /// [`Self::form`].
-    pub fn left(&mut self, ms: u64, queue: &mut Queue) {
-        self.tell(ms, 0, queue);
-        self.count = 0;
-    }
-
-    /// Tells of attention, if there is at least so much of it.
-    pub fn tell(&mut self, ms: u64, active_ms_min: u32, queue: &mut Queue) {
-        let mut room = [0; DRAFT_BYTES_MAX];
-        let bytes = &mut Bytes::new(&mut room);
-        if let Some(ms) = self.attention.tell(ms, active_ms_min, bytes) {
-            queue.tell_of(kind::ATTENTION, ms, None, bytes.done());
-        }
+    pub fn left(&mut self, ms: i64, queue: &mut Queue) {
+        self.attention.tell(ms, 0, queue);
+        self.counted.clear();
     }
 
     /// An element has been seen; `look` as the wire has it.
-    pub fn impression(&mut self, ms: u64, element: ElementId, look: &[u8], queue: &mut Queue) {
-        let known = self.counted.get(..self.count).unwrap_or_default();
-        if !known.contains(&element)
-            && let Some(free) = self.counted.get_mut(self.count)
-        {
-            *free = element;
-            self.count += 1;
-            queue.tell_of(kind::IMPRESSION, ms, Some(element), look);
+    pub fn impression(&mut self, ms: i64, element: u64, look: &[u8], queue: &mut Queue) {
+        if self.counted.first(element, IMPRESSIONS_MAX) {
+            queue.tell_of(kind::IMPRESSION, ms, element, look);
         }
     }
 
     /// Something becomes of the form at a place below [`FORMS_MAX`]. One of which nothing has been
     /// used can be submitted, but not given up.
-    pub fn form(&mut self, ms: u64, place: usize, filled: &Filled, queue: &mut Queue) {
+    pub fn form(&mut self, ms: i64, place: usize, filled: &Filled, queue: &mut Queue) {
         let Some(filling) = self.forms.get_mut(place) else {
             return;
         };
@@ -122,22 +120,16 @@ impl Interest {
             filling.so_far.field = filled.field;
             filling.so_far.fields = filled.fields;
         }
-        if filled.step == 1 || first == uses {
-            let Filled { form, field, .. } = filling.so_far;
-            let mut room = [0; DRAFT_BYTES_MAX];
-            let bytes = &mut Bytes::new(&mut room);
-            bytes.all(&field.unwrap_or_default().0.to_le_bytes());
-            bytes.push(filled.step);
-            number(bytes, u64::from(filling.so_far.fields));
-            duration(bytes, filling.since_ms, ms);
-            queue.tell_of(kind::FORM, ms, Some(form), bytes.done());
-        }
+        let Filling { so_far, since_ms } = *filling;
         if !uses {
-            *filling = Filling::default();
+            *filling = NOTHING;
+        }
+        if filled.step == 1 || first == uses {
+            queue.field = so_far.field;
+            queue.draft.push(filled.step);
+            queue.draft.number(u64::from(so_far.fields));
+            queue.draft.number(span(since_ms, ms).into());
+            queue.tell(kind::FORM, ms, so_far.form);
         }
     }
-}
-
-fn duration(bytes: &mut Bytes<'_>, since_ms: u64, ms: u64) {
-    number(bytes, ms.saturating_sub(since_ms).min(u64::from(u32::MAX)));
 }

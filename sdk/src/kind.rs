@@ -1,5 +1,4 @@
-//! What an item of the queue is: below [`MOVED`] the wire's number for what happened, from there on
-//! marks, which say how things stand for the events that follow.
+//! What an event is: the wire's number for what happened.
 
 /// A page was shown.
 pub const VIEW: u8 = 0;
@@ -45,11 +44,3 @@ pub const VISIBILITY: u8 = 19;
 pub const CONSENT: u8 = 20;
 /// Who the visitor is.
 pub const IDENTIFY: u8 = 21;
-/// The page stands elsewhere, and no event says so.
-pub const MOVED: u8 = 128;
-/// The visit from here on: its number and its campaign.
-pub const SESSION: u8 = 129;
-/// The page from here on: that of a view which was shed, or which has been sealed.
-pub const PAGE: u8 = 130;
-/// A variant that is shown from here on.
-pub const VARIANT: u8 = 131;

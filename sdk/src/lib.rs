@@ -7,28 +7,27 @@
 
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
-extern crate alloc;
-
 pub mod answer;
 pub mod attention;
-mod batch;
-pub mod catalogue;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod driver;
 pub mod encode;
-pub mod few;
 pub mod gesture;
 pub mod hover;
-pub mod input;
 pub mod interest;
 pub mod kind;
+pub mod list;
 pub mod presses;
 pub mod queue;
 pub mod recorder;
 pub mod retry;
+pub mod room;
 pub mod scroll;
 pub mod shelf;
 pub mod thrash;
 pub mod uplink;
 pub mod way;
+pub mod words;
 
 #[cfg(target_arch = "wasm32")]
 pub mod exports;

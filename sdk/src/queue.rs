@@ -5,20 +5,25 @@
 //! cut ([`Queue::seal`]), so what is shed before that leaves no gap; a sealed batch is bytes that
 //! never change again but for the time of sending.
 //!
+//! An event knows the visit and the page it belongs to, and where that page stood, as readers know it,
+//! before it; so an event that is shed leaves nothing behind. A batch goes on as long as each event
+//! begins where the one before has ended, and says at its head where the first begins.
+//!
 //! `seal` is the one door events leave by: a batch is to be kept ([`Queue::noted`]) before it is sent,
 //! and forgotten once it has ended. Batches that other pages have left are taken on as they are
 //! ([`Queue::adopt`]): they stay of their own stream, which an ack names.
 
-use crate::answer;
-use crate::batch::{Named, names, pass, standing, tell, write_page};
-use crate::catalogue::{ASKED_A_BATCH_MAX, Catalogue};
-use crate::encode::{Bytes, number};
+use crate::encode::{Bytes, span};
 pub use crate::kind;
-use crate::shelf::{GONE, RECORDS_MAX, Record, Shelf};
+use crate::list::List;
+use crate::shelf::{GONE, Record, Shelf};
 use crate::uplink::NEVER_MS;
+use crate::words::{ASKED_A_BATCH_MAX, CONTEXT, VARIANT, Words};
+use upriver_wire::ElementId;
 use upriver_wire::envelope::{HEADER_BYTES, VERSION};
-use upriver_wire::limits::{ELEMENTS_MAX, EVENTS_MAX, FRAME_BYTES_MAX, NAME_BYTES_MAX, PROPS_MAX};
-use upriver_wire::{ElementId, SessionId, StreamId, VisitorId};
+use upriver_wire::limits::{
+    ELEMENTS_MAX, EVENTS_MAX, FRAME_BYTES_MAX, NAME_BYTES_MAX, PROPS_MAX, VARIANTS_MAX,
+};
 
 /// Events waiting to be cut into batches; beyond it ways of pointers are shed first, then scrolls,
 /// then what is new.
@@ -30,17 +35,10 @@ pub const UNACKED_BATCHES_MAX: usize = 64;
 pub const BATCH_BYTES_MAX: usize = 24 * 1024;
 /// Events of one batch; so many are cut however young they are.
 pub const BATCH_EVENTS_MAX: usize = 480;
-/// Room that events leave for marks.
-const MARKS_BYTES: usize = 16 * 1024;
+/// Pages and visits are called by their count from here on.
+const CONTEXTS: u32 = 1 << 30;
 /// Upper bound of what a batch takes before its events: ids and counts.
-const BATCH_HEAD_BYTES: usize = 96;
-/// A batch begins with its header and these ids, of which the stream is the first.
-const IDS_BYTES: usize = 40;
-const STREAM_BYTES: usize = 16;
-/// Then comes the number of its first event.
-const FIRST_SEQ_AT: usize = HEADER_BYTES + IDS_BYTES;
-/// Upper bound of a page's numbers.
-const PAGE_BYTES: usize = 32;
+const BATCH_HEAD_BYTES: usize = 128;
 /// Upper bound of an event's numbers and tags, with its element's id.
 const EVENT_BYTES: usize = 32;
 
@@ -54,15 +52,10 @@ const MINOR: u32 = 1 << kind::SCROLL
     | 1 << kind::THRASH
     | 1 << kind::VISIBILITY;
 
-/// Something recorded: its kind is one of [`kind`], its bytes what the wire has for it after its kind
-/// and element. A form's begin with its field's identity (8 bytes, 0: none); a view's are those of
-/// its [`crate::recorder::View`], whose ends are its number.
-pub type Item = Record;
-
-/// Where a sealed batch is: its record's kind. The record's time is that of sending, its two numbers
-/// how much later it is by the clock of its events (ms, 64 bits, the upper half first), and its number
+/// Where a sealed batch is: its record's kind. The record's time is that of sending. Its number is
 /// what it is called: 1 if it matters more than [`MINOR`] kinds do, plus 2 × its events, plus 2048 × a
-/// count of batches.
+/// count of batches. `element` is the lower half of its stream's name, `at` the number of its first event
+/// there, and `field` how much later it is by the clock of its events, ms.
 pub mod whereabouts {
     /// Waiting to be sent, or to be sent again.
     pub const HERE: u8 = 0;
@@ -76,204 +69,427 @@ pub mod whereabouts {
     pub const ENDED: u8 = 4;
 }
 
-/// How many events came to what end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Seen by the recorder.
-    pub recorded: u64,
-    /// Known to be on the collector's disk.
-    pub acked: u64,
-    /// Shed here, because too many were waiting or the recorder was stopped.
-    pub dropped: u64,
-    /// Given up because the collector refused them.
-    pub refused: u64,
-}
+/// How many events were seen by the recorder.
+pub const RECORDED: usize = 0;
+/// How many are known to be on the collector's disk.
+pub const ACKED: usize = 1;
+/// How many were shed here, because too many were waiting or the recorder was stopped.
+pub const DROPPED: usize = 2;
+/// How many were given up because the collector refused them.
+pub const REFUSED: usize = 3;
 
 /// Events in order, from being recorded to being acked.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Queue {
-    /// Elements and whether the collector knows them.
-    pub catalogue: Catalogue,
-    /// The sums.
-    pub counts: Counts,
+    /// Stream and visitor, the lower half of each first.
+    head: [u64; 4],
+    next_seq: u64,
+    sealed_ms: i64,
+    /// How many events came to what end.
+    pub counts: [u32; 4],
+    /// Batches so far.
+    batches: u32,
+    /// Where the page stands, as readers of the events know it: to the right × 2³² + downwards, CSS pixels.
+    pub(crate) stands: i64,
+    /// Visits and pages so far, and the names of the ones from here on.
+    contexts: u32,
+    visit: u32,
+    page: u32,
+    /// The event being written: what it is about besides, and by how much it moves the page.
+    pub(crate) field: u64,
+    pub(crate) by: i64,
+    /// The elements of the batch being cut.
+    named: List,
+    /// The bytes of the event being written, as the wire has them after its kind and elements. And
+    /// of a batch.
+    pub(crate) draft: Bytes,
+    /// What events refer to.
+    pub words: Words,
+    waiting: Shelf,
     /// The batches that are not acked, oldest first.
     pub unacked: Shelf,
-    /// Stream, visitor and visit, as every batch begins.
-    head: [u8; IDS_BYTES],
-    next_seq: u64,
-    /// Items; before them, the marks that hold where they begin: the page, the visit, variants.
-    waiting: Shelf,
-    /// How many those are.
-    standing: usize,
-    events: usize,
-    sealed_ms: u64,
-    /// Batches so far.
-    batches: u64,
 }
 
 /// How many events a sealed batch has.
-fn events(sealed: &Record) -> u64 {
-    sealed.number >> 1 & 1023
+fn events(sealed: &Record) -> u32 {
+    sealed.number as u32 >> 1 & 1023
 }
 
-fn is_minor(item: &Item) -> bool {
-    item.is_event() && MINOR >> item.kind & 1 == 1
+fn is_minor(kind: u8) -> bool {
+    MINOR >> kind & 1 == 1
 }
 
 impl Queue {
-    /// An empty queue of a new stream.
-    pub fn new(stream: StreamId, visitor: VisitorId, session: SessionId) -> Self {
-        let mut head = [0; IDS_BYTES];
-        let out = &mut Bytes::new(&mut head);
-        out.all(&stream.0.to_le_bytes());
-        out.all(&visitor.0.to_le_bytes());
-        out.all(&session.0.to_le_bytes());
+    pub(crate) const fn new() -> Self {
         Self {
-            catalogue: Catalogue::default(),
-            counts: Counts::default(),
-            unacked: Shelf::default(),
-            head,
+            head: [0; 4],
             next_seq: 0,
-            waiting: Shelf::default(),
-            standing: 0,
-            events: 0,
             sealed_ms: 0,
+            counts: [0; 4],
             batches: 0,
+            stands: 0,
+            contexts: 0,
+            visit: 0,
+            page: 0,
+            field: 0,
+            by: 0,
+            named: List::new(),
+            draft: Bytes::new(),
+            words: Words::new(),
+            waiting: Shelf::new(),
+            unacked: Shelf::new(),
         }
     }
 
-    /// Takes an event that moves no page and brings none.
-    #[inline(never)]
-    pub fn tell_of(&mut self, kind: u8, ms: u64, element: Option<ElementId>, bytes: &[u8]) {
-        let item = Item {
-            kind,
-            ms,
-            element,
-            ..Item::default()
-        };
-        self.push(item, bytes);
+    /// Begins a new stream, whose name and visitor are read.
+    pub(crate) fn begin(&mut self, input: &mut Bytes) {
+        for half in &mut self.head {
+            *half = input.long();
+        }
+        self.next_seq = 0;
+        self.sealed_ms = 0;
+        self.counts = [0; 4];
+        // No element is called so.
+        self.contexts = CONTEXTS;
+        self.page = 0;
+        self.draft.clear();
+        self.words.clear();
+        self.waiting.clear();
+        self.unacked.clear();
     }
 
-    /// Takes an event. It is put in its place by time, but never before a page view or a mark.
+    /// Another visit begins: its name (8 bytes), and the campaign that brought it, as the wire has it.
+    pub(crate) fn visits(&mut self, bytes: &[u8]) {
+        self.visit = self.context(0, bytes);
+    }
+
+    /// Another page is shown and stands there. Its parts end so many bytes after each other, 16 bits each
+    /// from the lowest: view, host and path; then device, viewport and document; then ratio and
+    /// release. What follows is the event's alone.
+    pub(crate) fn view(&mut self, ms: i64, stands: i64, parts: u64, bytes: &[u8]) {
+        self.page = self.context(parts, bytes);
+        self.stands = stands;
+        self.tell(kind::VIEW, ms, 0);
+    }
+
+    fn context(&mut self, parts: u64, bytes: &[u8]) -> u32 {
+        self.contexts += 1;
+        self.words
+            .put(CONTEXT, u64::from(self.contexts), parts, bytes);
+        self.contexts
+    }
+
+    /// An event whose bytes are these.
+    pub(crate) fn tell_of(&mut self, kind: u8, ms: i64, element: u64, bytes: &[u8]) {
+        self.draft.all(bytes);
+        self.tell(kind, ms, element);
+    }
+
+    /// Takes the event that was drafted. It is put in its place by time, but never before a page view.
     #[inline(never)]
-    pub fn push(&mut self, mut item: Item, bytes: &[u8]) {
-        self.counts.recorded += 1;
-        let room = self.waiting.room() > bytes.len() + MARKS_BYTES;
-        if !room || self.events >= BACKLOG_EVENTS_MAX && !self.shed() {
-            self.counts.dropped += 1;
-            item.kind = match item.kind {
-                kind::VIEW => kind::PAGE,
-                _ if item.by != (0, 0) => kind::MOVED,
-                _ => return,
+    pub(crate) fn tell(&mut self, kind: u8, ms: i64, element: u64) {
+        self.counts[RECORDED] += 1;
+        if self.waiting.has_room(self.draft.len)
+            && (self.waiting.count < BACKLOG_EVENTS_MAX || self.shed())
+        {
+            let mut item = Record {
+                kind,
+                ms,
+                element,
+                field: self.field,
+                at: self.stands,
+                by: self.by,
+                page: self.page,
+                visit: self.visit,
+                ..Record::NONE
             };
-            return self.mark(&item, bytes);
+            let mut place = self.waiting.count;
+            while let Some(before) = self.waiting.at_mut(place.wrapping_sub(1))
+                && before.kind != kind::VIEW
+                && before.ms > ms
+                && before.page == item.page
+                && before.visit == item.visit
+                && before.at + before.by == item.at
+            {
+                item.at = before.at;
+                before.at += item.by;
+                place -= 1;
+            }
+            self.waiting.insert(place, &item, self.draft.done());
+        } else {
+            self.counts[DROPPED] += 1;
         }
-        let mut place = self.waiting.count();
-        while let Some(before) = self.waiting.at(place.wrapping_sub(1))
-            && before.kind > kind::VIEW
-            && before.is_event()
-            && before.ms > item.ms
-        {
-            place -= 1;
-        }
-        self.waiting.insert(place, &item, bytes);
-        self.events += 1;
+        self.stands += self.by;
+        self.field = 0;
+        self.by = 0;
+        self.draft.clear();
     }
 
-    /// Takes a mark. What it says takes the place of what earlier ones said, so that shedding for
-    /// hours takes no memory.
-    #[inline(never)]
-    pub fn mark(&mut self, mark: &Item, bytes: &[u8]) {
-        let count = self.waiting.count();
-        let mut place = count;
-        while place > self.standing
-            && let Some(last) = self.waiting.at_mut(place - 1)
-            && !last.is_event()
-        {
-            if mark.kind == kind::MOVED && last.kind != kind::SESSION {
-                return last.moves(mark.by);
+    /// Sheds the oldest way of a pointer, or else the oldest of [`MINOR`] kind; `false` when there is none.
+    fn shed(&mut self) -> bool {
+        let mut place = self.waiting.find(kind::PATH);
+        if place >= self.waiting.count {
+            place = 0;
+            while self.waiting.at(place).is_some_and(|it| !is_minor(it.kind)) {
+                place += 1;
             }
-            if mark.kind == last.kind || mark.kind == kind::PAGE && last.kind == kind::MOVED {
-                last.kind = GONE;
-            }
-            place -= 1;
         }
-        let bytes = if mark.kind == kind::MOVED { &[] } else { bytes };
-        self.waiting.insert(count, mark, bytes);
+        let Some(item) = self.waiting.at_mut(place) else {
+            return false;
+        };
+        item.kind = GONE;
         self.waiting.sweep();
+        self.counts[DROPPED] += 1;
+        true
     }
 
     /// When the next batch is to be cut, if what matters may wait so long and [`MINOR`] kinds so long,
-    /// ms; [`NEVER_MS`] when nothing waits or no more may be cut.
-    pub fn ripe_ms(&self, wait_ms: u64, minor_wait_ms: u64) -> u64 {
+    /// ms; the end of time when nothing waits or no more may be cut.
+    pub fn ripe_ms(&self, wait_ms: i64, minor_wait_ms: i64) -> i64 {
         let mut ripe = NEVER_MS;
         if self.is_full() {
             return ripe;
         }
-        let mut place = self.standing;
+        if self.waiting.count >= BATCH_EVENTS_MAX {
+            return 0;
+        }
+        let mut place = 0;
         while let Some(item) = self.waiting.at(place) {
             place += 1;
-            if item.is_event() {
-                let wait = if is_minor(item) {
-                    minor_wait_ms
-                } else {
-                    wait_ms
-                };
-                ripe = ripe.min(item.ms + wait);
-            }
-        }
-        if self.events >= BATCH_EVENTS_MAX {
-            ripe = 0;
+            let wait = if is_minor(item.kind) {
+                minor_wait_ms
+            } else {
+                wait_ms
+            };
+            ripe = ripe.min(item.ms + wait);
         }
         ripe
     }
 
-    /// Cuts the next batch; `false` when nothing waits or too much is under way.
-    #[inline(never)]
-    pub fn seal(&mut self) -> bool {
-        if self.is_full() {
-            return false;
-        }
-        let mut first = self.standing;
-        while let Some(mark) = self.waiting.at(first)
-            && !mark.is_event()
-        {
-            pass(&mut self.waiting, &mut self.head, first);
-            first += 1;
-        }
-        let count = self.fitting(first);
-        if count > 0 {
-            self.cut(first, count);
-        }
-        let end = first + count;
-        self.standing = end;
-        let mut place = 0;
-        while place < end {
-            place = self.waiting.find(GONE, place) + 1;
-            self.standing -= usize::from(place <= end);
-        }
-        self.waiting.sweep();
-        self.events -= count;
-        count > 0
-    }
-
     /// Whether only an answer makes room for another batch.
     pub fn is_full(&self) -> bool {
-        self.unacked.count() >= UNACKED_BATCHES_MAX || self.unacked.room() < FRAME_BYTES_MAX
+        self.unacked.count >= UNACKED_BATCHES_MAX || !self.unacked.has_room(FRAME_BYTES_MAX)
     }
 
     /// Whether everything recorded has come to an end.
     pub fn is_empty(&self) -> bool {
-        self.events == 0 && self.unacked.count() == 0
+        self.waiting.count + self.unacked.count == 0
+    }
+
+    /// Cuts batches of all that waits, as far as there is room for them.
+    #[inline(never)]
+    pub fn seal(&mut self) {
+        while !self.is_full()
+            && let Some(&first) = self.waiting.at(0)
+        {
+            let (count, matters) = self.fitting(&first);
+            self.cut(&first, count);
+            let sealed = Record {
+                kind: whereabouts::NEW,
+                number: self.name(count as u32 * 2 + matters),
+                element: self.head[0],
+                at: self.next_seq as i64,
+                ..Record::NONE
+            };
+            self.unacked
+                .insert(self.unacked.count, &sealed, self.draft.done());
+            self.draft.clear();
+            self.next_seq += count as u64;
+            self.waiting.sweep();
+            self.forget();
+        }
+    }
+
+    fn name(&mut self, what: u32) -> u64 {
+        self.batches += 1;
+        u64::from(self.batches << 11 | what)
+    }
+
+    /// How many events go into the next batch, whose elements are listed, and whether (1) one of them matters.
+    fn fitting(&mut self, first: &Record) -> (usize, u32) {
+        let mut bytes = BATCH_HEAD_BYTES;
+        let mut place = 0;
+        while let Some(it) = self.words.at(place) {
+            if it.kind >= CONTEXT {
+                bytes += it.len;
+            }
+            place += 1;
+        }
+        self.named.clear();
+        let (mut stands, mut page) = (first.at, first.page);
+        let mut matters = 0;
+        let mut count = 0;
+        while let Some(item) = self.waiting.at(count) {
+            let goes_on = item.page == page && item.at == stands || item.kind == kind::VIEW;
+            bytes += EVENT_BYTES + item.len;
+            bytes += self.words.due_bytes(item.element) + self.words.due_bytes(item.field);
+            if item.kind == kind::VIEW {
+                bytes += self.words.bytes(self.words.called(item.page.into())).len();
+            }
+            if !goes_on
+                || item.visit != first.visit
+                || count == BATCH_EVENTS_MAX
+                || count > 0 && bytes > BATCH_BYTES_MAX
+            {
+                break;
+            }
+            page = item.page;
+            stands = item.at + item.by;
+            count += 1;
+            matters |= u32::from(!is_minor(item.kind));
+            for &id in &[item.element, item.field] {
+                if id != 0 {
+                    self.named.place(id, ELEMENTS_MAX);
+                    // Of one that was only seen, others have told before.
+                    if item.kind != kind::IMPRESSION {
+                        self.words.want(id, false);
+                    }
+                }
+            }
+        }
+        self.words.asked(&mut self.named);
+        (count, matters)
+    }
+
+    /// Writes a batch of so many events.
+    fn cut(&mut self, first: &Record, count: usize) {
+        self.draft.clear();
+        self.draft.fixed(u64::from(VERSION), HEADER_BYTES);
+        for half in &self.head {
+            self.draft.fixed(*half, 8);
+        }
+        let visit = self.words.bytes(self.words.called(first.visit.into()));
+        self.draft.all(visit.get(..8).unwrap_or_default());
+        self.sealed_ms = self.sealed_ms.max(first.ms);
+        self.draft.number(self.next_seq);
+        self.draft.number(self.sealed_ms as u64);
+        let inline = first.kind != kind::VIEW && self.words.knows(first.page.into());
+        self.draft.push(u8::from(inline));
+        if inline {
+            self.write_page(first, false);
+        }
+        // Their number, and then they.
+        let mut variants = 0;
+        for &counted in &[false, true] {
+            let mut place = 0;
+            while let Some(variant) = self.words.at(place) {
+                if variant.kind == VARIANT {
+                    if counted {
+                        self.draft.all(self.words.bytes(place));
+                    } else {
+                        variants += 1;
+                    }
+                }
+                place += 1;
+            }
+            if !counted {
+                self.draft.number(variants);
+            }
+        }
+        self.words.write(&self.named, &mut self.draft);
+        self.draft.number(count as u64);
+        for place in 0..count {
+            self.write(place, variants);
+        }
+    }
+
+    /// Appends the event at a place, which is gone then.
+    fn write(&mut self, place: usize, variants: u64) {
+        let Some(item) = self.waiting.at_mut(place) else {
+            return;
+        };
+        let kind = item.kind;
+        item.kind = GONE;
+        let item = *item;
+        // An event whose time is before one already sent has come too late to be put in its place;
+        // the order of numbers must be that of time.
+        let ms = item.ms.max(self.sealed_ms);
+        self.draft.number(span(self.sealed_ms, ms).into());
+        self.sealed_ms = ms;
+        self.draft.push(kind);
+        let mut rest = self.waiting.bytes(place);
+        if item.element != 0 {
+            let mut place = self.named.place(item.element, 0);
+            if kind == kind::SCROLL
+                && let Some((fields, others)) = rest.split_first()
+            {
+                // Of a scroll, the first bit says that its container follows, and 0 is the page.
+                self.draft.push(fields | 1);
+                rest = others;
+                place += 1;
+            }
+            self.draft.number(place as u64);
+        }
+        if kind == kind::FORM {
+            let place = match item.field {
+                0 => 0,
+                field => self.named.place(field, 0) as u64 + 1,
+            };
+            self.draft.number(place);
+        }
+        self.draft.all(rest);
+        if kind == kind::EXPOSURE && variants < VARIANTS_MAX as u64 {
+            self.words.put(VARIANT, experiment(rest), 0, rest);
+        }
+        if kind == kind::VIEW {
+            self.write_page(&item, true);
+        }
+    }
+
+    /// Appends the page of an event, as it stands before it; and, `shown`, what else its view has.
+    fn write_page(&mut self, item: &Record, shown: bool) {
+        let place = self.words.called(item.page.into());
+        let mut parts = self.words.at(place).map_or(0, |it| it.element);
+        let mut rest = self.words.bytes(place);
+        let visit = self.words.bytes(self.words.called(item.visit.into()));
+        for part in 0..3 {
+            let (bytes, others) = rest
+                .split_at_checked(parts as usize & 0xffff)
+                .unwrap_or_default();
+            rest = others;
+            parts >>= 16;
+            self.draft.all(bytes);
+            match part {
+                0 => self.draft.all(visit.get(8..).unwrap_or_default()),
+                1 => {
+                    let down = item.at as i32;
+                    self.draft
+                        .signed(((item.at - i64::from(down)) >> 32) as i32);
+                    self.draft.signed(down);
+                }
+                _ => {}
+            }
+        }
+        if shown {
+            self.draft.all(rest);
+        }
+    }
+
+    /// Forgets the pages and visits that no event waits for any more.
+    fn forget(&mut self) {
+        let (page, visit) = match self.waiting.at(0) {
+            Some(first) => (first.page, first.visit),
+            None => (self.page, self.visit),
+        };
+        let mut place = 0;
+        while let Some(word) = self.words.at_mut(place) {
+            let name = word.number as u32;
+            if word.kind == CONTEXT && name < page.max(visit) && name != page && name != visit {
+                word.kind = GONE;
+            }
+            place += 1;
+        }
+        self.words.sweep();
     }
 
     /// What is to be written down or struck out next: the number of a batch, and whether it has ended.
     pub fn noted(&mut self) -> Option<(u64, bool)> {
-        for (at, then) in [
+        for &(at, then) in &[
             (whereabouts::NEW, whereabouts::HERE),
             (whereabouts::ENDED, GONE),
         ] {
-            if let Some(sealed) = self.unacked.at_mut(self.unacked.find(at, 0)) {
+            if let Some(sealed) = self.unacked.at_mut(self.unacked.find(at)) {
                 let number = sealed.number;
                 sealed.kind = then;
                 self.unacked.sweep();
@@ -285,278 +501,96 @@ impl Queue {
 
     /// Takes on a batch that another page has left, with its number there; it was sent by a clock so
     /// much ahead of this page's. Returns its number here; 0 when there is no room.
-    pub fn adopt(&mut self, bytes: &[u8], number: u64, later_ms: i64) -> u64 {
-        let sealed = self.named(number & 2047, later_ms);
-        if self.is_full() || !self.unacked.insert(RECORDS_MAX, &sealed, bytes) {
+    pub(crate) fn adopt(&mut self, input: &mut Bytes, number: u32, later_ms: i64) -> u64 {
+        if self.is_full() {
             return 0;
         }
+        // Its stream, visitor and visit, and then the number of its first event.
+        input.at = HEADER_BYTES;
+        let stream = input.long();
+        input.at += 32;
+        let sealed = Record {
+            number: self.name(number & 2047),
+            element: stream,
+            at: input.varying() as i64,
+            field: later_ms as u64,
+            ..Record::NONE
+        };
+        self.unacked
+            .insert(self.unacked.count, &sealed, input.done());
         sealed.number
-    }
-
-    fn named(&mut self, what: u64, later_ms: i64) -> Record {
-        self.batches += 1;
-        Record {
-            number: self.batches << 11 | what,
-            by: ((later_ms >> 32) as i32, later_ms as i32),
-            ..Record::default()
-        }
     }
 
     /// Whether a batch is of this page.
     pub fn is_own(&self, sealed: &Record) -> bool {
-        self.head.starts_with(self.stream_and_first(sealed).0)
+        sealed.element == self.head[0]
     }
 
-    /// The stream of a batch, and the number of its first event there.
-    fn stream_and_first(&self, sealed: &Record) -> (&[u8], u64) {
-        let bytes = self.unacked.bytes(sealed);
-        let mut rest = bytes.get(FIRST_SEQ_AT..).unwrap_or_default();
-        let stream = bytes.get(HEADER_BYTES..HEADER_BYTES + STREAM_BYTES);
-        (
-            stream.unwrap_or_default(),
-            answer::number(&mut rest).unwrap_or_default(),
-        )
-    }
-
-    /// The number of the batch of that stream that begins with this event; 0 when there is none.
-    pub fn number_of(&self, stream: &[u8], first_seq: u64) -> u64 {
+    /// The collector has the events of a stream from one number to before another on disk (or, of one
+    /// that has another end, will never take the batch that begins with the first).
+    pub fn ended(&mut self, stream: u64, first_seq: u64, next_seq: u64, end: usize) {
         let mut place = 0;
         while let Some(sealed) = self.unacked.at(place) {
-            if self.stream_and_first(sealed) == (stream, first_seq) {
-                return sealed.number;
+            let first = sealed.at as u64;
+            let within = if end == ACKED {
+                first_seq <= first && first + u64::from(events(sealed)) <= next_seq
+            } else {
+                first_seq == first
+            };
+            if within && sealed.element == stream {
+                self.end(place, end);
             }
             place += 1;
         }
-        0
     }
 
-    /// The collector has the events of a stream from one number to before another on disk, and needs
-    /// these elements (8 bytes each) described again.
-    pub fn acked(&mut self, stream: &[u8], (first_seq, next_seq): (u64, u64), need: &[u8]) {
-        let mut place = 0;
-        while let Some(&sealed) = self.unacked.at(place) {
-            place += 1;
-            let (of, first) = self.stream_and_first(&sealed);
-            if of == stream && first_seq <= first && first + events(&sealed) <= next_seq {
-                self.counts.acked += self.end(sealed.number);
+    /// Ends the batch at a place, if it has not.
+    #[inline(never)]
+    pub fn end(&mut self, place: usize, end: usize) {
+        if let Some(sealed) = self.unacked.at_mut(place)
+            && sealed.kind != whereabouts::ENDED
+        {
+            sealed.kind = whereabouts::ENDED;
+            let sealed = *sealed;
+            if self.is_own(&sealed)
+                && let Some(count) = self.counts.get_mut(end)
+            {
+                *count += events(&sealed);
             }
-        }
-        for id in need.as_chunks().0 {
-            self.catalogue.need(ElementId(u64::from_le_bytes(*id)));
-        }
-    }
-
-    /// The batch of this number is on disk (an answer without readable body).
-    pub fn acked_batch(&mut self, number: u64) {
-        self.counts.acked += self.end(number);
-    }
-
-    /// The collector will never take the batch of this number.
-    pub fn refused(&mut self, number: u64) {
-        self.counts.refused += self.end(number);
-    }
-
-    /// The batch of this number is to be sent again.
-    pub fn again(&mut self, number: u64) {
-        if let Some(sealed) = self.sealed(number) {
-            sealed.kind = whereabouts::HERE;
         }
     }
 
     /// Gives everything up: the collector does not want this page's events, or the site stopped us.
     /// What was kept stays so, for a page that is welcome.
     pub fn give_up(&mut self) {
-        let mut place = 0;
-        while let Some(&sealed) = self.unacked.at(place) {
-            place += 1;
-            self.counts.dropped += self.end(sealed.number);
+        for place in 0..self.unacked.count {
+            self.end(place, DROPPED);
         }
-        self.counts.dropped += self.events as u64;
+        self.counts[DROPPED] += self.waiting.count as u32;
         self.unacked.clear();
         self.waiting.clear();
-        self.standing = 0;
-        self.events = 0;
-    }
-
-    /// A batch that has not ended, by its number.
-    #[inline(never)]
-    pub fn sealed(&mut self, number: u64) -> Option<&mut Record> {
-        let mut place = 0;
-        while self.unacked.at(place)?.number != number {
-            place += 1;
-        }
-        let sealed = self.unacked.at_mut(place);
-        sealed.filter(|it| it.kind != whereabouts::ENDED)
     }
 
     /// The batches that are there are to be sent again.
+    #[inline(never)]
     pub fn back(&mut self, from: u8) {
-        while let Some(sealed) = self.unacked.at_mut(self.unacked.find(from, 0)) {
+        while let Some(sealed) = self.unacked.at_mut(self.unacked.find(from)) {
             sealed.kind = whereabouts::HERE;
         }
     }
-
-    /// Ends a batch; returns how many events it had of this page.
-    fn end(&mut self, number: u64) -> u64 {
-        let Some(sealed) = self.sealed(number) else {
-            return 0;
-        };
-        sealed.kind = whereabouts::ENDED;
-        let sealed = *sealed;
-        if self.is_own(&sealed) {
-            events(&sealed)
-        } else {
-            0
-        }
-    }
-
-    /// Sheds the oldest way of a pointer, or else the oldest of [`MINOR`] kind; `false` when there is none.
-    fn shed(&mut self) -> bool {
-        let mut place = self.waiting.find(kind::PATH, self.standing);
-        if self.waiting.at(place).is_none() {
-            place = self.standing;
-            while self.waiting.at(place).is_some_and(|item| !is_minor(item)) {
-                place += 1;
-            }
-        }
-        let Some(item) = self.waiting.at_mut(place) else {
-            return false;
-        };
-        // The place stays: what follows it needs to know where the page stands.
-        item.kind = kind::MOVED;
-        item.len = 0;
-        let by = item.by;
-        if let Some(before) = self.waiting.at_mut(place.wrapping_sub(1))
-            && matches!(before.kind, kind::MOVED | kind::PAGE)
-        {
-            before.moves(by);
-            if let Some(item) = self.waiting.at_mut(place) {
-                item.kind = GONE;
-            }
-        }
-        self.waiting.sweep();
-        self.events -= 1;
-        self.counts.dropped += 1;
-        true
-    }
-
-    /// How many items from the first go into the next batch.
-    fn fitting(&self, first: usize) -> usize {
-        let mut bytes = BATCH_HEAD_BYTES + PAGE_BYTES;
-        let mut place = 0;
-        while let Some(item) = self.waiting.at(place) {
-            if item.kind != GONE {
-                bytes += EVENT_BYTES + item.len;
-            }
-            if place >= first {
-                for id in names(&self.waiting, item).into_iter().flatten() {
-                    bytes += self.catalogue.bytes(id);
-                }
-                if !item.is_event()
-                    || place == first + BATCH_EVENTS_MAX
-                    || (place > first && bytes > BATCH_BYTES_MAX)
-                {
-                    break;
-                }
-            }
-            place += 1;
-        }
-        place.saturating_sub(first)
-    }
-
-    /// Makes a batch of so many items from the first, and carries them past.
-    fn cut(&mut self, first: usize, count: usize) {
-        let Some(first_item) = self.waiting.at(first) else {
-            return;
-        };
-        self.sealed_ms = self.sealed_ms.max(first_item.ms);
-        let out = &mut Bytes::new(self.unacked.free());
-        out.all(&[VERSION, 0, 0, 0, 0, 0, 0]);
-        out.all(&self.head);
-        number(out, self.next_seq);
-        number(out, self.sealed_ms);
-        match standing(&self.waiting, kind::PAGE, first) {
-            Some(page) if first_item.kind != kind::VIEW => {
-                out.push(1);
-                write_page(&self.waiting, first, page, out);
-            }
-            _ => out.push(0),
-        }
-        // Their number, and then they.
-        for counted in [false, true] {
-            let mut variants = 0;
-            let mut place = 0;
-            while let Some(variant) = self.waiting.at(place)
-                && place < first
-            {
-                if variant.kind == kind::VARIANT {
-                    variants += 1;
-                    if counted {
-                        out.all(self.waiting.bytes(variant));
-                    }
-                }
-                place += 1;
-            }
-            if !counted {
-                number(out, variants);
-            }
-        }
-        let mut named = Named::default();
-        for place in first..first + count {
-            if let Some(item) = self.waiting.at(place) {
-                for id in names(&self.waiting, item).into_iter().flatten() {
-                    named.place(id);
-                    // Of one that was only seen, others have told before.
-                    if item.kind != kind::IMPRESSION {
-                        self.catalogue.named(id);
-                    }
-                }
-            }
-        }
-        let mut from = 0;
-        for _ in 0..ASKED_A_BATCH_MAX {
-            if let Some((place, id)) = self.catalogue.asked(from) {
-                named.place(id);
-                from = place + 1;
-            }
-        }
-        number(out, named.count as u64);
-        for place in 0..named.count {
-            if let Some(id) = named.ids.get(place) {
-                self.catalogue.write(*id, out);
-            }
-        }
-        number(out, count as u64);
-        let mut matters = 0;
-        for place in first..first + count {
-            matters |= u64::from(self.waiting.at(place).is_some_and(|item| !is_minor(item)));
-        }
-        for at in first..first + count {
-            self.sealed_ms = tell(&self.waiting, at, self.sealed_ms, &mut named, out);
-            pass(&mut self.waiting, &mut self.head, at);
-        }
-        let len = out.done().len();
-        let mut sealed = self.named((count as u64) << 1 | matters, 0);
-        sealed.kind = whereabouts::NEW;
-        self.unacked.finish(sealed, len);
-        self.next_seq += count as u64;
-    }
 }
 
-impl Record {
-    fn is_event(&self) -> bool {
-        self.kind < kind::MOVED
-    }
-
-    /// The page it tells of moves.
-    pub(crate) fn moves(&mut self, by: (i32, i32)) {
-        self.by.0 = self.by.0.saturating_add(by.0);
-        self.by.1 = self.by.1.saturating_add(by.1);
-    }
+/// What an exposure's experiment is called: its name comes first, after its length in at most two
+/// bytes, of which a second one is never more than that of the longest name.
+fn experiment(exposure: &[u8]) -> u64 {
+    let len = match *exposure {
+        [low, high, ..] if low >= 0x80 => 2 + usize::from(low & 127 | high << 7),
+        [low, ..] => 1 + usize::from(low),
+        [] => 0,
+    };
+    ElementId::of_bytes(exposure.get(..len).unwrap_or_default()).0
 }
 
-// The header is that many bytes.
-const _: () = assert!(HEADER_BYTES == 7);
 // Each event may name two elements.
 const _: () = assert!(2 * BATCH_EVENTS_MAX + ASKED_A_BATCH_MAX <= ELEMENTS_MAX);
 const _: () = assert!(BATCH_EVENTS_MAX <= EVENTS_MAX);
@@ -565,3 +599,5 @@ const _: () = assert!(
     BATCH_BYTES_MAX + PROPS_MAX * (NAME_BYTES_MAX + 1_024 + 6) + 4 * NAME_BYTES_MAX
         < FRAME_BYTES_MAX - 2 * 1_024
 );
+// The length of an experiment's name is told in two bytes at most.
+const _: () = assert!(NAME_BYTES_MAX < 1 << 14);

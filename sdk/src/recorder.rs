@@ -1,192 +1,388 @@
-//! The recorder: input goes in with its time, commands come out.
+//! The recorder: numbers go in with their time, and what to do next comes out.
 //!
-//! Owns what an input means for pages, gestures, scrolling and the queue, and the order they are
-//! told in. Refuses to know clocks, sockets and documents: [`Recorder::step`] is handed everything.
-
-pub use crate::input::{Input, Names, View};
+//! Owns what an input means for pages, gestures, scrolling and the queue, the order they are told in,
+//! and the numbers by which inputs and figures are called (`npm/wasm.ts` has the same). Refuses to
+//! know clocks, sockets and documents: [`Recorder::step`] is handed everything. Times are Unix
+//! milliseconds, never backwards, of which whole ones are kept.
 
 use crate::attention::TOLD_EVERY_MS;
-use crate::encode::{self, Bytes, number, zigzag};
-use crate::gesture::{Click, Down, Gesture, Gestures, HELD_MS};
+use crate::encode::{Bytes, span};
+use crate::gesture::{Down, Gestures, MOUSE, POINTER, pixels};
 use crate::hover::Hover;
-use crate::interest::Interest;
+use crate::interest::{Filled, Interest};
+use crate::kind;
+use crate::list::List;
 use crate::presses::{Presses, SCROLL_MS_MAX};
-use crate::queue::{Counts, Item, Queue, kind};
-use crate::scroll::{Moved, Position, Scrolls};
+use crate::queue::Queue;
+use crate::scroll::{Position, Scrolls, packed};
 use crate::thrash::Thrash;
-use crate::uplink::{Command, NEVER_MS, Order, Transport, Uplink};
+use crate::uplink::{NEVER_MS, Transport, Uplink};
 use crate::way::Way;
-use alloc::vec::Vec;
 use upriver_wire::ElementId;
-use upriver_wire::batch::{Button, How, Pointer};
-use upriver_wire::limits::PIXELS_MAX;
 
-/// Bytes of the longest event that is encoded here.
-const DRAFT_BYTES_MAX: usize = 64;
+/// Errors told of a page, each from another place.
+pub const FAULTS_A_PAGE_MAX: usize = 20;
+/// Forgets everything; the next input begins anew.
+pub const DROP: i32 = 128;
 
-/// Everything between an input and a command.
+/// Everything between an input and what is to be done.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Recorder {
-    gestures: Gestures,
-    hover: Hover,
-    way: Way,
-    scrolls: Scrolls,
-    interest: Interest,
-    presses: Presses,
-    thrash: Thrash,
-    /// Places of the errors of this page, and how many there are.
-    faults: [ElementId; FAULTS_A_PAGE_MAX],
-    faulty: usize,
-    queue: Queue,
-    uplink: Uplink,
+    begun: bool,
     stopped: bool,
+    /// The element named last, and the one before.
+    element: u64,
+    before: u64,
+    uplink: Uplink,
+    pub(crate) hover: Hover,
+    thrash: Thrash,
+    pub(crate) presses: Presses,
+    scrolls: Scrolls,
+    pub(crate) gestures: Gestures,
+    interest: Interest,
+    /// Places of the errors of this page.
+    faults: List,
+    way: Way,
+    /// What is handed over for the next input.
+    pub(crate) input: Bytes,
+    pub(crate) queue: Queue,
 }
 
 impl Recorder {
-    /// A recorder that has seen nothing.
-    pub fn new(names: Names) -> Self {
-        Self {
-            gestures: Gestures::default(),
-            hover: Hover::default(),
-            way: Way::default(),
-            scrolls: Scrolls::default(),
-            interest: Interest::default(),
-            presses: Presses::default(),
-            thrash: Thrash::default(),
-            faults: Default::default(),
-            faulty: 0,
-            queue: Queue::new(names.stream, names.visitor, names.session),
-            uplink: Uplink::new(names.seed),
-            stopped: false,
-        }
+    /// A recorder that has not begun: nothing but zeros, which the module need not carry.
+    pub const NEW: Self = Self {
+        begun: false,
+        stopped: false,
+        element: 0,
+        before: 0,
+        uplink: Uplink::new(0),
+        hover: Hover::NONE,
+        thrash: Thrash::NONE,
+        presses: Presses::NONE,
+        scrolls: Scrolls::new(),
+        gestures: Gestures::new(),
+        interest: Interest::new(),
+        faults: List::new(),
+        way: Way::new(),
+        input: Bytes::new(),
+        queue: Queue::new(),
+    };
+
+    /// Room for so many bytes of input; none when that is too many.
+    pub fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
+        self.input.take(bytes)
     }
 
-    /// Takes something seen or said at a time (Unix ms, never backwards); it goes on its way with the
-    /// next [`Self::step`]. What was seen before this recorder was there is told with its own time.
-    pub fn record(&mut self, ms: f64, input: Input<'_>) {
-        if !self.stopped && !self.uplink.is_off() {
-            self.see(ms, input);
-        }
-        self.rest(ms, false);
+    // Input: stream (16 bytes), visitor (16), a random seed (8). A visit and a view follow.
+    fn begin(&mut self) {
+        self.begun = true;
+        self.stopped = false;
+        self.queue.begin(&mut self.input);
+        self.uplink = Uplink::new(self.input.long());
+        self.hover = Hover::AWAY;
+        self.thrash.begin();
+        self.presses.begin();
+        self.scrolls = Scrolls::new();
+        self.gestures.count = 0;
+        self.interest.begin();
+        self.faults.clear();
+        self.way.begin();
     }
 
-    /// Takes an input that happens now; [`Self::next`] says what to do.
-    pub fn hear(&mut self, now_ms: f64, input: Input<'_>) {
-        let now = now_ms as u64;
-        match input {
-            Input::News(news) => self.uplink.hear(now, news, &mut self.queue),
-            Input::Leave => {
-                self.end(now_ms);
-                // What comes of presses is not to be seen any more.
-                self.presses.effect(now_ms, true);
-                self.uplink.leave(&mut self.queue);
+    /// Does one thing. What `kind` is called, and what `a` to `h` are, the matches below say: figures and
+    /// what else needs an answer first, then what has happened: 16 to 25 now, anything else at its time.
+    /// The first input of all begins.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "numbers are the cheapest way across, and there is one caller"
+    )]
+    pub fn step(
+        &mut self,
+        kind: i32,
+        now: f64,
+        a: i32,
+        b: i32,
+        c: i32,
+        d: i32,
+        e: i32,
+        f: i32,
+        g: i32,
+        h: i32,
+    ) -> f64 {
+        let ms = now as i64;
+        if kind == DROP {
+            self.begun = false;
+            return 0.0;
+        }
+        if !self.begun {
+            self.begin();
+            return 0.0;
+        }
+        let answer = match kind {
+            // Names an element for the inputs that follow. Input: version and selector. Returns
+            // whether it has been described.
+            27 => {
+                self.name(ElementId::of_bytes(self.input.done()).0);
+                u64::from(self.queue.words.knows(self.element))
             }
-            Input::Pause => self.uplink.pause(),
-            Input::Resume => self.uplink.resume(&mut self.queue),
-            Input::Flush => {
-                self.end(now_ms);
+            // Describes the element named last. Input: its descriptor.
+            28 => {
+                self.queue.words.describe(self.element, self.input.done());
+                0
+            }
+            // A click: whether it is a press that wants input 5.
+            29 => u64::from(self.click(ms, a)),
+            // What to do next, to be asked until there is nothing more to do: one of `order`.
+            30 => {
+                self.rest(ms, false);
+                self.uplink.next(ms, &mut self.queue).into()
+            }
+            // Events: recorded, acked, dropped, refused.
+            31..=34 => {
+                let count = self.queue.counts.get((kind - 31) as usize);
+                count.copied().unwrap_or(0).into()
+            }
+            35 => self.uplink.transport() as u64,
+            // When input 25 is due, ms; infinite when never.
+            36 => {
+                let due = self.due_ms();
+                if due == NEVER_MS {
+                    return f64::INFINITY;
+                }
+                due as u64
+            }
+            // Whether to look if the pointer is still there: 1 input 70 or 71 answers, 2 only 71 does.
+            37 => self.hover.look(ms).into(),
+            // Of the order taken last: where the bytes of its batch are, how many, its number.
+            38 => self.batch().as_ptr() as u64,
+            39 => self.batch().len() as u64,
+            40 => self.uplink.batch,
+            // Takes on a batch, with the number its page gave it; `now` is how much later it is by that
+            // page's clock. Returns its number here, 0: no room.
+            141 => self.queue.adopt(&mut self.input, a as u32, now as i64),
+            // The visitor pays for bytes, or asked for few.
+            140 => {
+                self.uplink.thin = true;
+                0
+            }
+            16..=25 => {
+                self.told(kind, ms, a, b, c);
+                0
+            }
+            _ => {
+                if !self.stopped && !self.uplink.is_off() {
+                    let down = Down {
+                        id: h,
+                        x: d,
+                        y: e,
+                        at: f as u32,
+                        how: c as u32,
+                        element: self.element,
+                    };
+                    self.seen(kind, ms, &down, (a, b), g);
+                }
+                self.rest(ms, false);
+                0
+            }
+        };
+        answer as f64
+    }
+
+    pub(crate) fn name(&mut self, element: u64) {
+        self.before = self.element;
+        self.element = element;
+    }
+
+    /// The bytes of the batch of the order taken last.
+    pub fn batch(&self) -> &[u8] {
+        let unacked = &self.queue.unacked;
+        unacked.bytes(unacked.called(self.uplink.batch))
+    }
+
+    /// News, and what the shell wants.
+    fn told(&mut self, kind: i32, ms: i64, a: i32, b: i32, c: i32) {
+        match kind {
+            // Sends without waiting.
+            16 => {
+                self.end(ms);
                 self.uplink.hurry = true;
             }
-            Input::Stop => {
-                self.end(now_ms);
-                self.presses.effect(now_ms, true);
+            // The page is hidden or going.
+            17 => self.leave(ms),
+            // It is put away, and back.
+            18 => self.uplink.pause(),
+            19 => self.uplink.resume(&mut self.queue),
+            // The site stops us: what is recorded goes out, nothing more is recorded.
+            20 => {
+                self.leave(ms);
                 self.stopped = true;
-                self.uplink.leave(&mut self.queue);
                 self.uplink.stop(Transport::Stopped);
             }
-            Input::Tick => {}
-            seen => self.record(now_ms, seen),
+            21 => self.uplink.opened(),
+            22 => self.uplink.frame(ms, &mut self.input, &mut self.queue),
+            23 => self.uplink.closed(ms, a, &mut self.queue),
+            24 => {
+                let ended = (u64::from(a as u32), b, u64::from(c as u32));
+                self.uplink
+                    .posted(ms, ended, &mut self.input, &mut self.queue);
+            }
+            // 25: time has passed.
+            _ => {}
         }
     }
 
-    /// What to do next, to be asked until there is nothing more to do.
-    pub fn next(&mut self, now_ms: f64) -> Option<Order> {
-        self.rest(now_ms, false);
-        self.uplink.next(now_ms as u64, &mut self.queue)
-    }
-
-    /// The bytes of a batch that is to be sent.
-    pub fn batch(&mut self, number: u64) -> &[u8] {
-        let sealed = self.queue.sealed(number).copied().unwrap_or_default();
-        self.queue.unacked.bytes(&sealed)
-    }
-
-    /// [`Self::hear`], and all that is to be done then.
-    pub fn step(&mut self, now_ms: f64, input: Input<'_>) -> Vec<Command> {
-        self.hear(now_ms, input);
-        let mut out = Vec::new();
-        while let Some(order) = self.next(now_ms) {
-            out.push(match order {
-                Order::Open => Command::Open,
-                Order::Close => Command::Close,
-                Order::Send(batch) => Command::Send(Vec::from(self.batch(batch))),
-                Order::Keep(batch) => Command::Keep(batch, Vec::from(self.batch(batch))),
-                Order::Forget(batch) => Command::Forget(batch),
-                Order::Post(batch, keepalive) => {
-                    Command::Post(batch, Vec::from(self.batch(batch)), keepalive)
+    /// What has been seen or said at a time.
+    fn seen(&mut self, kind: i32, ms: i64, down: &Down, at: Position, g: i32) {
+        let (a, b) = at;
+        match kind {
+            // A page is shown, standing there; then the lengths of its parts.
+            0 => {
+                self.settle(ms);
+                self.presses.effect(ms, true);
+                self.faults.clear();
+                self.interest.left(ms, &mut self.queue);
+                self.interest.attention.scrolled(ms, b);
+                self.scrolls.place(at);
+                let parts = u64::from(down.how) | u64::from(down.x as u32) << 32;
+                self.queue.view(ms, packed(at), parts, self.input.done());
+            }
+            // A pointer goes down while the page stands there.
+            1 => {
+                self.stand_still(ms, at);
+                self.hover.press(down.element, true);
+                self.gestures.down(ms, down);
+                if down.how & POINTER == MOUSE {
+                    self.press(ms, down);
                 }
-            });
+            }
+            // A pointer moves. Unless it is a finger, `a` is the shell's number for what one can press
+            // under it (0: nothing), and `b` whether its way is recorded; the pointer as of a press.
+            2 => {
+                self.gestures.moved(ms, down.id, down.x, down.y);
+                if down.how != 1 {
+                    self.over(ms, a);
+                    self.thrashed(ms, down);
+                    if b != 0 {
+                        self.way.moved(ms, down.x, down.y, &mut self.queue);
+                    }
+                }
+            }
+            3 => self.up(ms, down.id, down.x, down.y),
+            // The browser takes a pointer over.
+            4 => self.cancelled(ms, down.id),
+            // A press of which only the activation was seen.
+            5 => {
+                self.stand_still(ms, at);
+                self.hover.press(down.element, false);
+                self.press(ms, down);
+                self.presses.clicked(ms);
+                // The key pressed something; what scrolls now is what was pressed.
+                self.scrolls.cause_ms = 0;
+            }
+            // A finger moves, or is lifted (touch events). It scrolls only once the browser has taken it
+            // over; a tap causes no scroll. `a`: there is a second one, which `f` and `g` place.
+            6 | 7 => {
+                if self.gestures.is_taken() {
+                    self.scrolls.cause_ms = ms;
+                }
+                if kind == 7 {
+                    self.taken_up(ms, down.x, down.y);
+                } else {
+                    self.gestures.taken_moved(ms, false, down.x, down.y);
+                    if a != 0 {
+                        self.gestures.taken_moved(ms, true, down.at as i32, g);
+                    }
+                }
+            }
+            // A key goes down; whether it is being held.
+            8 => {
+                self.scrolls.cause_ms = ms;
+                self.gestures.key(ms, a != 0);
+            }
+            // A wheel turns.
+            9 => self.scrolls.cause_ms = ms,
+            // The page stands elsewhere, or what is inside an element.
+            10 | 11 => {
+                self.scrolled(ms, if kind == 10 { 0 } else { self.element }, at);
+                let press_ms = self.presses.last().ms;
+                if ms - press_ms <= SCROLL_MS_MAX && self.scrolls.cause_ms < press_ms {
+                    self.presses.effect(ms, true);
+                }
+            }
+            12 => self.said(kind::CUSTOM, ms),
+            13 => {
+                self.said(kind::CONVERSION, ms);
+                self.uplink.hurry = true;
+            }
+            14 => self.said(kind::EXPOSURE, ms),
+            // Another visit begins. Input: its number (8 bytes) and its campaign.
+            15 => self.queue.visits(self.input.done()),
+            // Something has changed that a press may have changed; whether not only what was pressed.
+            64 => self.presses.effect(ms, a != 0),
+            // An error nobody caught, whose place is named.
+            65 => {
+                if self.faults.first(self.element, FAULTS_A_PAGE_MAX) {
+                    self.said(kind::FAULT, ms);
+                }
+                if self.presses.errs(ms) {
+                    let press = *self.presses.last();
+                    let after_ms = span(press.ms, ms);
+                    self.spot(kind::ERROR_PRESS, ms, &press.down, &[after_ms]);
+                }
+            }
+            // The site's own limits, as of `Presses::limits` and `Thrash::limits`; those that are 0 stay.
+            66 => {
+                set(&mut self.presses.limits, &[a, b, down.how as i32, down.x]);
+                set(&mut self.thrash.limits, &[down.y, down.at as i32, g]);
+            }
+            // The pointer is over the element it was over when the shell was asked to look: that is there.
+            70 => self.hover.rests(down),
+            // It is not, and has not moved.
+            71 => self.over(ms, 0),
+            // Somebody does something.
+            80 => self.interest.attention.alive(ms),
+            // The page is visible from here on, or hidden.
+            81 => self.interest.shown(ms, a != 0, &mut self.queue),
+            // Window and document are so high.
+            82 => self.interest.attention.sized(ms, a as u32, b as u32),
+            83 => {
+                let look = self.input.done();
+                self.interest
+                    .impression(ms, self.element, look, &mut self.queue);
+            }
+            // The form is named first, then the field; of a private one the form again.
+            84 => {
+                let private = self.before == self.element;
+                let filled = Filled {
+                    step: b as u8,
+                    fields: down.how,
+                    form: self.before,
+                    field: if private { 0 } else { self.element },
+                };
+                self.interest.form(ms, a as usize, &filled, &mut self.queue);
+            }
+            // What the visitor agreed to, and who it is.
+            90 => self.said(kind::CONSENT, ms),
+            91 => self.said(kind::IDENTIFY, ms),
+            _ => {}
         }
-        out
     }
 
-    /// When [`Input::Tick`] is due, ms; infinite when never.
-    pub fn due_ms(&mut self) -> f64 {
-        let uplink = match self.uplink.due_ms(&self.queue) {
-            NEVER_MS => f64::INFINITY,
-            due => due as f64,
-        };
-        let attention = self.interest.attention.due_ms();
-        let pointer = self.hover.due_ms().min(self.way.due_ms());
+    #[inline(never)]
+    fn said(&mut self, kind: u8, ms: i64) {
+        self.queue.tell_of(kind, ms, 0, self.input.done());
+    }
+
+    /// When the shell is to tell that time has passed, ms; the end of time when never.
+    pub fn due_ms(&self) -> i64 {
         self.scrolls
             .due_ms()
-            .min(attention)
-            .min(uplink)
-            .min(pointer)
+            .min(self.interest.attention.due_ms())
+            .min(self.uplink.due_ms(&self.queue))
+            .min(self.hover.look_ms)
+            .min(self.way.due_ms())
             .min(self.presses.due_ms())
-    }
-
-    /// A click. `true`: it is a press that nothing else told of, and wants [`Input::Activated`].
-    pub fn click(&mut self, now_ms: f64, detail: i32) -> bool {
-        match self.gestures.click(now_ms, detail) {
-            Click::Nothing => {}
-            Click::Unseen => return true,
-            Click::Late(gesture) => self.gesture(&gesture),
-        }
-        self.presses.clicked(now_ms);
-        false
-    }
-
-    /// Whether the shell is to look if the pointer is still over the element it was over: 0 no; 1 yes,
-    /// and answer with [`Input::Rests`] or [`Input::Away`]; 2 answer only if it is not.
-    pub fn look(&mut self, now_ms: f64) -> u8 {
-        self.hover.look(now_ms)
-    }
-
-    /// Whether an element has been described.
-    pub fn knows(&self, id: ElementId) -> bool {
-        self.queue.catalogue.knows(id)
-    }
-
-    /// Describes an element, once; with the bytes the wire has for its descriptor.
-    pub fn describe(&mut self, id: ElementId, descriptor: &[u8]) {
-        self.queue.catalogue.describe(id, descriptor);
-    }
-
-    /// Takes on a batch that another page has left behind, with its number there; `later_ms`: how much
-    /// later it is by that page's clock than by this one's. Returns its number here; 0: no room.
-    pub fn adopt(&mut self, bytes: &[u8], number: u64, later_ms: f64) -> u64 {
-        self.queue.adopt(bytes, number, later_ms as i64)
-    }
-
-    /// The visitor pays for bytes, or asked for few: batches wait longer for more.
-    pub fn thin(&mut self) {
-        self.uplink.thin = true;
-    }
-
-    /// How many events came to what end.
-    pub fn counts(&self) -> Counts {
-        self.queue.counts
     }
 
     /// How events travel at the moment.
@@ -199,334 +395,89 @@ impl Recorder {
         self.queue.is_empty()
     }
 
-    fn see(&mut self, now_ms: f64, input: Input<'_>) {
-        let ms = now_ms as u64;
-        match input {
-            Input::View(view) => self.view(now_ms, view),
-            Input::Down(down, position, primary) => {
-                self.stand_still(now_ms, position);
-                self.hover.press(down.target.element, true);
-                self.gestures.down(now_ms, down, primary);
-                if down.pointer == Pointer::Mouse {
-                    self.press(now_ms, &down);
-                }
-            }
-            Input::Move(id, x, y, over, followed) => {
-                self.gestures.moved(now_ms, id, x, y);
-                if let Some(over) = over {
-                    self.over(now_ms, over);
-                    self.thrashed(now_ms, x, y);
-                    if followed && self.way.moved(now_ms, x, y) {
-                        self.end_way(now_ms);
-                    }
-                }
-            }
-            Input::Rests(down) => self.hover.rests(down),
-            Input::Away => self.over(now_ms, 0),
-            Input::Up(id, x, y) => {
-                let gesture = self.gestures.up(now_ms, id, x, y);
-                self.ended(gesture);
-            }
-            Input::Cancel(id) => {
-                let gesture = self.gestures.cancelled(now_ms, id);
-                self.ended(gesture);
-            }
-            // A finger scrolls only once the browser has taken it over; a tap causes no scroll.
-            Input::TouchMove(x, y, second) => {
-                if self.gestures.is_taken() {
-                    self.scrolls.cause(now_ms);
-                }
-                self.gestures.taken_moved(now_ms, x, y, second);
-            }
-            Input::TouchEnd(x, y) => {
-                if self.gestures.is_taken() {
-                    self.scrolls.cause(now_ms);
-                }
-                let gesture = self.gestures.taken_up(now_ms, x, y);
-                self.ended(gesture);
-            }
-            Input::Activated(down, position) => {
-                self.stand_still(now_ms, position);
-                self.hover.press(down.target.element, false);
-                self.press(now_ms, &down);
-                self.presses.clicked(now_ms);
-                // The key pressed something; what scrolls now is what was pressed.
-                self.scrolls.forget_cause();
-            }
-            Input::Key(repeat) => {
-                self.scrolls.cause(now_ms);
-                self.gestures.key(now_ms, repeat);
-            }
-            Input::Wheel => self.scrolls.cause(now_ms),
-            Input::Scrolled(container, to) => {
-                self.scrolled(now_ms, container, to);
-                let press_ms = self.presses.last().ms;
-                if now_ms - press_ms <= SCROLL_MS_MAX && self.scrolls.uncaused_since(press_ms) {
-                    self.presses.effect(now_ms, true);
-                }
-            }
-            Input::Custom(bytes) => self.said(now_ms, kind::CUSTOM, bytes),
-            Input::Conversion(bytes) => {
-                self.said(now_ms, kind::CONVERSION, bytes);
-                self.uplink.hurry = true;
-            }
-            Input::Exposure(bytes) => self.said(now_ms, kind::EXPOSURE, bytes),
-            Input::Said(kind, bytes) => self.said(now_ms, kind, bytes),
-            Input::Effect(elsewhere) => self.presses.effect(now_ms, elsewhere),
-            Input::Fault(place, bytes) => self.fault(now_ms, place, bytes),
-            Input::Limits(presses, thrash) => {
-                set(&mut self.presses.limits, &presses);
-                set(&mut self.thrash.limits, &thrash);
-            }
-            Input::Session(session, campaign) => {
-                let mark = Item {
-                    kind: kind::SESSION,
-                    number: session.0,
-                    ..Item::default()
-                };
-                self.queue.mark(&mark, campaign);
-            }
-            Input::Alive => self.interest.attention.alive(ms),
-            Input::Shown(visible) => self.interest.shown(ms, visible, &mut self.queue),
-            Input::Sized(window, document) => self.interest.attention.sized(ms, window, document),
-            Input::Impression(element, look) => {
-                self.interest.impression(ms, element, look, &mut self.queue);
-            }
-            Input::Form(place, filled) => {
-                self.interest.form(ms, place, &filled, &mut self.queue);
-            }
-            // Not things seen; `hear` has dealt with them.
-            Input::Flush | Input::Leave | Input::Pause | Input::Resume => {}
-            Input::Stop | Input::Tick | Input::News(_) => {}
-        }
-    }
-
-    fn view(&mut self, now_ms: f64, view: View<'_>) {
-        self.settle(now_ms);
-        self.presses.effect(now_ms, true);
-        self.faulty = 0;
-        self.interest.left(now_ms as u64, &mut self.queue);
-        self.interest
-            .attention
-            .scrolled(now_ms as u64, view.scroll.1);
-        self.scrolls.place(view.scroll);
-        let item = Item {
-            kind: kind::VIEW,
-            ms: now_ms as u64,
-            number: view.parts,
-            by: view.scroll,
-            ..Item::default()
-        };
-        self.queue.push(item, view.bytes);
-    }
-
-    fn said(&mut self, now_ms: f64, kind: u8, bytes: &[u8]) {
-        self.queue.tell_of(kind, now_ms as u64, None, bytes);
-    }
-
     /// Before a press: the page's position is told, so that place in window + position is exact.
-    fn stand_still(&mut self, now_ms: f64, position: Position) {
-        self.scrolled(now_ms, None, position);
-        self.rest(now_ms, true);
-        self.end_way(now_ms);
+    fn stand_still(&mut self, ms: i64, position: Position) {
+        self.scrolled(ms, 0, position);
+        self.rest(ms, true);
     }
 
     /// What is still going on ends: the page is hidden, left, or another.
-    fn settle(&mut self, now_ms: f64) {
-        self.rest(now_ms, true);
-        self.end_way(now_ms);
-        self.over(now_ms, 0);
+    fn settle(&mut self, ms: i64) {
+        self.rest(ms, true);
+        self.way.end(ms, &mut self.queue);
+        self.over(ms, 0);
     }
 
-    fn scrolled(&mut self, now_ms: f64, container: Option<ElementId>, to: Position) {
-        if container.is_none() {
-            self.interest.attention.scrolled(now_ms as u64, to.1);
+    #[inline(never)]
+    fn scrolled(&mut self, ms: i64, container: u64, to: Position) {
+        if container == 0 {
+            self.interest.attention.scrolled(ms, to.1);
             // The way until here is on the page as it stood.
-            self.end_way(now_ms);
+            self.way.end(ms, &mut self.queue);
         }
-        let held = self.gestures.any_down();
-        if let Some(moved) = self.scrolls.moved(now_ms, container, to, held) {
-            self.moved(moved);
-        }
+        let held = self.gestures.count > 0;
+        self.scrolls.moved(ms, container, to, held, &mut self.queue);
     }
 
-    /// Tells of scroll gestures that have ended; `now`: ends those that run.
-    fn rest(&mut self, now_ms: f64, now: bool) {
-        while let Some(moved) = self.scrolls.ended(now_ms, now) {
-            self.moved(moved);
-        }
-        if now_ms >= self.way.due_ms() {
-            self.end_way(now_ms);
+    /// Tells of what has come to an end; `now`: ends scroll gestures that run.
+    #[inline(never)]
+    fn rest(&mut self, ms: i64, now: bool) {
+        self.scrolls.end(ms, now, &mut self.queue);
+        if ms >= self.way.due_ms() {
+            self.way.end(ms, &mut self.queue);
         }
         self.interest
-            .tell(now_ms as u64, TOLD_EVERY_MS, &mut self.queue);
-        while let Some(dead) = self.presses.dead(now_ms) {
-            let after_ms = (now_ms - dead.ms) as u32;
-            self.spot(kind::DEAD, now_ms, &dead.down, &[after_ms]);
+            .attention
+            .tell(ms, TOLD_EVERY_MS, &mut self.queue);
+        while let Some(dead) = self.presses.dead(ms) {
+            let (down, after_ms) = (dead.down, span(dead.ms, ms));
+            self.spot(kind::DEAD, ms, &down, &[after_ms]);
         }
     }
 
-    fn press(&mut self, ms: f64, down: &Down) {
+    #[inline(never)]
+    pub(crate) fn press(&mut self, ms: i64, down: &Down) {
         self.spot(kind::PRESS, ms, down, &[]);
         if self.presses.pressed(ms, down) {
             self.spot(kind::RAGE, ms, down, &[]);
         }
     }
 
-    fn thrashed(&mut self, now_ms: f64, x: f64, y: f64) {
-        if self.gestures.any_down() {
+    fn thrashed(&mut self, ms: i64, to: &Down) {
+        if self.gestures.count > 0 {
             // What is dragged has a purpose.
             self.thrash.forget();
-        } else if let Some(run) = self.thrash.moved(now_ms, x, y) {
-            let mut room = [0; DRAFT_BYTES_MAX];
-            let out = &mut Bytes::new(&mut room);
-            for value in [x, y, run.turns, run.px, run.ms] {
-                number(out, u64::from(pixels(value)));
+        } else if let Some(run) = self.thrash.moved(ms, to.x, to.y) {
+            self.queue.draft.number(pixels(to.x));
+            self.queue.draft.number(pixels(to.y));
+            for number in &[run.turns, run.px, run.ms] {
+                self.queue.draft.number((*number).into());
             }
-            self.queue
-                .tell_of(kind::THRASH, now_ms as u64, None, out.done());
-        }
-    }
-
-    fn fault(&mut self, now_ms: f64, place: ElementId, bytes: &[u8]) {
-        let told = self.faults.get(..self.faulty).unwrap_or_default();
-        if !told.contains(&place)
-            && let Some(free) = self.faults.get_mut(self.faulty)
-        {
-            *free = place;
-            self.faulty += 1;
-            self.said(now_ms, kind::FAULT, bytes);
-        }
-        if let Some(press) = self.presses.error(now_ms) {
-            let after_ms = (now_ms - press.ms) as u32;
-            self.spot(kind::ERROR_PRESS, now_ms, &press.down, &[after_ms]);
+            self.queue.tell(kind::THRASH, ms, 0);
         }
     }
 
     /// Tells of everything that runs.
-    fn end(&mut self, now_ms: f64) {
-        self.settle(now_ms);
-        self.interest.tell(now_ms as u64, 0, &mut self.queue);
+    #[inline(never)]
+    fn end(&mut self, ms: i64) {
+        self.settle(ms);
+        self.interest.attention.tell(ms, 0, &mut self.queue);
     }
 
-    fn moved(&mut self, moved: Moved) {
-        let mut item = Item {
-            kind: kind::MOVED,
-            ..Item::default()
-        };
-        match moved {
-            Moved::Silently(dx, dy) => {
-                item.by = (dx, dy);
-                self.queue.mark(&item, &[]);
-            }
-            Moved::Gesture(ms, element, scroll) => {
-                item.kind = kind::SCROLL;
-                item.ms = ms as u64;
-                item.element = element;
-                // An inner scroller moves no page.
-                if element.is_none() {
-                    item.by = (scroll.dx, scroll.dy);
-                }
-                let mut room = [0; DRAFT_BYTES_MAX];
-                let out = &mut Bytes::new(&mut room);
-                encode::scroll(out, &scroll);
-                self.queue.push(item, out.done());
-            }
-        }
-    }
-
-    /// The way of the pointer until now is told.
-    fn end_way(&mut self, now_ms: f64) {
-        if let Some(bytes) = self.way.end(now_ms) {
-            self.queue.tell_of(kind::PATH, now_ms as u64, None, bytes);
-        }
-    }
-
-    /// The pointer is over this element of the shell's.
-    fn over(&mut self, now_ms: f64, element: i32) {
-        if let Some((down, duration_ms, pressed)) = self.hover.over(now_ms, element) {
-            let numbers = [duration_ms as u32, u32::from(pressed)];
-            self.spot(kind::HESITATION, now_ms, &down, &numbers);
-        }
-    }
-
-    fn ended(&mut self, gesture: Option<Gesture>) {
-        if let Some(gesture) = gesture {
-            self.gesture(&gesture);
-        }
-    }
-
-    fn gesture(&mut self, gesture: &Gesture) {
-        let Gesture { ms, down, .. } = gesture;
-        let duration_ms = gesture.duration_ms as u32;
-        if gesture.pressed {
-            self.press(*ms, down);
-        }
-        if let Some((dx, dy, speed)) = gesture.swipe {
-            let speed = (speed * 1_000.0) as u32;
-            let numbers = [zigzag(dx as i32), zigzag(dy as i32), duration_ms, speed];
-            self.spot(kind::SWIPE, *ms, down, &numbers);
-        }
-        if gesture.long {
-            self.spot(kind::LONG_PRESS, *ms, down, &[duration_ms]);
-        }
-        if gesture.pinch_percent > 0 {
-            let numbers = [gesture.pinch_percent, duration_ms];
-            self.spot(kind::PINCH, *ms, down, &numbers);
-        }
-        let hovers = down.pointer == Pointer::Mouse || !down.target.interactive;
-        if gesture.held_ms >= HELD_MS && !hovers {
-            let numbers = [gesture.held_ms as u32, u32::from(gesture.pressed)];
-            self.spot(kind::HESITATION, *ms + gesture.held_ms, down, &numbers);
-        }
-    }
-
-    /// Tells of something that happened on an element: where, how, and these numbers.
-    fn spot(&mut self, kind: u8, ms: f64, down: &Down, numbers: &[u32]) {
-        let at = down.target.at.packed();
-        let how = How {
-            pointer: down.pointer,
-            layer: down.target.layer,
-            button: if down.pointer == Pointer::Keyboard {
-                Button::Primary
-            } else {
-                down.button
-            },
-        };
-        let mut room = [0; DRAFT_BYTES_MAX];
-        let out = &mut Bytes::new(&mut room);
-        for value in [at, pixels(down.x), pixels(down.y)] {
-            number(out, u64::from(value));
-        }
-        // Of a swipe, how it was made comes last.
-        let last = kind == kind::SWIPE;
-        if !last {
-            out.push(how.packed());
-        }
-        for value in numbers {
-            number(out, u64::from(*value));
-        }
-        if last {
-            out.push(how.packed());
-        }
-        let element = Some(down.target.element);
-        self.queue.tell_of(kind, ms as u64, element, out.done());
+    #[inline(never)]
+    fn leave(&mut self, ms: i64) {
+        self.end(ms);
+        // What comes of presses is not to be seen any more.
+        self.presses.effect(ms, true);
+        self.uplink.leave(&mut self.queue);
     }
 }
-
-/// Errors told of a page, each from another place.
-pub const FAULTS_A_PAGE_MAX: usize = 20;
 
 /// Takes over those of the site's limits that it has set.
-fn set(limits: &mut [f64], own: &[f64]) {
+fn set(limits: &mut [u32], own: &[i32]) {
     for (limit, own) in limits.iter_mut().zip(own) {
-        if *own > 0.0 {
-            *limit = *own;
+        if *own > 0 {
+            *limit = *own as u32;
         }
     }
-}
-
-/// A length as it may travel; `as` saturates and takes NaN to 0.
-fn pixels(length: f64) -> u32 {
-    (length as u32).min(PIXELS_MAX)
 }

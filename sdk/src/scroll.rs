@@ -5,167 +5,172 @@
 //!
 //! A gesture starts with a movement that a visitor caused (wheel, finger, key, held button within
 //! [`CAUSE_MS_MAX`]) and ends [`SCROLL_END_MS`] after the last movement, or with a press. What
-//! scripts move is no gesture; the page's position is kept right all the same ([`Moved::Silently`]).
+//! scripts move is no gesture; the page's position is kept right all the same.
 
-use crate::few::Few;
-use upriver_wire::ElementId;
-use upriver_wire::batch::Scroll;
+use crate::encode::{span, zigzag};
+use crate::kind;
+use crate::queue::Queue;
+use crate::uplink::NEVER_MS;
 
 /// A gesture ends this long after its last movement.
-pub const SCROLL_END_MS: f64 = 150.0;
+pub const SCROLL_END_MS: i64 = 150;
 /// A movement this long after a wheel turn, finger movement or key belongs to it.
-pub const CAUSE_MS_MAX: f64 = 500.0;
+pub const CAUSE_MS_MAX: i64 = 500;
 /// Turning back by more than this is a reversal, CSS pixels.
 pub const REVERSAL_PX: i32 = 10;
 /// Inner scrollers whose position is remembered; one more forgets the one longest unmoved.
 pub const SCROLLERS_MAX: usize = 32;
 
-/// A position, CSS pixels.
+/// A position, CSS pixels: to the right and downwards.
 pub type Position = (i32, i32);
 
-/// What a movement amounts to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Moved {
-    /// A gesture has ended, at this time (ms); the container is the page when there is none.
-    Gesture(f64, Option<ElementId>, Scroll),
-    /// The page stands elsewhere, and nobody scrolled it: by so much to the right and downwards.
-    Silently(i32, i32),
+/// A position as one number, so that sums are sums.
+pub(crate) fn packed((right, down): Position) -> i64 {
+    (i64::from(right) << 32) + i64::from(down)
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
 struct Scroller {
-    container: Option<ElementId>,
-    position: Position,
-    run: Option<Run>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    from: Position,
-    start_ms: f64,
-    last_ms: f64,
+    /// 0: the page.
+    container: u64,
+    /// When it moved last, ms.
+    last_ms: i64,
+    /// Of the gesture that runs: since when, its way, and how often it turned back.
+    start_ms: i64,
     travel: u32,
-    reversals: u16,
-    turn: [Turn; 2],
+    reversals: u32,
+    runs: bool,
+    axes: [Axis; 2],
 }
 
-/// Where an axis last turned, to count reversals.
 #[derive(Clone, Copy, Debug)]
-struct Turn {
-    towards: i32,
+struct Axis {
+    /// Where it stands, and where it stood when the gesture began.
+    at: i32,
+    from: i32,
+    /// Where it last turned, and where it goes since, to count reversals.
     extreme: i32,
+    towards: i32,
 }
+
+const NONE: Scroller = Scroller {
+    container: 0,
+    last_ms: 0,
+    start_ms: 0,
+    travel: 0,
+    reversals: 0,
+    runs: false,
+    axes: [Axis {
+        at: 0,
+        from: 0,
+        extreme: 0,
+        towards: 0,
+    }; 2],
+};
 
 /// Every scroller that has moved.
-#[derive(Debug, Default)]
+#[derive(Debug)]
+#[repr(C)]
 pub struct Scrolls {
-    scrollers: Few<Scroller, SCROLLERS_MAX>,
-    cause_ms: Option<f64>,
+    /// When somebody last did what scrolls, ms; 0: never.
+    pub(crate) cause_ms: i64,
+    /// The page is the first, and is never forgotten: its position is what every place in it rests on.
+    scrollers: [Scroller; SCROLLERS_MAX],
 }
 
 impl Scrolls {
-    /// Somebody turns a wheel, moves a finger, or presses a key.
-    pub fn cause(&mut self, ms: f64) {
-        self.cause_ms = Some(ms);
-    }
-
-    /// What somebody did had another effect than scrolling.
-    pub fn forget_cause(&mut self) {
-        self.cause_ms = None;
-    }
-
-    /// Whether a movement now is not one that somebody caused since then.
-    pub fn uncaused_since(&self, ms: f64) -> bool {
-        self.cause_ms.is_none_or(|cause| cause < ms)
+    pub(crate) const fn new() -> Self {
+        Self {
+            cause_ms: 0,
+            scrollers: [NONE; SCROLLERS_MAX],
+        }
     }
 
     /// A container stands at a new position. `held`: a button or finger is down.
-    pub fn moved(
-        &mut self,
-        ms: f64,
-        container: Option<ElementId>,
-        to: Position,
-        held: bool,
-    ) -> Option<Moved> {
-        let caused = held
-            || self
-                .cause_ms
-                .is_some_and(|cause| ms - cause <= CAUSE_MS_MAX);
-        let scroller = self.scroller(container)?;
-        let from = scroller.position;
-        if from == to {
-            return None;
+    pub fn moved(&mut self, ms: i64, container: u64, to: Position, held: bool, queue: &mut Queue) {
+        let caused = held || ms - self.cause_ms <= CAUSE_MS_MAX;
+        let scroller = self.scroller(container);
+        let mut by = (0, 0);
+        let starts = !scroller.runs;
+        if starts {
+            scroller.start_ms = ms;
+            scroller.travel = 0;
+            scroller.reversals = 0;
         }
-        scroller.position = to;
-        if scroller.run.is_none() && !caused {
-            return container.is_none().then_some(Moved::Silently(
-                to.0.wrapping_sub(from.0),
-                to.1.wrapping_sub(from.1),
-            ));
+        let [across, along] = &mut scroller.axes;
+        for (axis, to, by) in [(across, to.0, &mut by.0), (along, to.1, &mut by.1)] {
+            *by = to.wrapping_sub(axis.at);
+            if starts {
+                axis.from = axis.at;
+                axis.extreme = axis.at;
+                axis.towards = 0;
+            }
+            axis.at = to;
+            scroller.travel = scroller.travel.wrapping_add(by.unsigned_abs());
+            let way = to.wrapping_sub(axis.extreme);
+            let back = way.signum() == -axis.towards;
+            if way == 0 || back && way.abs() <= REVERSAL_PX {
+                continue;
+            }
+            scroller.reversals += u32::from(back);
+            axis.towards = way.signum();
+            axis.extreme = to;
         }
-        let run = scroller.run.get_or_insert(Run {
-            from,
-            start_ms: ms,
-            last_ms: ms,
-            travel: 0,
-            reversals: 0,
-            turn: [
-                Turn {
-                    towards: 0,
-                    extreme: from.0,
-                },
-                Turn {
-                    towards: 0,
-                    extreme: from.1,
-                },
-            ],
-        });
-        run.last_ms = ms;
-        run.travel = run
-            .travel
-            .saturating_add(from.0.abs_diff(to.0) + from.1.abs_diff(to.1));
-        let [across, along] = &mut run.turn;
-        let turned = u16::from(across.step(to.0)) + u16::from(along.step(to.1));
-        run.reversals = run.reversals.saturating_add(turned);
-        None
+        if by == (0, 0) {
+            return;
+        }
+        scroller.last_ms = ms;
+        scroller.runs |= caused;
+        if !scroller.runs && container == 0 {
+            queue.stands += packed(by);
+        }
     }
 
-    /// Ends gestures that have come to rest by `ms`; all of them when `now` says so.
-    pub fn ended(&mut self, ms: f64, now: bool) -> Option<Moved> {
-        self.scrollers.iter_mut().find_map(|scroller| {
-            let over = scroller
-                .run
-                .as_ref()
-                .is_some_and(|run| now || ms - run.last_ms >= SCROLL_END_MS);
-            let run = if over { scroller.run.take() } else { None }?;
-            let (dx, dy) = (
-                scroller.position.0 - run.from.0,
-                scroller.position.1 - run.from.1,
-            );
-            let detour = run
-                .travel
-                .saturating_sub(dx.unsigned_abs() + dy.unsigned_abs());
-            Some(Moved::Gesture(
-                run.last_ms,
-                scroller.container,
-                Scroll {
-                    container: 0,
-                    dx,
-                    dy,
-                    detour,
-                    reversals: run.reversals,
-                    duration_ms: (run.last_ms - run.start_ms) as u32,
-                },
-            ))
-        })
+    /// Tells of gestures that have come to rest by `ms`; of all of them when `now` says so.
+    #[inline(never)]
+    pub fn end(&mut self, ms: i64, now: bool, queue: &mut Queue) {
+        for scroller in &mut self.scrollers {
+            if !scroller.runs || !now && ms - scroller.last_ms < SCROLL_END_MS {
+                continue;
+            }
+            scroller.runs = false;
+            let [across, along] = &scroller.axes;
+            let (dx, dy) = (across.at - across.from, along.at - along.from);
+            let fields = [
+                zigzag(dx),
+                zigzag(dy),
+                scroller
+                    .travel
+                    .saturating_sub(dx.unsigned_abs() + dy.unsigned_abs()),
+                scroller.reversals.min(u32::from(u16::MAX)),
+                span(scroller.start_ms, scroller.last_ms),
+            ];
+            // The lowest bit is for its container.
+            let mut present = 0;
+            for field in fields.iter().rev() {
+                present = (present | u8::from(*field != 0)) << 1;
+            }
+            queue.draft.push(present);
+            for field in &fields {
+                if *field != 0 {
+                    queue.draft.number(u64::from(*field));
+                }
+            }
+            // An inner scroller moves no page.
+            if scroller.container == 0 {
+                queue.by = packed((dx, dy));
+            }
+            queue.tell(kind::SCROLL, scroller.last_ms, scroller.container);
+        }
     }
 
-    /// When the next gesture comes to rest, ms; infinite when none runs.
-    pub fn due_ms(&self) -> f64 {
-        let mut first = f64::INFINITY;
-        for scroller in self.scrollers.iter() {
-            if let Some(run) = &scroller.run {
-                first = first.min(run.last_ms + SCROLL_END_MS);
+    /// When the next gesture comes to rest, ms; the end of time when none runs.
+    pub fn due_ms(&self) -> i64 {
+        let mut first = NEVER_MS;
+        for scroller in &self.scrollers {
+            if scroller.runs {
+                first = first.min(scroller.last_ms + SCROLL_END_MS);
             }
         }
         first
@@ -173,55 +178,39 @@ impl Scrolls {
 
     /// The page stands here, whatever was known before (a new page).
     pub fn place(&mut self, at: Position) {
-        if let Some(page) = self.scroller(None) {
-            page.position = at;
-            page.run = None;
-        }
+        let [page, ..] = &mut self.scrollers;
+        let [across, along] = &mut page.axes;
+        across.at = at.0;
+        along.at = at.1;
+        page.runs = false;
     }
 
-    fn scroller(&mut self, container: Option<ElementId>) -> Option<&mut Scroller> {
-        if self.scrollers.is_empty() {
-            // The page is the first, and is never forgotten: its position is what every place in it
-            // rests on.
-            self.scrollers.push(Scroller::default());
+    fn scroller(&mut self, container: u64) -> &mut Scroller {
+        let [page, inner @ ..] = &mut self.scrollers;
+        if container == 0 {
+            return page;
         }
-        let known = self
-            .scrollers
-            .iter()
-            .position(|it| it.container == container);
-        let mut place = known.unwrap_or(SCROLLERS_MAX);
-        if container.is_some() {
-            let known = self.scrollers.get(place).copied();
-            if place < SCROLLERS_MAX || self.scrollers.len() >= SCROLLERS_MAX {
-                self.scrollers.remove(known.map_or(1, |_| place));
+        let mut oldest = 0;
+        let mut oldest_ms = NEVER_MS;
+        for (place, scroller) in inner.iter().enumerate() {
+            if scroller.container == container {
+                oldest = place;
+                break;
             }
-            place = self.scrollers.len();
-            self.scrollers.push(known.unwrap_or(Scroller {
-                container,
-                ..Scroller::default()
-            }));
+            if scroller.last_ms < oldest_ms {
+                oldest = place;
+                oldest_ms = scroller.last_ms;
+            }
         }
-        self.scrollers.get_mut(place)
-    }
-}
-
-impl Turn {
-    /// Moves on; whether that turned back.
-    fn step(&mut self, to: i32) -> bool {
-        let by = to - self.extreme;
-        if by == 0 {
-            return false;
+        match inner.get_mut(oldest) {
+            Some(scroller) => {
+                if scroller.container != container {
+                    *scroller = NONE;
+                    scroller.container = container;
+                }
+                scroller
+            }
+            None => page,
         }
-        if self.towards == 0 || by.signum() == self.towards {
-            self.towards = by.signum();
-            self.extreme = to;
-            return false;
-        }
-        if by.abs() <= REVERSAL_PX {
-            return false;
-        }
-        self.towards = -self.towards;
-        self.extreme = to;
-        true
     }
 }

@@ -11,73 +11,84 @@
 //! would be found 43 times.
 
 /// Way back from which a movement has turned, CSS pixels.
-pub const TURN_PX: f64 = 10.0;
+pub const TURN_PX: i32 = 10;
 
 /// A movement to and fro.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thrashed {
     /// Times it turned.
-    pub turns: f64,
+    pub turns: u32,
     /// Way, CSS pixels along the axis.
-    pub px: f64,
+    pub px: u32,
     /// How long it took, milliseconds.
-    pub ms: f64,
+    pub ms: u32,
 }
 
 /// One axis.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Axis {
-    /// Where it goes: 1 or -1; 0 before the first movement.
-    towards: f64,
-    /// The farthest it went since it turned, and when.
-    farthest: f64,
-    farthest_ms: f64,
-    /// Where and when it turned last.
-    turned: f64,
-    turned_ms: f64,
+    /// When it was farthest since it turned, and when it turned last; 0 before the first movement.
+    farthest_ms: i64,
+    turned_ms: i64,
+    /// Where, CSS pixels.
+    farthest: i32,
+    turned: i32,
     run: Thrashed,
 }
+
+const NONE: Thrashed = Thrashed {
+    turns: 0,
+    px: 0,
+    ms: 0,
+};
+const STILL: Axis = Axis {
+    farthest_ms: 0,
+    turned_ms: 0,
+    farthest: 0,
+    turned: 0,
+    run: NONE,
+};
 
 /// The movement that runs.
 #[derive(Debug)]
 pub struct Thrash {
     /// Legs in a row that make it one; the shortest that counts (CSS pixels), and the longest it may
     /// take (ms).
-    pub limits: [f64; 3],
+    pub limits: [u32; 3],
     axes: [Axis; 2],
 }
 
-impl Default for Thrash {
-    fn default() -> Self {
-        Self {
-            limits: [5.0, 50.0, 300.0],
-            axes: Default::default(),
-        }
-    }
-}
-
 impl Thrash {
+    pub(crate) const NONE: Self = Self {
+        limits: [0; 3],
+        axes: [STILL; 2],
+    };
+
+    pub(crate) fn begin(&mut self) {
+        self.limits = [5, 50, 300];
+        self.forget();
+    }
+
     /// The mouse moves, with no button held.
-    pub fn moved(&mut self, ms: f64, x: f64, y: f64) -> Option<Thrashed> {
+    pub fn moved(&mut self, ms: i64, x: i32, y: i32) -> Option<Thrashed> {
         let [legs, px, leg_ms] = self.limits;
         let mut found = None;
         for (axis, at) in self.axes.iter_mut().zip([x, y]) {
-            let on = (at - axis.farthest) * axis.towards;
-            if axis.towards == 0.0 || on >= 0.0 {
-                if axis.towards == 0.0 {
-                    axis.turned = at;
-                    axis.turned_ms = ms;
-                    axis.towards = 1.0;
-                }
-                axis.farthest = at;
-                axis.farthest_ms = ms;
+            let way = axis.farthest - axis.turned;
+            let mut on = at - axis.farthest;
+            if way < 0 {
+                on = -on;
+            }
+            if axis.turned_ms == 0 {
+                axis.turned = at;
+                axis.turned_ms = ms;
             } else if on <= -TURN_PX {
-                let way = (axis.farthest - axis.turned).abs();
-                let took = axis.farthest_ms - axis.turned_ms;
+                let way = way.unsigned_abs();
+                let took = (axis.farthest_ms - axis.turned_ms) as u32;
                 if way < px || took > leg_ms {
-                    axis.run = Thrashed::default();
+                    axis.run = NONE;
                 } else {
-                    axis.run.turns += 1.0;
+                    axis.run.turns += 1;
                     axis.run.px += way;
                     axis.run.ms += took;
                     if axis.run.turns == legs {
@@ -86,16 +97,17 @@ impl Thrash {
                 }
                 axis.turned = axis.farthest;
                 axis.turned_ms = axis.farthest_ms;
-                axis.towards = -axis.towards;
-                axis.farthest = at;
-                axis.farthest_ms = ms;
+            } else if on < 0 {
+                continue;
             }
+            axis.farthest = at;
+            axis.farthest_ms = ms;
         }
         found
     }
 
     /// The movement ends.
     pub fn forget(&mut self) {
-        self.axes = Default::default();
+        self.axes = [STILL; 2];
     }
 }

@@ -9,39 +9,40 @@
 //! A way ends when the pointer has rested for [`REST_MS`], when it is long, with a press, and when
 //! the page scrolls; its last step is the rest until then.
 
-use crate::encode::{Bytes, number, signed};
+use crate::encode::{Bytes, span};
+use crate::kind;
+use crate::queue::Queue;
+use crate::uplink::NEVER_MS;
 
 /// How far a place may be from the way as told, CSS pixels.
 pub const OFF_PX_MAX: i32 = 3;
 /// How long a step may take unless the pointer stands still, ms: one byte.
-pub const STEP_MS_MAX: f64 = 127.0;
+pub const STEP_MS_MAX: i64 = 127;
 /// A pointer that has not moved for so long rests, ms.
-pub const REST_MS: f64 = 500.0;
+pub const REST_MS: i64 = 500;
 /// Steps of a way: their number is one byte.
 pub const WAY_STEPS_MAX: usize = 127;
 /// How long a way may take, ms.
-pub const WAY_MS_MAX: f64 = 10_000.0;
+pub const WAY_MS_MAX: i64 = 10_000;
 /// Largest coordinate that is followed, either way: products of differences stay in range.
-const FAR_PX: f64 = 8_000.0;
-/// Most bytes of a step: a time of less than 2^14 ms, and two differences of less than 2^14 px.
-const STEP_BYTES_MAX: usize = 2 + 3 + 3;
+const FAR_PX: i32 = 8_000;
 
 /// A place in the window, in whole CSS pixels, and when.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Place {
-    ms: f64,
+    ms: i64,
     x: i32,
     y: i32,
 }
 
+const NOWHERE: Place = Place { ms: 0, x: 0, y: 0 };
+
 /// A movement that may still go on.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Way {
-    /// The steps kept, as the wire has them: their number, and each.
-    room: [u8; 1 + WAY_STEPS_MAX * STEP_BYTES_MAX],
-    len: usize,
     steps: usize,
-    began_ms: f64,
+    began_ms: i64,
     kept: Place,
     last: Place,
     /// Seen from the place kept last: the directions that miss no place since by too much, between
@@ -49,42 +50,43 @@ pub struct Way {
     low: (i32, i32),
     high: (i32, i32),
     far: i32,
-}
-
-impl Default for Way {
-    fn default() -> Self {
-        Self {
-            room: [0; _],
-            len: 1,
-            steps: 0,
-            began_ms: 0.0,
-            kept: Place::default(),
-            last: Place::default(),
-            low: (0, 0),
-            high: (0, 0),
-            far: 0,
-        }
-    }
+    /// The steps kept, as the wire has them.
+    bytes: Bytes,
 }
 
 impl Way {
-    /// The pointer is somewhere, in CSS pixels of the window. `true`: the way is to be ended now.
-    pub fn moved(&mut self, ms: f64, x: f64, y: f64) -> bool {
-        // Whole, so that the steps add up to the time.
-        let ms = ms as u64 as f64;
-        let whole = |length: f64| length.clamp(-FAR_PX, FAR_PX) as i32;
+    pub(crate) const fn new() -> Self {
+        Self {
+            steps: 0,
+            began_ms: 0,
+            kept: NOWHERE,
+            last: NOWHERE,
+            low: (0, 0),
+            high: (0, 0),
+            far: 0,
+            bytes: Bytes::new(),
+        }
+    }
+
+    /// No way is taken.
+    pub(crate) fn begin(&mut self) {
+        self.steps = 0;
+        self.bytes.clear();
+    }
+
+    /// The pointer is somewhere, in CSS pixels of the window.
+    pub(crate) fn moved(&mut self, ms: i64, x: i32, y: i32, queue: &mut Queue) {
         let at = Place {
             ms,
-            x: whole(x),
-            y: whole(y),
+            x: x.clamp(-FAR_PX, FAR_PX),
+            y: y.clamp(-FAR_PX, FAR_PX),
         };
         if self.steps == 0 {
             self.began_ms = ms;
             // The first step is from the top left of the window, and takes no time.
-            self.kept = Place { ms, x: 0, y: 0 };
+            self.kept = Place { ms, ..NOWHERE };
             self.last = at;
-            self.keep();
-            return false;
+            return self.keep();
         }
         if self.last != self.kept
             && (ms - self.kept.ms > STEP_MS_MAX || !self.leads(self.since_kept(at)))
@@ -93,35 +95,37 @@ impl Way {
         }
         self.last = at;
         self.narrow(self.since_kept(at));
-        self.steps >= WAY_STEPS_MAX - 2 || ms - self.began_ms >= WAY_MS_MAX
+        if self.steps >= WAY_STEPS_MAX - 2 || ms - self.began_ms >= WAY_MS_MAX {
+            self.end(ms, queue);
+        }
     }
 
-    /// Ends the way at a time: its bytes as the wire has them. None when nothing moved.
-    pub fn end(&mut self, ms: f64) -> Option<&[u8]> {
+    /// Ends the way at a time, and tells of it if anything moved.
+    #[inline(never)]
+    pub(crate) fn end(&mut self, ms: i64, queue: &mut Queue) {
         if self.steps == 0 {
-            return None;
+            return;
         }
         if self.last != self.kept {
             self.keep();
         }
         let moved = self.steps > 1;
         // It stayed there until now.
-        let ms = ms as u64 as f64;
         if ms > self.last.ms {
             self.last.ms = ms;
             self.keep();
         }
-        let len = self.len;
-        self.room[0] = self.steps as u8;
-        self.len = 1;
-        self.steps = 0;
-        if moved { self.room.get(..len) } else { None }
+        if moved {
+            queue.draft.push(self.steps as u8);
+            queue.tell_of(kind::PATH, ms, 0, self.bytes.done());
+        }
+        self.begin();
     }
 
-    /// When the pointer will have rested, ms; infinite when no way is being taken.
-    pub fn due_ms(&self) -> f64 {
+    /// When the pointer will have rested, ms; the end of time when no way is being taken.
+    pub fn due_ms(&self) -> i64 {
         if self.steps == 0 {
-            f64::INFINITY
+            NEVER_MS
         } else {
             self.last.ms + REST_MS
         }
@@ -162,14 +166,13 @@ impl Way {
     }
 
     /// Keeps the newest place as a step.
+    #[inline(never)]
     fn keep(&mut self) {
         let (dx, dy) = self.since_kept(self.last);
-        let rest = self.room.get_mut(self.len..).unwrap_or_default();
-        let out = &mut Bytes::new(rest);
-        number(out, (self.last.ms - self.kept.ms) as u64);
-        signed(out, dx);
-        signed(out, dy);
-        self.len += out.done().len();
+        self.bytes
+            .number(u64::from(span(self.kept.ms, self.last.ms)));
+        self.bytes.signed(dx);
+        self.bytes.signed(dy);
         self.steps += 1;
         self.kept = self.last;
         self.far = 0;

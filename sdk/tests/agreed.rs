@@ -1,8 +1,7 @@
 //! What the site says of its visitor, through the recorder: written as the wire has it.
 
-use upriver_sdk::queue::kind;
-use upriver_sdk::recorder::{Input, Names, Recorder};
-use upriver_sdk::uplink::{Command, News};
+use upriver_sdk::driver::{Command, News};
+use upriver_sdk::driver::{Input, Names, Recorder};
 use upriver_wire::batch::{Consent, ConsentState, Identify};
 use upriver_wire::{Body, decode};
 
@@ -13,8 +12,8 @@ fn what_was_agreed_to_and_who_it_is_are_written_as_the_wire_has_them() {
     let mut recorder = Recorder::new(Names::default());
     recorder.step(T0, Input::Tick);
     recorder.step(T0, Input::News(News::Opened));
-    recorder.record(T0 + 1.0, Input::Said(kind::CONSENT, &[1]));
-    recorder.record(T0 + 1.0, Input::Said(kind::IDENTIFY, b"\x03ada\x01"));
+    recorder.hear(T0 + 1.0, Input::Consent(&[1]));
+    recorder.hear(T0 + 1.0, Input::Identify(b"\x03ada\x01"));
     let mut commands = recorder.step(T0 + 2.0, Input::Flush);
     commands.extend(recorder.step(T0 + 1_000.0, Input::Tick));
     let bodies: Vec<Body> = commands

@@ -5,8 +5,8 @@ mod told;
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use upriver_sdk::recorder::{Input, Names, Recorder};
-use upriver_sdk::uplink::{Command, News};
+use upriver_sdk::driver::{Command, News};
+use upriver_sdk::driver::{Input, Names, Recorder};
 use upriver_wire::answer::{Ack, Answer, Refusal, Refused};
 use upriver_wire::batch::{Custom, PageView};
 use upriver_wire::envelope::encode_answer;

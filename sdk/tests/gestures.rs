@@ -5,8 +5,8 @@ mod tab;
 mod told;
 
 use tab::{T0, Tab};
-use upriver_sdk::recorder::{Input, Names, Recorder};
-use upriver_sdk::uplink::{Command, News};
+use upriver_sdk::driver::{Command, News};
+use upriver_sdk::driver::{Input, Names, Recorder};
 use upriver_wire::batch::{
     Custom, Descriptor, Offset, Page, PageRef, PageView, Point, Pointer, Scroll,
 };

@@ -4,9 +4,10 @@
 mod told;
 
 use proptest::prelude::*;
-use upriver_sdk::interest::{FORMS_MAX, Filled, IMPRESSIONS_MAX};
-use upriver_sdk::recorder::{Input, Names, Recorder};
-use upriver_sdk::uplink::{Command, News};
+use upriver_sdk::driver::Filled;
+use upriver_sdk::driver::{Command, News};
+use upriver_sdk::driver::{Input, Names, Recorder};
+use upriver_sdk::interest::{FORMS_MAX, IMPRESSIONS_MAX};
 use upriver_wire::answer::{Ack, Answer};
 use upriver_wire::batch::{
     Attention, Custom, Form, FormStep, Impression, Look, PageView, Size, Visibility,

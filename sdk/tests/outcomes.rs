@@ -4,17 +4,18 @@
 mod told;
 
 use std::path::Path;
-use upriver_sdk::gesture::{Down, Target};
+use upriver_sdk::driver::{Command, News};
+use upriver_sdk::driver::{Down, Target};
+use upriver_sdk::driver::{Input, Names, Recorder};
 use upriver_sdk::presses::{MAY_BE_DEAD, MAY_RAGE};
-use upriver_sdk::recorder::{FAULTS_A_PAGE_MAX, Input, Names, Recorder};
-use upriver_sdk::uplink::{Command, News};
+use upriver_sdk::recorder::FAULTS_A_PAGE_MAX;
 use upriver_wire::batch::{
     Dead, ErrorPress, Fault, FaultKind, PageView, Point, Pointer, Rage, Spot, Thrash,
 };
 use upriver_wire::{Batch, Body, ElementId, Event, StreamId, encode};
 
 const T0: f64 = 1_000_000.0;
-const BOTH: u8 = MAY_RAGE | MAY_BE_DEAD;
+const BOTH: u32 = MAY_RAGE | MAY_BE_DEAD;
 
 struct Tab {
     recorder: Recorder,
@@ -53,7 +54,7 @@ impl Tab {
         self
     }
 
-    fn down(&mut self, ms: f64, x: f64, signs: u8) -> &mut Self {
+    fn down(&mut self, ms: f64, x: f64, signs: u32) -> &mut Self {
         let target = Target {
             element: ElementId(9),
             ..Target::default()
@@ -69,7 +70,7 @@ impl Tab {
     }
 
     /// A press of the mouse that becomes a click 60 ms later.
-    fn press(&mut self, ms: f64, x: f64, signs: u8) -> &mut Self {
+    fn press(&mut self, ms: f64, x: f64, signs: u32) -> &mut Self {
         self.down(ms, x, signs).at(ms + 60.0, Input::Up(0, x, 20.0));
         assert!(!self.recorder.click(T0 + ms + 60.0, 1));
         self
@@ -346,8 +347,8 @@ fn a_fault_is_told_once_a_page_and_place_and_so_many_a_page() {
 #[test]
 fn a_site_sets_its_own_limits() {
     let mut tab = Tab::open();
-    let nan = f64::NAN;
-    tab.at(0.0, Input::Limits([4.0, nan, nan, 500.0], [nan; 3]));
+
+    tab.at(0.0, Input::Limits([4, 0, 0, 500], [0; 3]));
     for n in 0..4 {
         tab.press(10.0 + f64::from(n) * 100.0, 5.0, BOTH);
     }

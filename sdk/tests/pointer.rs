@@ -5,9 +5,9 @@ mod tab;
 mod told;
 
 use tab::Tab;
-use upriver_sdk::gesture::{Down, Target};
-use upriver_sdk::recorder::Input;
-use upriver_sdk::uplink::News;
+use upriver_sdk::driver::Input;
+use upriver_sdk::driver::News;
+use upriver_sdk::driver::{Down, Target};
 use upriver_wire::batch::{Hesitation, LongPress, Pinch, Point, Pointer, Step};
 use upriver_wire::{Body, ElementId};
 

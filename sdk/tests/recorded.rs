@@ -7,8 +7,8 @@ mod told;
 use serde_json::Value;
 use std::path::PathBuf;
 use tab::Tab;
-use upriver_sdk::gesture::{Down, Target};
-use upriver_sdk::recorder::Input;
+use upriver_sdk::driver::Input;
+use upriver_sdk::driver::{Down, Target};
 use upriver_wire::batch::{Button, Direction, Path, Pointer, Scroll};
 use upriver_wire::{Body, ElementId};
 

@@ -6,7 +6,7 @@
 use crate::npm;
 use crate::process::Task;
 use crate::report::step;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -16,6 +16,10 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const WASM_FEATURES: &str = "--enable-bulk-memory --enable-bulk-memory-opt --enable-multivalue \
     --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types \
     --enable-sign-ext --enable-call-indirect-overlong";
+
+/// What the module exports, and the function that is.
+const EXPORT: &str = "step";
+const EXPORTED: &str = "upriver_sdk::exports::step::h";
 
 /// More of them find nothing more.
 const ZOPFLI_ITERATIONS: std::num::NonZeroU64 = std::num::NonZeroU64::new(60).unwrap();
@@ -41,7 +45,7 @@ pub(crate) fn build(root: &Path) -> Result<Built> {
             .words("build --locked --package upriver-sdk --profile wasm --target")
             .arg(TARGET)
             // The places of panics name files; those of this machine must not be shipped.
-            .env("CARGO_ENCODED_RUSTFLAGS", remap_cargo_home()?)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags()?)
             .run("cargo build sdk")
     })?;
     npm::install(root, PROJECT)?;
@@ -80,6 +84,27 @@ fn bind(root: &Path, generated: &Path) -> Result<()> {
     for export in exports {
         module.exports.delete(export);
     }
+    // Only numbers cross, which the function itself takes as they are; what wasm-bindgen puts around it
+    // weighs more than all else the export costs.
+    let around = module.exports.get_func(EXPORT)?;
+    let inside = module
+        .funcs
+        .iter()
+        .find(|function| {
+            let name = function.name.as_deref().unwrap_or_default();
+            name.starts_with(EXPORTED)
+        })
+        .with_context(|| format!("there is no function {EXPORTED}… in the compiled recorder"))?
+        .id();
+    let takes = |function| module.types.params_results(module.funcs.get(function).ty());
+    if takes(around) != takes(inside) {
+        bail!(
+            "{EXPORTED}… does not take and give what is exported: {:?}",
+            takes(inside)
+        );
+    }
+    module.exports.remove(EXPORT)?;
+    module.exports.add(EXPORT, inside);
     std::fs::create_dir_all(generated)?;
     let bound = generated.join("core.wasm");
     std::fs::write(&bound, module.emit_wasm())
@@ -162,12 +187,20 @@ fn pack(npm_folder: &Path) -> Result<PathBuf> {
     Ok(folder.join(name))
 }
 
-/// The flag that takes the folder of cargo's sources out of the names of files.
-fn remap_cargo_home() -> Result<String> {
+/// How deep the recorder's calls may stack, bytes. What its memory begins with: where it lies is named in
+/// the code all over, and low addresses are short.
+const STACK_BYTES: usize = 16 * 1024;
+
+/// The flags of the compiler, as cargo takes them: the folder of cargo's sources is taken out of the
+/// names of files, and the stack is small.
+fn flags() -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     let home = home.context("cannot tell where cargo keeps its sources: set CARGO_HOME")?;
-    Ok(format!("--remap-path-prefix={}=cargo", home.display()))
+    Ok(format!(
+        "--remap-path-prefix={}=cargo\u{1f}-Clink-arg=-zstack-size={STACK_BYTES}",
+        home.display()
+    ))
 }
 
 /// Where cargo puts what it builds.

@@ -4,8 +4,8 @@
 use crate::store::{ADOPTED_MAX, COMMIT_MS_MAX, Change, Key, Row, Store};
 use crate::told;
 use std::collections::{BTreeMap, BTreeSet};
-use upriver_sdk::recorder::{Input, Names, Recorder};
-use upriver_sdk::uplink::Command;
+use upriver_sdk::driver::Command;
+use upriver_sdk::driver::{Input, Names, Recorder};
 use upriver_wire::StreamId;
 use upriver_wire::batch::{Custom, PageView};
 

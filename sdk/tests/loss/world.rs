@@ -5,9 +5,10 @@ use crate::page::{Page, Told};
 use crate::server::{self, Server};
 use crate::store::{COMMIT_MS_MAX, Store};
 use std::collections::BTreeSet;
-use upriver_sdk::recorder::Input;
+use upriver_sdk::driver::Input;
+use upriver_sdk::driver::{Command, News};
 use upriver_sdk::retry::Random;
-use upriver_sdk::uplink::{Command, News, REQUEST_AGE_MS_MAX, STREAM_AGE_MS_MAX, Transport};
+use upriver_sdk::uplink::{REQUEST_AGE_MS_MAX, STREAM_AGE_MS_MAX, Transport};
 
 /// Things that happen in a run.
 const ACTS_MAX: u64 = 60;

@@ -3,9 +3,9 @@
 #![allow(dead_code, reason = "each of the tests needs another part of it")]
 
 use crate::told;
-use upriver_sdk::gesture::{Down, Target};
-use upriver_sdk::recorder::{Input, Names, Recorder};
-use upriver_sdk::uplink::{Command, News};
+use upriver_sdk::driver::{Command, News};
+use upriver_sdk::driver::{Down, Target};
+use upriver_sdk::driver::{Input, Names, Recorder};
 use upriver_wire::batch::{PageView, Pointer};
 use upriver_wire::{Batch, Body, ElementId, StreamId};
 

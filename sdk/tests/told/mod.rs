@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each of the tests needs another part of it")]
 
-use upriver_sdk::recorder::View;
+use upriver_sdk::driver::View;
 use upriver_wire::batch::{Custom, PageView};
 use upriver_wire::{Batch, Body, Event, decode, encode};
 
