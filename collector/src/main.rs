@@ -17,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 use upriver_collector::api::access;
 use upriver_collector::api::limits::LimitsConfig;
 use upriver_collector::config::Sites;
+use upriver_collector::ingest::Quota;
 use upriver_collector::store::Access;
 use upriver_collector::store::child::ChildConfig;
 use upriver_collector::{ClickHouse, Options};
@@ -106,6 +107,11 @@ struct Serve {
     /// Size in bytes of the log past which nothing is taken until ClickHouse has caught up.
     #[arg(long, env = "UPRIVER_LOG_BYTES_MAX", default_value_t = 8 << 30)]
     log_bytes_max: u64,
+    /// Size in bytes of the log past which ways of pointers, attention, impressions and thrash are
+    /// left out, and half way to the maximum scrolls, swipes and the like; three quarters of the
+    /// maximum when it is not said.
+    #[arg(long, env = "UPRIVER_LOG_BYTES_SOFT")]
+    log_bytes_soft: Option<u64>,
     /// Batches a second that one address may send.
     #[arg(long, env = "UPRIVER_BATCHES_PER_S", default_value = "200")]
     batches_per_s: NonZeroU32,
@@ -280,7 +286,10 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
         sites,
         clickhouse,
         log_segment_bytes: serve.log_segment_bytes,
-        log_bytes_max: serve.log_bytes_max,
+        log_quota: Quota {
+            soft: serve.log_bytes_soft.unwrap_or(serve.log_bytes_max / 4 * 3),
+            hard: serve.log_bytes_max,
+        },
         limits: LimitsConfig {
             batches_per_s: serve.batches_per_s,
             batches_burst: serve.batches_burst,

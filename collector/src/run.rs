@@ -10,15 +10,16 @@ use crate::clock;
 use crate::config::Site;
 use crate::feed::{apply, feed_live};
 use crate::ingest::recovery::{self, Recovered};
-use crate::ingest::{self, Ingest, imported};
+use crate::ingest::{self, Ingest, Quota, imported};
 use crate::live::{self, Live};
 use crate::log::storage::{Disk, Storage};
-use crate::log::{Position, Reader};
+use crate::log::{self, Position, Reader};
 use crate::past::Past;
 use crate::row::{ElementRow, EventRow};
 use crate::signals::Signals;
 use crate::store::audit::Auditor;
 use crate::store::child::{self, ChildConfig};
+use crate::store::keeper::Keeper;
 use crate::store::ledger::Ledger;
 use crate::store::state::State;
 use crate::store::writer::{Resume, Watermarks, Writer};
@@ -42,6 +43,8 @@ const WRITER_STOP: Duration = Duration::from_secs(15);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How long a request's head may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Segments that the log has at least when it is full.
+const SEGMENTS_MIN: u64 = 16;
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 25_000;
 
@@ -65,8 +68,8 @@ pub struct Options {
     pub clickhouse: ClickHouse,
     /// Size past which a new segment of the log is begun.
     pub log_segment_bytes: u64,
-    /// Size of the log past which nothing is taken any more.
-    pub log_bytes_max: u64,
+    /// Sizes of the log past which less is taken, and nothing any more.
+    pub log_quota: Quota,
     /// What one address may do.
     pub limits: LimitsConfig,
     /// How often the tables are compared with what was acknowledged.
@@ -88,7 +91,12 @@ pub async fn run(
     let disk = Disk::open(options.data.join("log")).context("cannot open the log")?;
     let state = State::open(&options.data.join("state.redb"))?;
     let remembered = state.remembered()?;
-    let recovered = recovery::recover(disk, options.log_segment_bytes, remembered)?;
+    // A segment is let go of as a whole: of a small log it may only be a small part.
+    let segment_bytes = options.log_segment_bytes;
+    let segment_bytes = segment_bytes
+        .min(options.log_quota.hard / SEGMENTS_MIN)
+        .max(1);
+    let recovered = recovery::recover(disk, log::Options::new(segment_bytes), remembered)?;
     report(&recovered);
 
     let metrics = PrometheusBuilder::new()
@@ -108,7 +116,6 @@ pub async fn run(
     };
     let plan = Plan {
         reader: recovered.reader.clone(),
-        state,
         ledger: Arc::default(),
         live: live.clone(),
         seals: recovered.seals.clone(),
@@ -116,7 +123,7 @@ pub async fn run(
         end: recovered.log.position(),
     };
     let taken = recovered.unstored_events;
-    let (ingest, feed, sequencer) = ingest::start(recovered, options.log_bytes_max, known)?;
+    let (ingest, feed, sequencer) = ingest::start(recovered, options.log_quota, known)?;
     let (cuts, cut_asks) = mpsc::channel(1);
     let feeder = tokio::spawn(feed_live(feed, cut_asks, plan.end, taken, live.clone()));
     let clickhouse = tokio::spawn(clickhouse(options.clickhouse.clone(), client, stopping));
@@ -126,7 +133,9 @@ pub async fn run(
     };
     let (drain, draining) = watch::channel(false);
     // From here on it can be asked; the writer only begins when ClickHouse is there.
-    plan.ledger.begin(plan.checkpoint);
+    plan.ledger.begin(plan.checkpoint, &plan.seals);
+    let keeper = Keeper::new(ingest.clone(), plan.ledger.clone(), state);
+    let keeper = tokio::spawn(keeper.run(stop.subscribe()));
     let auditor = Auditor {
         cuts,
         client: client_watch.clone(),
@@ -195,6 +204,7 @@ pub async fn run(
     audits.abort();
     stop.send_replace(true);
     clickhouse.await?;
+    keeper.await?;
     drop(ingest);
     drop(live);
     feeder.abort();
@@ -209,12 +219,6 @@ fn report<S: Storage>(recovered: &Recovered<S>) {
         sealed_not_checkpointed = recovered.seals.len(),
         "log recovered"
     );
-    for damage in &recovered.damage {
-        tracing::error!(
-            ?damage,
-            "part of the log could not be read and was set aside"
-        );
-    }
     if recovered.unknown_records > 0 {
         tracing::error!(
             records = recovered.unknown_records,
@@ -241,7 +245,6 @@ async fn clickhouse(
 /// its history, and write.
 struct Plan<S: Storage> {
     reader: Reader<S>,
-    state: Arc<State>,
     ledger: Arc<Ledger>,
     live: Live,
     seals: Vec<ingest::record::Seal>,
@@ -272,7 +275,6 @@ impl<S: Storage> Plan<S> {
             client.clone(),
             ingest.clone(),
             self.reader.clone(),
-            self.state.clone(),
             self.ledger.clone(),
             draining.clone(),
         );

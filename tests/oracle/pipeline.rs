@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 use upriver_collector::ingest::record::{Agent, BatchRecord};
-use upriver_collector::ingest::{Arrival, Committed, Ingest, imported, recovery, rows};
+use upriver_collector::ingest::{Arrival, Committed, Ingest, Quota, imported, recovery, rows};
 use upriver_collector::live::limits::Bounds;
 use upriver_collector::live::{Engine, Query, Resource};
+use upriver_collector::log::Options;
 use upriver_collector::log::storage::{Storage, StorageFile};
 use upriver_collector::row::EventRow;
 use upriver_wire::envelope;
@@ -51,9 +52,13 @@ impl Pipeline {
     /// A thread cannot be started.
     pub(super) fn start(world: &World, now_ms: u64, fault: Option<Fault>) -> Result<Self> {
         let remembered = recovery::Remembered::default();
-        let recovered = recovery::recover(Nowhere, SEGMENT_BYTES, remembered)?;
+        let recovered = recovery::recover(Nowhere, Options::new(SEGMENT_BYTES), remembered)?;
+        let quota = Quota {
+            soft: u64::MAX,
+            hard: u64::MAX,
+        };
         let (ingest, feed, sequencer) =
-            upriver_collector::ingest::start(recovered, u64::MAX, nothing_known())?;
+            upriver_collector::ingest::start(recovered, quota, nothing_known())?;
         let mut engine = Engine::new(std::slice::from_ref(&world.site), Bounds::default(), now_ms);
         engine.history_complete();
         Ok(Self {
@@ -224,6 +229,9 @@ impl Storage for Nowhere {
     fn len(&self, _: &str) -> io::Result<u64> {
         Ok(0)
     }
+    fn rename(&self, _: &str, _: &str) -> io::Result<()> {
+        Ok(())
+    }
     fn remove(&self, _: &str) -> io::Result<()> {
         Ok(())
     }
@@ -233,9 +241,12 @@ impl Storage for Nowhere {
 }
 
 impl StorageFile for Length {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0 += bytes.len() as u64;
+    fn reserve(&mut self, _: u64) -> io::Result<()> {
         Ok(())
+    }
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
     }
     fn sync(&mut self) -> io::Result<()> {
         Ok(())

@@ -9,6 +9,9 @@ use std::fmt;
 /// Seconds a client is asked to wait when nothing better is known.
 pub const RETRY_AFTER_S: u32 = 1;
 
+/// Seconds a client is asked to wait when the log takes nothing: what fills it takes longer to heal.
+const LOG_RETRY_AFTER_S: u32 = 30;
+
 /// What went wrong with a request.
 #[derive(Debug)]
 pub enum ApiError {
@@ -82,7 +85,9 @@ impl From<IngestError> for ApiError {
             IngestError::Overloaded | IngestError::Stopping | IngestError::StateFailed(_) => {
                 Self::Unavailable(message, RETRY_AFTER_S)
             }
-            IngestError::LogFull | IngestError::LogFailed => Self::Unavailable(message, 30),
+            IngestError::LogFull | IngestError::NoSpace | IngestError::LogFailed => {
+                Self::Unavailable(message, LOG_RETRY_AFTER_S)
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an operator asks: is it alive, does it take events, how is it doing.
 
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, Pressure};
 use actix_web::{HttpResponse, web};
 use clickhouse::Client;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -21,16 +21,32 @@ pub async fn readyz(
     ingest: web::Data<Ingest>,
     clickhouse: web::Data<ClickHouseUp>,
 ) -> HttpResponse {
-    let log_failed = ingest.status().log_failed();
+    let status = ingest.status();
+    let (ready, log) = match status.pressure() {
+        _ if status.log_failed() => (false, "failed: restart the collector"),
+        _ if status.no_space() => (false, "no space on its disk: free some"),
+        Pressure::Full => (false, "full: clickhouse takes no rows"),
+        Pressure::Hard => (
+            true,
+            "filling up: scrolls, swipes and the like are left out",
+        ),
+        Pressure::Soft => (
+            true,
+            "filling up: ways, attention, impressions are left out",
+        ),
+        Pressure::None => (true, "ok"),
+    };
+    let (stretches, bytes) = status.damages().total();
     let body = json!({
-        "ready": !log_failed,
-        "log": if log_failed { "failed: restart the collector" } else { "ok" },
+        "ready": ready,
+        "log": log,
+        "log_damage": {"stretches": stretches, "bytes": bytes},
         "clickhouse": if clickhouse.0.borrow().is_some() { "up" } else { "away" },
     });
-    if log_failed {
-        HttpResponse::ServiceUnavailable().json(body)
-    } else {
+    if ready {
         HttpResponse::Ok().json(body)
+    } else {
+        HttpResponse::ServiceUnavailable().json(body)
     }
 }
 

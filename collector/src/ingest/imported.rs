@@ -19,8 +19,8 @@ pub const AGE_DAYS_MAX: u64 = 366;
 pub const ID_BYTES_MAX: usize = 128;
 /// Events in one request.
 pub const EVENTS_MAX: usize = 1_000;
-/// Ids taken that are not in the state file yet. Past it nothing is imported until ClickHouse has
-/// caught up; 32 bytes each.
+/// Ids taken that are not in the state file yet. Past it nothing is imported until it has them;
+/// 32 bytes each.
 pub const FRESH_MAX: usize = 1_000_000;
 /// Numbers within a millisecond that an order has room for.
 const NUMBERS: u16 = 1_024;
@@ -174,6 +174,12 @@ impl Imported {
     /// Takes an event. False when it was taken since the last time the state file was written.
     pub fn take(&mut self, key: EventKey) -> bool {
         self.fresh.insert(key)
+    }
+
+    /// Takes an event back that was taken since the state file was last written: it is not in the
+    /// log.
+    pub fn take_back(&mut self, key: EventKey) {
+        self.fresh.remove(&key);
     }
 
     /// Whether no further event may be taken until the state file is written.

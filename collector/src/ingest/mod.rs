@@ -4,22 +4,27 @@
 
 mod bot;
 pub mod dedup;
+mod group;
 pub mod imported;
 pub mod record;
 pub mod recovery;
 pub mod rows;
 mod sequencer;
+mod shed;
+mod taking;
 pub mod validate;
 
-pub use sequencer::{Committed, EXPIRY_MS, StreamChanges, look_hash};
+pub use sequencer::{Committed, EXPIRY_MS, StreamChanges};
+pub use shed::{Pressure, Quota};
+pub use taking::look_hash;
 
-use crate::log::Position;
 use crate::log::storage::Storage;
+use crate::log::{Damages, Position};
 use imported::{Imported, Known};
 use record::{Agent, BatchRecord, DeadLetter, Seal};
 use sequencer::{BatchJob, ImportJob, Job, Sequencer};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use upriver_wire::answer::Ack;
@@ -44,6 +49,9 @@ pub enum IngestError {
     /// The log has reached its quota, because ClickHouse does not take rows.
     #[error("the log is full because ClickHouse takes no rows; try again later")]
     LogFull,
+    /// The log's disk has no space left.
+    #[error("the log's disk has no space left; try again later")]
+    NoSpace,
     /// The disk failed.
     #[error("the log's disk failed; the collector must be restarted")]
     LogFailed,
@@ -68,6 +76,8 @@ pub enum Verdict {
     Refused,
     /// Not now; to be sent again.
     Retry,
+    /// Left out, because the log is filling up and its kind says least.
+    Shed,
 }
 
 impl Verdict {
@@ -79,6 +89,7 @@ impl Verdict {
             Self::Expired => "expired",
             Self::Refused => "rejected",
             Self::Retry => "retry",
+            Self::Shed => "shed",
         }
     }
 }
@@ -111,6 +122,9 @@ pub struct Accepted {
 #[derive(Debug, Default)]
 pub struct Status {
     log_failed: AtomicBool,
+    no_space: AtomicBool,
+    pressure: AtomicU8,
+    damages: Arc<Damages>,
     taken: Mutex<Taken>,
 }
 
@@ -127,6 +141,31 @@ impl Status {
     /// Whether the log failed, so that nothing is taken any more.
     pub fn log_failed(&self) -> bool {
         self.log_failed.load(Ordering::SeqCst)
+    }
+
+    /// Whether the log's disk had no space left when it was last written to.
+    pub fn no_space(&self) -> bool {
+        self.no_space.load(Ordering::SeqCst)
+    }
+
+    /// How full the log is.
+    pub fn pressure(&self) -> Pressure {
+        Pressure::from_number(self.pressure.load(Ordering::SeqCst))
+    }
+
+    /// What of the log could not be read.
+    pub fn damages(&self) -> &Damages {
+        &self.damages
+    }
+
+    /// Notes that the log failed. True the first time.
+    fn fail(&self) -> bool {
+        !self.log_failed.swap(true, Ordering::SeqCst)
+    }
+
+    fn set_pressure(&self, pressure: Pressure, no_space: bool) {
+        self.pressure.store(pressure.number(), Ordering::SeqCst);
+        self.no_space.store(no_space, Ordering::SeqCst);
     }
 
     /// How many events were taken so far.
@@ -157,7 +196,7 @@ pub struct Ingest {
 /// The thread cannot be started.
 pub fn start<S: Storage>(
     recovered: recovery::Recovered<S>,
-    log_bytes_max: u64,
+    quota: Quota,
     known: Known,
 ) -> std::io::Result<(
     Ingest,
@@ -167,18 +206,22 @@ pub fn start<S: Storage>(
     let (jobs, job_queue) = mpsc::channel(JOBS_MAX);
     let (committed, feed) = mpsc::channel(COMMITTED_GROUPS_MAX);
     let (durable, durable_watch) = watch::channel(recovered.log.position());
-    let status = Arc::new(Status::default());
+    let status = Arc::new(Status {
+        damages: recovered.damages.clone(),
+        ..Status::default()
+    });
     status.take(recovered.log.position(), recovered.unstored_events);
     let sequencer = Sequencer {
         log: recovered.log,
         dedup: recovered.dedup,
         imported: Imported::new(known, recovered.imported),
         elements: HashMap::new(),
-        log_bytes_max,
+        quota,
         status: status.clone(),
         durable,
         committed,
         received_ms: recovered.received_ms,
+        no_space_ms: None,
     };
     let thread = std::thread::Builder::new()
         .name("sequencer".into())

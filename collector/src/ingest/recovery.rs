@@ -3,18 +3,38 @@
 use super::dedup::{Dedup, Stream, StreamKey};
 use super::imported::EventKey;
 use super::record::{BatchRecord, Record, Seal};
-use super::rows;
+use super::{rows, shed};
 use crate::log::storage::Storage;
-use crate::log::{self, Appender, Damage, LogError, Position, Reader};
+use crate::log::{self, Appender, Damages, LogError, Reader};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use std::sync::Arc;
 
-/// What was remembered beside the log at the last checkpoint.
+/// What was remembered beside the log at the last checkpoint. What the log holds before
+/// [`Mark::position`] is in it already, so a start only reads what comes after.
 #[derive(Debug, Default)]
 pub struct Remembered {
     /// Streams.
     pub streams: Vec<(StreamKey, Stream)>,
     /// The newest batch that all tables had.
     pub seal: Seal,
+    /// Where the log was then.
+    pub mark: Mark,
+}
+
+/// A place in the log, and what had come before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The place: streams are remembered as they were here.
+    pub position: log::Position,
+    /// Events before it that not all tables had.
+    pub unstored: u64,
+    /// Time of receipt of the newest record before it, Unix ms.
+    pub received_ms: u64,
+    /// Up to when streams had been forgotten for want of room, Unix ms; 0 when none had.
+    pub forgotten_until_ms: u64,
+    /// Batches sealed and not in all tables, in order.
+    pub sealed: Vec<Seal>,
 }
 
 /// Ingest as it was when the process stopped.
@@ -36,59 +56,82 @@ pub struct Recovered<S: Storage> {
     /// Time of receipt of the newest record.
     pub received_ms: u64,
     /// Stretches of the log that could not be read.
-    pub damage: Vec<Damage>,
+    pub damages: Arc<Damages>,
     /// Records of a form this version does not know.
     pub unknown_records: u64,
 }
 
-/// Opens the log and reads all of it once.
+/// Opens the log and reads what of it is not remembered.
 ///
 /// # Errors
 /// The disk cannot be read or written.
 pub fn recover<S: Storage>(
     storage: S,
-    segment_bytes: u64,
+    options: log::Options,
     remembered: Remembered,
 ) -> Result<Recovered<S>, LogError> {
-    let (log, reader, damage) = log::open(storage, segment_bytes)?;
+    let Remembered {
+        streams,
+        seal,
+        mark,
+    } = remembered;
+    let options = log::Options {
+        trusted: mark.position.max(seal.to),
+        ..options
+    };
+    let (log, reader, damages) = log::open(storage, options)?;
     let mut recovered = Recovered {
         log,
         reader,
         dedup: Dedup::default(),
         imported: HashSet::new(),
-        checkpoint: remembered.seal,
-        seals: Vec::new(),
-        unstored_events: 0,
-        received_ms: 0,
-        damage,
+        checkpoint: seal,
+        seals: mark.sealed,
+        unstored_events: mark.unstored,
+        received_ms: mark.received_ms,
+        damages,
         unknown_records: 0,
     };
-    for (key, stream) in remembered.streams {
-        recovered.dedup.restore(key, stream);
+    recovered.seals.retain(|sealed| sealed.batch > seal.batch);
+    for (key, stream) in streams {
+        recovered.dedup.restore(key, Some(stream));
     }
+    recovered.dedup.restore_forgotten(mark.forgotten_until_ms);
     let mut reader = recovered.reader.clone();
-    let mut position: Position = reader.start();
+    let mut position = mark.position;
     while let Some(group) = reader.read(position)? {
         position = group.next;
         for bytes in &group.records {
-            match Record::decode(bytes) {
-                Ok(Record::Batch(record)) => {
-                    recovered.received_ms = recovered.received_ms.max(record.received_ms);
-                    if group.position >= recovered.checkpoint.to {
-                        recovered.unstored_events += record.events();
-                        recovered.imported.extend(EventKey::of(&record));
-                    }
-                    take(&mut recovered.dedup, &record);
-                }
-                Ok(Record::Seal(seal)) if seal.batch > recovered.checkpoint.batch => {
-                    recovered.seals.push(seal);
-                }
-                Ok(Record::Seal(_) | Record::DeadLetter(_)) => {}
-                Err(_) => recovered.unknown_records += 1,
-            }
+            recovered.read(group.position, bytes);
         }
     }
+    recovered.dedup.make_room();
     Ok(recovered)
+}
+
+impl<S: Storage> Recovered<S> {
+    fn read(&mut self, position: log::Position, bytes: &[u8]) {
+        match Record::decode(bytes) {
+            Ok(Record::Batch(record)) => {
+                self.received_ms = self.received_ms.max(record.received_ms);
+                if position >= self.checkpoint.to {
+                    self.unstored_events += record.events();
+                }
+                self.imported.extend(EventKey::of(&record));
+                take(&mut self.dedup, &record);
+            }
+            Ok(Record::Seal(seal)) => {
+                let newest = self.seals.last().map_or(self.checkpoint.batch, |s| s.batch);
+                if seal.batch > newest {
+                    self.seals.push(seal);
+                }
+            }
+            Ok(Record::DeadLetter(letter)) => {
+                self.received_ms = self.received_ms.max(letter.received_ms);
+            }
+            Err(_) => self.unknown_records += 1,
+        }
+    }
 }
 
 /// Remembers what a record of the log took, exactly as the sequencer did when it wrote it.
@@ -99,11 +142,19 @@ fn take(dedup: &mut Dedup, record: &BatchRecord) {
     }
     let key = StreamKey::new(&record.site, record.batch.stream);
     let first = record.batch.first_seq;
-    let stream = dedup.stream(key, record.received_ms);
+    let received_ms = record.received_ms;
     for &(start, end) in &record.accepted {
-        stream.take(first + u64::from(start)..first + u64::from(end));
+        let numbers = first + u64::from(start)..first + u64::from(end);
+        dedup.take(key, received_ms, numbers);
     }
-    if stream.high() == first + record.batch.events.len() as u64
+    for (number, event) in (first..).zip(&record.batch.events) {
+        if event.body == shed::PLACE {
+            dedup.take(key, received_ms, number..number + 1);
+        }
+    }
+    let stream = dedup.stream(key, received_ms);
+    if !record.accepted.is_empty()
+        && stream.high() == first + record.batch.events.len() as u64
         && let Some((time, number, _)) = rows::times(record).last()
     {
         stream.ends_with(time, number);

@@ -9,6 +9,7 @@ mod tests;
 use super::record::BatchRecord;
 use crate::row::{self, ElementRow, EventRow};
 use context::Context;
+pub(super) use fill::kind;
 use upriver_wire::batch::{Body, Page, PageRef};
 
 /// How far in the future an event may lie before its time is pulled back to this.

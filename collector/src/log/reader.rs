@@ -1,10 +1,12 @@
 //! Reading what is durable, from any position, while the log grows.
 
+use super::damage::Damages;
 use super::frame::{
     self, Found, GROUP_HEADER_BYTES, GROUP_PAYLOAD_BYTES_MAX, SEGMENT_HEADER_BYTES,
 };
+use super::segment::{self, Segments};
 use super::storage::Storage;
-use super::{LogError, Position, Segments, disk, segment_name};
+use super::{LogError, Position, disk};
 use std::sync::Arc;
 
 /// Bytes read ahead at once.
@@ -25,21 +27,27 @@ pub struct Group {
 pub struct Reader<S: Storage> {
     storage: Arc<S>,
     segments: Segments,
+    damages: Arc<Damages>,
     ahead: Vec<u8>,
     ahead_at: Position,
 }
 
 impl<S: Storage> Clone for Reader<S> {
     fn clone(&self) -> Self {
-        Self::new(self.storage.clone(), self.segments.clone())
+        Self::new(
+            self.storage.clone(),
+            self.segments.clone(),
+            self.damages.clone(),
+        )
     }
 }
 
 impl<S: Storage> Reader<S> {
-    pub(super) fn new(storage: Arc<S>, segments: Segments) -> Self {
+    pub(super) fn new(storage: Arc<S>, segments: Segments, damages: Arc<Damages>) -> Self {
         Self {
             storage,
             segments,
+            damages,
             ahead: Vec::new(),
             ahead_at: 0,
         }
@@ -47,25 +55,19 @@ impl<S: Storage> Reader<S> {
 
     /// Position of the oldest group kept.
     pub fn start(&self) -> Position {
-        let segments = self
-            .segments
-            .read()
-            .unwrap_or_else(|error| error.into_inner());
+        let segments = segment::read(&self.segments);
         segments.first_key_value().map_or(0, |(base, _)| *base)
     }
 
     /// Position after the newest durable group.
     pub fn end(&self) -> Position {
-        let segments = self
-            .segments
-            .read()
-            .unwrap_or_else(|error| error.into_inner());
+        let segments = segment::read(&self.segments);
         segments.last_key_value().map_or(0, |(_, end)| *end)
     }
 
     /// The first group at or after `position`; none when there is none yet.
     ///
-    /// Stretches set aside as damaged at recovery are passed over, as recovery did.
+    /// Damage, found at recovery or since, is set aside, told, and passed over.
     ///
     /// # Errors
     /// The disk cannot be read.
@@ -93,25 +95,36 @@ impl<S: Storage> Reader<S> {
                         records: frame::records(payload).map(<[u8]>::to_vec).collect(),
                     }));
                 }
-                Found::End => position = end.max(position + 1),
+                Found::End => {
+                    // The file is shorter than what was made durable in it.
+                    let offset = SEGMENT_HEADER_BYTES + (position - base);
+                    let name = segment::name(base);
+                    self.damages.missing(&name, offset, end - position);
+                    position = end;
+                }
                 Found::Bad => {
                     // Rare: look through the rest of the segment for the next whole frame.
                     let rest = self.bytes_at(base, end, position, (end - position) as usize)?;
-                    position = match frame::next_group(rest, position) {
-                        Some(skip) => position + skip as u64,
-                        None => end.max(position + 1),
-                    };
+                    let skip = frame::next_group(rest, position).unwrap_or(rest.len());
+                    let bad = rest[..skip].to_vec();
+                    let offset = SEGMENT_HEADER_BYTES + (position - base);
+                    let name = segment::name(base);
+                    self.damages.set_aside(&*self.storage, &name, offset, &bad);
+                    position += (skip as u64).max(1);
                 }
             }
         }
     }
 
+    /// The segments there are.
+    #[cfg(test)]
+    pub(super) fn segments(&self) -> std::collections::BTreeMap<Position, Position> {
+        segment::read(&self.segments).clone()
+    }
+
     /// The segment that holds `position`, or the first one after it that holds anything.
     fn segment_of(&self, position: Position) -> Option<(Position, Position)> {
-        let segments = self
-            .segments
-            .read()
-            .unwrap_or_else(|error| error.into_inner());
+        let segments = segment::read(&self.segments);
         segments
             .iter()
             .find(|(_, end)| **end > position)
@@ -137,7 +150,7 @@ impl<S: Storage> Reader<S> {
                 let offset = SEGMENT_HEADER_BYTES + (position - base);
                 self.ahead = self
                     .storage
-                    .read(&segment_name(base), offset, length)
+                    .read(&segment::name(base), offset, length)
                     .map_err(disk("read a segment"))?;
                 self.ahead_at = position;
                 0

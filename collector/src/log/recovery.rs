@@ -1,55 +1,63 @@
 //! Finding the end of the log after a stop of any kind.
 
+use super::damage::Damages;
 use super::frame::{self, Found, SEGMENT_HEADER_BYTES};
 use super::storage::{Storage, StorageFile};
-use super::{LogError, Position, disk, segment_name};
+use super::{LogError, Position, disk, segment};
 use std::collections::BTreeMap;
 
-/// A stretch of the log that could not be read and was not a torn tail. Somebody must know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// Segment file.
-    pub segment: String,
-    /// First bad byte in that file.
-    pub offset: u64,
-    /// Bytes that were skipped.
-    pub bytes: u64,
-    /// Where they were copied to, in the log's folder.
-    pub kept_as: String,
-}
+/// Ends the name of a segment's copy until it is whole.
+const NEW_SUFFIX: &str = ".new";
 
 pub(super) struct Recovered {
     pub(super) segments: BTreeMap<Position, Position>,
     pub(super) end: Position,
-    pub(super) damage: Vec<Damage>,
 }
 
-/// Reads every segment once. Only the last one may have a torn tail.
-pub(super) fn recover<S: Storage>(storage: &S) -> Result<Recovered, LogError> {
-    let mut bases: Vec<Position> = storage
-        .list()
-        .map_err(disk("list"))?
+/// Finds every segment, and reads those through that do not end before `trusted`. Only the last one
+/// that holds anything may have a torn tail: before a group goes into a segment, the groups in the
+/// one before it are durable.
+pub(super) fn recover<S: Storage>(
+    storage: &S,
+    trusted: Position,
+    damages: &Damages,
+) -> Result<Recovered, LogError> {
+    let mut found = Vec::new();
+    for name in storage.list().map_err(disk("list"))? {
+        if let Some(base) = segment::base(&name) {
+            found.push((base, storage.len(&name).map_err(disk("stat a segment"))?));
+        }
+    }
+    found.sort_unstable();
+    let last = found
         .iter()
-        .filter_map(|name| name.strip_suffix(".log")?.parse().ok())
-        .collect();
-    bases.sort_unstable();
+        .rposition(|(_, length)| *length > SEGMENT_HEADER_BYTES);
 
     let mut recovered = Recovered {
         segments: BTreeMap::new(),
-        end: 0,
-        damage: Vec::new(),
+        // Should the log have been taken away, positions go on all the same.
+        end: trusted,
     };
-    for (place, &base) in bases.iter().enumerate() {
-        let last = place + 1 == bases.len();
-        let end = scan(storage, base, last, &mut recovered.damage)?;
+    for (place, &(base, length)) in found.iter().enumerate() {
+        let is_last = Some(place) >= last;
+        let whole = base + length.saturating_sub(SEGMENT_HEADER_BYTES);
+        let end = if whole <= trusted && !is_last {
+            whole
+        } else {
+            scan(storage, base, length, is_last, damages)?
+        };
         if end > base {
             recovered.segments.insert(base, end);
+            recovered.end = recovered.end.max(end);
         } else {
-            storage
-                .remove(&segment_name(base))
-                .map_err(disk("remove an empty segment"))?;
+            // Made in advance and never used, or begun with a group that a crash tore.
+            let action = "remove an empty segment";
+            storage.remove(&segment::name(base)).map_err(disk(action))?;
         }
-        recovered.end = recovered.end.max(end).max(base);
+    }
+    if let (true, Some((base, _))) = (recovered.segments.is_empty(), found.first()) {
+        // Everything was let go of: what is appended next still stands behind it.
+        recovered.end = recovered.end.max(*base);
     }
     storage.sync_dir().map_err(disk("sync the folder"))?;
     Ok(recovered)
@@ -59,11 +67,11 @@ pub(super) fn recover<S: Storage>(storage: &S) -> Result<Recovered, LogError> {
 fn scan<S: Storage>(
     storage: &S,
     base: Position,
+    length: u64,
     last: bool,
-    damage: &mut Vec<Damage>,
+    damages: &Damages,
 ) -> Result<Position, LogError> {
-    let name = segment_name(base);
-    let length = storage.len(&name).map_err(disk("stat a segment"))?;
+    let name = segment::name(base);
     let bytes = storage
         .read(&name, 0, length as usize)
         .map_err(disk("read a segment"))?;
@@ -75,57 +83,65 @@ fn scan<S: Storage>(
             return Ok(base);
         }
         // The header carries nothing the name does not say; frames are checked one by one below.
-        damage.push(set_aside(
-            storage,
-            &name,
-            0,
-            &bytes[..header.min(bytes.len())],
-        )?);
+        damages.set_aside(storage, &name, 0, &bytes[..header.min(bytes.len())]);
     }
     loop {
         let position = base + (offset - header) as u64;
         let rest = bytes.get(offset..).unwrap_or(&[]);
         match frame::find_group(rest, position) {
             Found::Group { frame_bytes, .. } => offset += frame_bytes,
-            Found::End => return Ok(position),
+            Found::End => break,
             Found::Bad => match frame::next_group(rest, position) {
                 Some(skip) => {
-                    damage.push(set_aside(storage, &name, offset as u64, &rest[..skip])?);
+                    damages.set_aside(storage, &name, offset as u64, &rest[..skip]);
                     offset += skip;
                 }
-                None if last => {
-                    let mut file = storage.open(&name).map_err(disk("open a segment"))?;
-                    file.truncate(offset as u64)
-                        .map_err(disk("truncate a torn tail"))?;
-                    file.sync().map_err(disk("fdatasync"))?;
-                    return Ok(position);
-                }
+                None if last => break,
                 None => {
-                    damage.push(set_aside(storage, &name, offset as u64, rest)?);
-                    return Ok(position);
+                    damages.set_aside(storage, &name, offset as u64, rest);
+                    break;
                 }
             },
         }
     }
+    if last && offset > header {
+        settle(storage, &name, bytes.get(..offset).unwrap_or(&bytes))?;
+    }
+    Ok(base + (offset - header) as u64)
 }
 
-fn set_aside<S: Storage>(
-    storage: &S,
-    segment: &str,
-    offset: u64,
-    bytes: &[u8],
-) -> Result<Damage, LogError> {
-    let kept_as = format!("{segment}.{offset}.damaged");
-    let known = storage.list().map_err(disk("list"))?.contains(&kept_as);
-    if !known {
-        let mut file = storage.create(&kept_as).map_err(disk("set damage aside"))?;
-        file.append(bytes).map_err(disk("set damage aside"))?;
-        file.sync().map_err(disk("fdatasync"))?;
+/// Makes durable what was read of the last segment, without its torn tail: from here on it counts
+/// as taken. A process that was killed before its sync leaves groups in the system's memory only;
+/// after a sync that failed they stay there, and the system calls them written. So the bytes are
+/// written anew: a sync of the file they came from could promise what is not there.
+fn settle<S: Storage>(storage: &S, name: &str, bytes: &[u8]) -> Result<(), LogError> {
+    let new = format!("{name}{NEW_SUFFIX}");
+    if storage.list().map_err(disk("list"))?.contains(&new) {
+        storage.remove(&new).map_err(disk("remove a half copy"))?;
     }
-    Ok(Damage {
-        segment: segment.into(),
-        offset,
-        bytes: bytes.len() as u64,
-        kept_as,
-    })
+    match write_anew(storage, name, &new, bytes) {
+        Err(LogError::Full { .. }) => {
+            // There is no room for a copy: the sync has to do.
+            let _ = storage.remove(&new);
+            let mut file = storage.open(name).map_err(disk("open a segment"))?;
+            file.truncate(bytes.len() as u64)
+                .map_err(disk("truncate a torn tail"))?;
+            file.sync().map_err(disk("fdatasync"))
+        }
+        result => result,
+    }
+}
+
+fn write_anew<S: Storage>(
+    storage: &S,
+    name: &str,
+    new: &str,
+    bytes: &[u8],
+) -> Result<(), LogError> {
+    let mut file = storage.create(new).map_err(disk("copy a segment"))?;
+    segment::append(&mut file, bytes).map_err(disk("copy a segment"))?;
+    file.sync().map_err(disk("fdatasync"))?;
+    let action = "put a segment in its place";
+    storage.rename(new, name).map_err(disk(action))?;
+    storage.sync_dir().map_err(disk("sync the folder"))
 }

@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of segments or frames.
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -22,19 +24,24 @@ pub trait Storage: Send + Sync + 'static {
     fn read(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>>;
     /// Bytes in a file.
     fn len(&self, name: &str) -> io::Result<u64>;
+    /// Gives a file another name, in the place of whichever file has it.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
-    /// Makes creations and removals durable.
+    /// Makes creations, new names and removals durable.
     fn sync_dir(&self) -> io::Result<()>;
 }
 
 /// A file being appended to.
 pub trait StorageFile: Send + 'static {
-    /// Writes all bytes at the end.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Sets room aside for the first so many bytes of the file, without making it longer: writing
+    /// them later does not fail for want of space. Disks that cannot do that do nothing.
+    fn reserve(&mut self, bytes: u64) -> io::Result<()>;
+    /// Writes at the end; returns how many of the bytes, which may be fewer than all.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Makes all written bytes durable.
     fn sync(&mut self) -> io::Result<()>;
-    /// Cuts the file off at `len`.
+    /// Cuts the file off at `len` bytes, and gives back room set aside after them.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 }
 
@@ -119,6 +126,10 @@ impl Storage for Disk {
         Ok(std::fs::metadata(self.folder.join(name))?.len())
     }
 
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::rename(self.folder.join(from), self.folder.join(to))
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         std::fs::remove_file(self.folder.join(name))
     }
@@ -129,8 +140,16 @@ impl Storage for Disk {
 }
 
 impl StorageFile for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+    fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        match fallocate(&*self, FallocateFlags::KEEP_SIZE, 0, bytes) {
+            // Not every file system can.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Write::write(self, bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -34,6 +34,8 @@ pub struct Page {
     pub events: u64,
     /// The newest batches, oldest first.
     pub recent: Vec<Entry>,
+    /// Batches sealed, or about to be, that not all tables have.
+    pub sealed: Vec<Seal>,
 }
 
 /// The ledger. One writes, anybody reads.
@@ -48,13 +50,22 @@ struct Inner {
     newest: Seal,
     events: u64,
     recent: VecDeque<Entry>,
+    sealed: Vec<Seal>,
 }
 
 impl Ledger {
-    /// Begins after a batch that all tables have.
-    pub fn begin(&self, checkpoint: Seal) {
-        self.lock().newest = checkpoint;
+    /// Begins after a batch that all tables have, with those sealed after it.
+    pub fn begin(&self, checkpoint: Seal, sealed: &[Seal]) {
+        let mut inner = self.lock();
+        inner.newest = checkpoint;
+        inner.sealed = sealed.to_vec();
+        drop(inner);
         self.to.send_replace(checkpoint.to);
+    }
+
+    /// A batch is about to be sealed: from here on it holds this and nothing else.
+    pub fn sealing(&self, seal: Seal) {
+        self.lock().sealed.push(seal);
     }
 
     /// A batch is in all tables.
@@ -62,6 +73,7 @@ impl Ledger {
         let mut inner = self.lock();
         inner.newest = entry.seal;
         inner.events += entry.events;
+        inner.sealed.retain(|seal| seal.batch > entry.seal.batch);
         if inner.recent.len() == BATCHES_MAX {
             inner.recent.pop_front();
         }
@@ -89,6 +101,7 @@ impl Ledger {
             newest: inner.newest,
             events: inner.events,
             recent: inner.recent.iter().copied().collect(),
+            sealed: inner.sealed.clone(),
         }
     }
 

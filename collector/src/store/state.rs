@@ -4,15 +4,19 @@ use crate::ingest::StreamChanges;
 use crate::ingest::dedup::{Stream, StreamKey};
 use crate::ingest::imported::EventKey;
 use crate::ingest::record::Seal;
-use crate::ingest::recovery::Remembered;
+use crate::ingest::recovery::{Mark, Remembered};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const STREAMS: TableDefinition<'_, (u64, u128), &[u8]> = TableDefinition::new("streams");
 /// Day, site and id of each imported event, sorted so that an old day is one range.
 const IMPORTED: TableDefinition<'_, (u32, u64, u128), ()> = TableDefinition::new("imported");
 const CHECKPOINT: TableDefinition<'_, &str, (u64, u64, u64)> = TableDefinition::new("checkpoint");
 const NEWEST: &str = "newest";
+const MARK: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("mark");
+/// Memory for pages of the file, bytes. It is read once and written every few seconds.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why the state could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +30,9 @@ fn failed(error: impl Into<redb::Error>) -> StateError {
 /// The state file.
 #[derive(Debug)]
 pub struct State {
-    database: Database,
+    path: PathBuf,
+    /// Empty after it failed, until it is opened again: it writes nothing after a failed write.
+    database: Mutex<Option<Arc<Database>>>,
 }
 
 impl State {
@@ -35,13 +41,33 @@ impl State {
     /// # Errors
     /// It cannot be opened, or another process has it open.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let database = Database::create(path).map_err(failed)?;
-        let write = database.begin_write().map_err(failed)?;
-        write.open_table(STREAMS).map_err(failed)?;
-        write.open_table(CHECKPOINT).map_err(failed)?;
-        write.open_table(IMPORTED).map_err(failed)?;
-        write.commit().map_err(failed)?;
-        Ok(Self { database })
+        Ok(Self {
+            path: path.to_owned(),
+            database: Mutex::new(Some(Arc::new(open(path)?))),
+        })
+    }
+
+    fn with<T>(
+        &self,
+        act: impl FnOnce(&Database) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        // Not held while it acts: readers do not wait for a writer's disk.
+        let mut held = self.lock();
+        let database = match &*held {
+            Some(database) => database.clone(),
+            None => Arc::new(open(&self.path)?),
+        };
+        *held = Some(database.clone());
+        drop(held);
+        let result = act(&database);
+        if result.is_err() {
+            self.lock().take();
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Database>>> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was remembered at the last checkpoint.
@@ -49,30 +75,7 @@ impl State {
     /// # Errors
     /// The file cannot be read.
     pub fn remembered(&self) -> Result<Remembered, StateError> {
-        let read = self.database.begin_read().map_err(failed)?;
-        let checkpoint = read.open_table(CHECKPOINT).map_err(failed)?;
-        let seal = checkpoint
-            .get(NEWEST)
-            .map_err(failed)?
-            .map_or_else(Seal::default, |entry| {
-                let (batch, from, to) = entry.value();
-                Seal { batch, from, to }
-            });
-        let mut streams = Vec::new();
-        for entry in read
-            .open_table(STREAMS)
-            .map_err(failed)?
-            .iter()
-            .map_err(failed)?
-        {
-            let (key, value) = entry.map_err(failed)?;
-            let (site, stream) = key.value();
-            // An entry of an older form is forgotten: at worst a very late copy is counted again.
-            if let Ok(remembered) = postcard::from_bytes::<Stream>(value.value()) {
-                streams.push((StreamKey { site, stream }, remembered));
-            }
-        }
-        Ok(Remembered { streams, seal })
+        self.with(read)
     }
 
     /// Which of these imported events were remembered at the last checkpoint.
@@ -80,48 +83,115 @@ impl State {
     /// # Errors
     /// The file cannot be read.
     pub fn imported(&self, keys: &[EventKey]) -> Result<Vec<bool>, StateError> {
-        let read = self.database.begin_read().map_err(failed)?;
-        let imported = read.open_table(IMPORTED).map_err(failed)?;
-        let known = |key: &EventKey| {
-            let found = imported.get((key.day, key.site, key.id)).map_err(failed)?;
-            Ok(found.is_some())
-        };
-        keys.iter().map(known).collect()
+        self.with(|database| {
+            let read = database.begin_read().map_err(failed)?;
+            let imported = read.open_table(IMPORTED).map_err(failed)?;
+            let known = |key: &EventKey| {
+                let found = imported.get((key.day, key.site, key.id)).map_err(failed)?;
+                Ok(found.is_some())
+            };
+            keys.iter().map(known).collect()
+        })
     }
 
-    /// Remembers streams, and that all tables have everything up to and with `seal`. Durable when
-    /// it returns.
+    /// Remembers streams and the place in the log they stand for, and that all tables have
+    /// everything up to and with `seal`. Durable when it returns.
     ///
     /// # Errors
-    /// The file cannot be written; nothing was changed then.
-    pub fn checkpoint(&self, seal: Seal, changes: &StreamChanges) -> Result<(), StateError> {
-        let write = self.database.begin_write().map_err(failed)?;
-        {
-            let mut streams = write.open_table(STREAMS).map_err(failed)?;
-            for key in &changes.forgotten {
-                streams.remove((key.site, key.stream)).map_err(failed)?;
-            }
-            for (key, stream) in &changes.changed {
-                let bytes = postcard::to_stdvec(stream).unwrap_or_default();
-                streams
-                    .insert((key.site, key.stream), bytes.as_slice())
-                    .map_err(failed)?;
-            }
-            let mut imported = write.open_table(IMPORTED).map_err(failed)?;
-            let old = ..(changes.imported_from_day, 0, 0);
-            imported.retain_in(old, |_, ()| false).map_err(failed)?;
-            let mut new = changes.imported.clone();
-            new.sort_unstable();
-            for EventKey { day, site, id } in new {
-                imported.insert((day, site, id), ()).map_err(failed)?;
-            }
-            let mut checkpoint = write.open_table(CHECKPOINT).map_err(failed)?;
-            checkpoint
-                .insert(NEWEST, (seal.batch, seal.from, seal.to))
+    /// The file cannot be written; nothing was changed then, and it may be tried again.
+    pub fn checkpoint(
+        &self,
+        seal: Seal,
+        mark: &Mark,
+        changes: &StreamChanges,
+    ) -> Result<(), StateError> {
+        self.with(|database| write(database, seal, mark, changes))
+    }
+}
+
+fn open(path: &Path) -> Result<Database, StateError> {
+    let mut builder = Database::builder();
+    let database = builder.set_cache_size(CACHE_BYTES).create(path);
+    let database = database.map_err(failed)?;
+    let write = database.begin_write().map_err(failed)?;
+    write.open_table(STREAMS).map_err(failed)?;
+    write.open_table(CHECKPOINT).map_err(failed)?;
+    write.open_table(MARK).map_err(failed)?;
+    write.open_table(IMPORTED).map_err(failed)?;
+    write.commit().map_err(failed)?;
+    Ok(database)
+}
+
+fn read(database: &Database) -> Result<Remembered, StateError> {
+    let read = database.begin_read().map_err(failed)?;
+    let checkpoint = read.open_table(CHECKPOINT).map_err(failed)?;
+    let seal = checkpoint
+        .get(NEWEST)
+        .map_err(failed)?
+        .map_or_else(Seal::default, |entry| {
+            let (batch, from, to) = entry.value();
+            Seal { batch, from, to }
+        });
+    let mark = read.open_table(MARK).map_err(failed)?;
+    let mark = mark.get(NEWEST).map_err(failed)?;
+    let mut mark: Mark = mark
+        .and_then(|bytes| postcard::from_bytes(bytes.value()).ok())
+        .unwrap_or_default();
+    let mut streams = Vec::new();
+    let table = read.open_table(STREAMS).map_err(failed)?;
+    for entry in table.iter().map_err(failed)? {
+        let (key, value) = entry.map_err(failed)?;
+        let (site, stream) = key.value();
+        match postcard::from_bytes::<Stream>(value.value()) {
+            Ok(remembered) => streams.push((StreamKey { site, stream }, remembered)),
+            // An older form: all of the log is read again then, which knows what is not stored.
+            Err(_) => mark = Mark::default(),
+        }
+    }
+    Ok(Remembered {
+        streams,
+        seal,
+        mark,
+    })
+}
+
+fn write(
+    database: &Database,
+    seal: Seal,
+    mark: &Mark,
+    changes: &StreamChanges,
+) -> Result<(), StateError> {
+    let mut write = database.begin_write().map_err(failed)?;
+    // A start after a crash then need not walk through all of the file first.
+    write.set_quick_repair(true);
+    {
+        let mut streams = write.open_table(STREAMS).map_err(failed)?;
+        for key in &changes.forgotten {
+            streams.remove((key.site, key.stream)).map_err(failed)?;
+        }
+        for (key, stream) in &changes.changed {
+            let bytes = postcard::to_stdvec(stream).unwrap_or_default();
+            streams
+                .insert((key.site, key.stream), bytes.as_slice())
                 .map_err(failed)?;
         }
-        write.commit().map_err(failed)
+        let mut imported = write.open_table(IMPORTED).map_err(failed)?;
+        let old = ..(changes.imported_from_day, 0, 0);
+        imported.retain_in(old, |_, ()| false).map_err(failed)?;
+        let mut new = changes.imported.clone();
+        new.sort_unstable();
+        for EventKey { day, site, id } in new {
+            imported.insert((day, site, id), ()).map_err(failed)?;
+        }
+        let mut checkpoint = write.open_table(CHECKPOINT).map_err(failed)?;
+        checkpoint
+            .insert(NEWEST, (seal.batch, seal.from, seal.to))
+            .map_err(failed)?;
+        let bytes = postcard::to_stdvec(mark).unwrap_or_default();
+        let mut marks = write.open_table(MARK).map_err(failed)?;
+        marks.insert(NEWEST, bytes.as_slice()).map_err(failed)?;
     }
+    write.commit().map_err(failed)
 }
 
 #[cfg(test)]
@@ -148,12 +218,20 @@ mod tests {
             from: 100,
             to: 250,
         };
+        let mark = Mark {
+            position: 400,
+            unstored: 3,
+            received_ms: 7,
+            forgotten_until_ms: 2,
+            sealed: vec![seal],
+        };
         {
             let state = State::open(&path).unwrap();
             let changed = vec![(one, stream.clone()), (two, Stream::default())];
             state
                 .checkpoint(
                     Seal::default(),
+                    &Mark::default(),
                     &StreamChanges {
                         changed,
                         imported: vec![key(1, 7), key(2, 7)],
@@ -164,6 +242,7 @@ mod tests {
             state
                 .checkpoint(
                     seal,
+                    &mark,
                     &StreamChanges {
                         forgotten: vec![two],
                         imported: vec![key(2, 8)],
@@ -177,7 +256,7 @@ mod tests {
         let asked = [key(1, 7), key(2, 7), key(2, 8), key(3, 8)];
         assert_eq!(state.imported(&asked).unwrap(), [false, true, true, false]);
         let remembered = state.remembered().unwrap();
-        assert_eq!(remembered.seal, seal);
+        assert_eq!((remembered.seal, remembered.mark), (seal, mark));
         assert_eq!(remembered.streams, vec![(one, stream)]);
     }
 }

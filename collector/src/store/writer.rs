@@ -11,11 +11,9 @@
 
 use super::batch::{self, BATCH_ROWS_MAX, Batch};
 use super::ledger::{Entry, Ledger};
-use super::state::State;
 use super::{LANE, StoreError};
-use crate::clock::now_ms;
-use crate::ingest::Ingest;
 use crate::ingest::record::Seal;
+use crate::ingest::{Ingest, IngestError};
 use crate::log::storage::Storage;
 use crate::log::{Position, Reader};
 use clickhouse::{Client, RowOwned, RowWrite};
@@ -29,8 +27,6 @@ const BATCH_AGE: Duration = Duration::from_millis(300);
 /// First and longest pause after a failure.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// How often the checkpoint is written when there is something new.
-const CHECKPOINT_AGE: Duration = Duration::from_secs(5);
 /// How long ClickHouse may take for one insert.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one attempt may take, questions included.
@@ -121,11 +117,9 @@ pub struct Writer<S: Storage> {
     client: watch::Receiver<Option<Client>>,
     ingest: Ingest,
     reader: Reader<S>,
-    state: Arc<State>,
     ledger: Arc<Ledger>,
     watermarks: Watermarks,
     newest: Seal,
-    checkpointed: Seal,
     stopping: watch::Receiver<bool>,
 }
 
@@ -135,7 +129,6 @@ impl<S: Storage> Writer<S> {
         client: watch::Receiver<Option<Client>>,
         ingest: Ingest,
         reader: Reader<S>,
-        state: Arc<State>,
         ledger: Arc<Ledger>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
@@ -143,11 +136,9 @@ impl<S: Storage> Writer<S> {
             client,
             ingest,
             reader,
-            state,
             ledger,
             watermarks: Watermarks::default(),
             newest: Seal::default(),
-            checkpointed: Seal::default(),
             stopping,
         }
     }
@@ -156,7 +147,7 @@ impl<S: Storage> Writer<S> {
     /// process stops and nothing is left.
     ///
     /// # Errors
-    /// Only what cannot heal while the process runs: the log or the state file failed.
+    /// Only what cannot heal while the process runs: the log failed.
     pub async fn run(mut self, resume: Resume) -> Result<(), StoreError> {
         self.watermarks = resume.watermarks;
         self.newest = resume.checkpoint;
@@ -174,14 +165,9 @@ impl<S: Storage> Writer<S> {
             self.newest.batch = self.watermarks.highest();
         }
         let mut durable = self.ingest.durable();
-        let mut checkpoint_due = Instant::now() + CHECKPOINT_AGE;
         loop {
             let end = *durable.borrow_and_update();
             let progressed = self.seal_next(end).await?;
-            if Instant::now() >= checkpoint_due {
-                self.checkpoint().await?;
-                checkpoint_due = Instant::now() + CHECKPOINT_AGE;
-            }
             if progressed {
                 continue;
             }
@@ -198,10 +184,9 @@ impl<S: Storage> Writer<S> {
                     let _ = tokio::time::timeout(BATCH_AGE, stopping).await;
                 }
                 _ = self.stopping.changed() => {}
-                () = tokio::time::sleep_until(checkpoint_due.into()) => {}
             }
         }
-        self.checkpoint().await
+        Ok(())
     }
 
     /// Seals and inserts one batch of what lies before `end`. False when there is nothing left.
@@ -227,9 +212,32 @@ impl<S: Storage> Writer<S> {
             from,
             to,
         };
-        self.ingest.seal(seal).await?;
+        self.seal(seal).await?;
         self.insert(seal, batch.sealed(seal)).await?;
         Ok(rows >= BATCH_ROWS_MAX || to < end)
+    }
+
+    /// Makes a seal durable, trying until the log's disk has room for it.
+    async fn seal(&mut self, seal: Seal) -> Result<(), StoreError> {
+        // Told first: from here on nothing else is ever sealed under this number.
+        self.ledger.sealing(seal);
+        let mut pause = PAUSE_MIN;
+        loop {
+            match self.ingest.seal(seal).await {
+                Ok(()) => return Ok(()),
+                Err(error @ (IngestError::NoSpace | IngestError::Overloaded)) => {
+                    tracing::warn!(%error, batch = seal.batch, "a batch could not be sealed yet");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.pause(&mut pause).await;
+        }
+    }
+
+    /// Waits, each time twice as long as the last.
+    async fn pause(&self, pause: &mut Duration) {
+        tokio::time::sleep(*pause).await;
+        *pause = (*pause * 2).min(PAUSE_MAX);
     }
 
     /// Inserts a sealed batch into every table that does not have it.
@@ -316,8 +324,7 @@ impl<S: Storage> Writer<S> {
                     counter!("upriver_writer_retries_total", "table" => table.to_owned())
                         .increment(1);
                     tracing::warn!(%error, table, batch = seal.batch, attempt, "insert failed");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
+                    self.pause(&mut pause).await;
                 }
             }
         }
@@ -330,25 +337,8 @@ impl<S: Storage> Writer<S> {
         let client = self.client.wait_for(Option::is_some).await;
         match client.ok().and_then(|client| client.clone()) {
             Some(client) => Ok(client),
-            None => Err(crate::ingest::IngestError::Stopping.into()),
+            None => Err(IngestError::Stopping.into()),
         }
-    }
-
-    /// Remembers how far all tables are, then lets go of the log before it.
-    async fn checkpoint(&mut self) -> Result<(), StoreError> {
-        if self.newest == self.checkpointed {
-            return Ok(());
-        }
-        let changes = self.ingest.stream_changes(now_ms()).await?;
-        let (state, seal) = (self.state.clone(), self.newest);
-        let written = tokio::task::spawn_blocking(move || state.checkpoint(seal, &changes)).await;
-        match written {
-            Ok(result) => result?,
-            Err(_) => return Err(crate::ingest::IngestError::Stopping.into()),
-        }
-        self.checkpointed = seal;
-        self.ingest.forget_log(seal.to).await;
-        Ok(())
     }
 }
 

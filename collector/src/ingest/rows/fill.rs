@@ -80,7 +80,7 @@ pub(super) fn fill(row: &mut EventRow, context: &Context<'_>, body: &Body) {
 }
 
 /// The kind of a body.
-fn kind(body: &Body) -> Kind {
+pub(in crate::ingest) fn kind(body: &Body) -> Kind {
     match body {
         Body::PageView(_) => Kind::PageView,
         Body::Press(_) => Kind::Press,

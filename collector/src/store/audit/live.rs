@@ -125,6 +125,7 @@ mod tests {
             newest: recent.last().map_or(Seal::default(), |entry| entry.seal),
             events: sum,
             recent,
+            ..Page::default()
         }
     }
 
