@@ -1,5 +1,6 @@
 //! The faults there are, and what each needs of the machine. Knows not how one is brought about.
 
+use super::disk;
 use super::load::Manner;
 use serde::Serialize;
 use std::process::{Command, Stdio};
@@ -31,13 +32,23 @@ pub enum Fault {
     ClickHouseRefuses,
     /// ClickHouse takes requests, and no answer arrives.
     AnswersCut,
+    /// The disk is full, and freed.
+    DiskFull,
+    /// The power is cut: only what was synced is there afterwards.
+    PowerCut,
+    /// The log ends with the beginning of a group, as a write leaves that was torn off.
+    TornTail,
+    /// One bit of the log is another one.
+    FlippedBit,
 }
 
 /// What the machine allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
     /// System calls can be made to fail.
-    traps: bool,
+    pub(super) traps: bool,
+    /// File systems can be mounted.
+    pub(super) disks: bool,
 }
 
 impl Machine {
@@ -60,13 +71,14 @@ impl Machine {
             .status();
         Self {
             traps: tried.is_ok_and(|status| status.success()),
+            disks: disk::possible(),
         }
     }
 }
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Repeats,
         Self::Clocks,
         Self::CollectorKilled,
@@ -79,6 +91,10 @@ impl Fault {
         Self::ClickHouseSlow,
         Self::ClickHouseRefuses,
         Self::AnswersCut,
+        Self::DiskFull,
+        Self::PowerCut,
+        Self::TornTail,
+        Self::FlippedBit,
     ];
 
     /// In words.
@@ -96,6 +112,10 @@ impl Fault {
             Self::ClickHouseSlow => "ClickHouse: slow",
             Self::ClickHouseRefuses => "ClickHouse: answers 503",
             Self::AnswersCut => "ClickHouse: answers cut off",
+            Self::DiskFull => "disk full, then freed",
+            Self::PowerCut => "power cut",
+            Self::TornTail => "log: torn tail",
+            Self::FlippedBit => "log: a flipped bit",
         }
     }
 
@@ -105,7 +125,24 @@ impl Fault {
             self,
             Self::CollectorTrapped | Self::ClickHouseTrapped | Self::SyncFails
         );
-        (trap && !machine.traps).then_some("there is no strace here that may inject faults")
+        if trap && !machine.traps {
+            return Some("there is no strace here that may inject faults");
+        }
+        if self.disk().is_some() && !machine.disks {
+            return Some(
+                "nothing can be mounted here: that needs root, mkfs.ext4 and loop devices",
+            );
+        }
+        None
+    }
+
+    /// The disk of its own that it needs.
+    pub(super) fn disk(self) -> Option<disk::Kind> {
+        match self {
+            Self::DiskFull => Some(disk::Kind::Small),
+            Self::PowerCut => Some(disk::Kind::Image),
+            _ => None,
+        }
     }
 
     /// How pages behave meanwhile.
@@ -125,6 +162,7 @@ impl Fault {
                 | Self::CollectorKilled
                 | Self::ClickHouseKilled
                 | Self::BothKilled
+                | Self::DiskFull
         )
     }
 }

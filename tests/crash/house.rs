@@ -1,6 +1,7 @@
 //! The processes that faults happen to: a collector, and its ClickHouse, which is its own child or a
 //! process apart behind a proxy. Owns them, where they keep their data, and their end. Knows no fault.
 
+use super::disk::Disk;
 use super::load::Address;
 use super::proxy::Proxy;
 use crate::collector::child_of;
@@ -38,6 +39,8 @@ pub(super) struct Blueprint {
     pub place: PathBuf,
     /// Whether ClickHouse is a process apart, behind a proxy.
     pub apart: bool,
+    /// Whether system calls can be made to fail here.
+    pub traps: bool,
 }
 
 /// How a program is run so that it fails at an exact system call: `strace`'s words.
@@ -57,6 +60,9 @@ pub(super) struct House {
     pub proxy: Option<Proxy>,
     collector: Option<Child>,
     clickhouse: Option<Child>,
+    /// The disk of the place, when it has one of its own. Last, so that nobody uses it any more when
+    /// it goes.
+    pub disk: Option<Disk>,
 }
 
 impl House {
@@ -64,7 +70,11 @@ impl House {
     ///
     /// # Errors
     /// A process does not start.
-    pub(super) async fn start(blueprint: Blueprint, world: Arc<World>) -> Result<Self> {
+    pub(super) async fn start(
+        blueprint: Blueprint,
+        world: Arc<World>,
+        disk: Option<Disk>,
+    ) -> Result<Self> {
         std::fs::write(blueprint.desk.join("sites.toml"), &world.text)?;
         std::fs::write(blueprint.desk.join("password"), "between-two-children")?;
         let proxy = match blueprint.apart {
@@ -79,6 +89,7 @@ impl House {
             proxy,
             collector: None,
             clickhouse: None,
+            disk,
         };
         house.start_clickhouse(&Trap::new()).await?;
         house.start_collector(&Trap::new()).await?;

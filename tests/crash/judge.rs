@@ -7,7 +7,7 @@ use crate::oracle::{World, live_differences};
 use anyhow::{Context, Result};
 use clickhouse::Client;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use upriver_collector::row::EventRow;
 
@@ -25,8 +25,10 @@ pub(super) struct Verdict {
     pub acked: u64,
     /// Events that were not acknowledged and are stored all the same, once: allowed.
     pub unacked_stored: u64,
-    /// Events that were acknowledged and are not stored.
+    /// Events that were acknowledged and are not stored, for no reason.
     pub lost: u64,
+    /// The same of those whose place in the log was spoilt.
+    pub excused: u64,
     /// Rows beyond the first of an event.
     pub doubled: u64,
     /// What is wrong otherwise: rows that nobody sent or that say something else, roll-ups and live
@@ -60,11 +62,15 @@ impl Scene<'_> {
     ///
     /// # Errors
     /// ClickHouse or the collector does not answer.
-    pub(super) async fn judge(&self, sent: &BTreeMap<Identity, Sent>) -> Result<Verdict> {
+    pub(super) async fn judge(
+        &self,
+        sent: &BTreeMap<Identity, Sent>,
+        excused: &BTreeSet<Identity>,
+    ) -> Result<Verdict> {
         let deadline = Instant::now() + LATE;
         let (rows, mut verdict) = loop {
             let rows = self.rows().await?;
-            let verdict = compare(sent, &rows);
+            let verdict = compare(sent, excused, &rows);
             if verdict.lost == 0 || Instant::now() > deadline {
                 break (rows, verdict);
             }
@@ -104,7 +110,11 @@ impl Scene<'_> {
     }
 }
 
-fn compare(sent: &BTreeMap<Identity, Sent>, rows: &[EventRow]) -> Verdict {
+fn compare(
+    sent: &BTreeMap<Identity, Sent>,
+    excused: &BTreeSet<Identity>,
+    rows: &[EventRow],
+) -> Verdict {
     let mut verdict = Verdict::default();
     let mut stored: BTreeMap<Identity, u64> = BTreeMap::new();
     let mut name = |what: &str, (stream, seq): Identity| {
@@ -122,8 +132,10 @@ fn compare(sent: &BTreeMap<Identity, Sent>, rows: &[EventRow]) -> Verdict {
             name("doubled", identity);
         }
     }
-    for (identity, _) in sent.iter().filter(|(_, event)| event.acked) {
-        if !stored.contains_key(identity) {
+    let missing =
+        |(identity, event): &(&Identity, &Sent)| event.acked && !stored.contains_key(identity);
+    for (identity, _) in sent.iter().filter(missing) {
+        if !excused.contains(identity) {
             name("lost", *identity);
         }
     }
@@ -131,7 +143,9 @@ fn compare(sent: &BTreeMap<Identity, Sent>, rows: &[EventRow]) -> Verdict {
     for (identity, event) in sent {
         let there = stored.contains_key(identity);
         verdict.acked += u64::from(event.acked);
-        verdict.lost += u64::from(event.acked && !there);
+        let spoilt = excused.contains(identity);
+        verdict.lost += u64::from(event.acked && !there && !spoilt);
+        verdict.excused += u64::from(event.acked && !there && spoilt);
         verdict.unacked_stored += u64::from(!event.acked && there);
     }
     for row in rows {

@@ -11,6 +11,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
+use tokio::signal::unix::{SignalKind, signal};
 use upriver_tests::crash::{Fault, Machine, Outcome, Plan, run};
 
 /// Failures that are printed.
@@ -35,6 +36,9 @@ struct Flags {
     /// The collector with planted faults; none leaves the negative controls out.
     #[arg(long)]
     planted: Option<PathBuf>,
+    /// Cut the power too, where disks can be mounted.
+    #[arg(long)]
+    power: bool,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
@@ -43,10 +47,18 @@ struct Flags {
 #[tokio::main]
 async fn main() -> ExitCode {
     let flags = Flags::parse();
+    let terminated = signal(SignalKind::terminate());
+    let terminated = async {
+        match terminated {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
     let judged = tokio::select! {
         judged = judge(&flags) => judged,
         // Whatever was started ends with what owns it.
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        _ = terminated => Err(anyhow::anyhow!("terminated")),
     };
     match judged {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,7 +71,10 @@ async fn main() -> ExitCode {
 
 async fn judge(flags: &Flags) -> Result<()> {
     let machine = Machine::look();
-    let left_out = |fault: &Fault| fault.left_out(machine);
+    let left_out = |fault: &Fault| match fault {
+        Fault::PowerCut if !flags.power => Some("--power was not given"),
+        _ => fault.left_out(machine),
+    };
     for fault in Fault::ALL {
         if let Some(why) = left_out(&fault) {
             eprintln!("  left out: {}, because {why}", fault.words());
@@ -82,6 +97,7 @@ async fn judge(flags: &Flags) -> Result<()> {
         faults,
         binary: flags.binary.clone(),
         planted: flags.planted.clone(),
+        machine,
     };
     let begun = Instant::now();
     let outcome = run(&plan, |line| eprintln!("  {line}")).await?;
@@ -111,7 +127,7 @@ async fn judge(flags: &Flags) -> Result<()> {
 fn print(flags: &Flags, outcome: &Outcome, seconds: f64) {
     println!("seed {}, {seconds:.0} s", flags.seed);
     println!(
-        "{:<36}{:>5}{:>7}{:>9}{:>9}{:>5}{:>8}{:>6}{:>19}{:>19}",
+        "{:<36}{:>5}{:>7}{:>9}{:>9}{:>5}{:>8}{:>8}{:>6}{:>19}{:>19}",
         "fault",
         "runs",
         "faults",
@@ -119,13 +135,14 @@ fn print(flags: &Flags, outcome: &Outcome, seconds: f64) {
         "unheard",
         "lost",
         "doubled",
+        "excused",
         "wrong",
         "back ms p50/max",
         "stored ms p50/max"
     );
     for (fault, line) in &outcome.lines {
         println!(
-            "{:<36}{:>5}{:>7}{:>9}{:>9}{:>5}{:>8}{:>6}{:>19}{:>19}",
+            "{:<36}{:>5}{:>7}{:>9}{:>9}{:>5}{:>8}{:>8}{:>6}{:>19}{:>19}",
             fault.words(),
             line.runs,
             line.faults,
@@ -133,6 +150,7 @@ fn print(flags: &Flags, outcome: &Outcome, seconds: f64) {
             line.unacked_stored,
             line.lost,
             line.doubled,
+            line.excused,
             line.wrong,
             middle_and_most(&line.back_ms),
             middle_and_most(&line.stored_ms)

@@ -4,6 +4,8 @@
 //!
 //! Owns the runs and their sum. What is done is in `strike`, what is compared in `judge`.
 
+mod damage;
+mod disk;
 mod fault;
 mod house;
 mod journal;
@@ -17,12 +19,13 @@ pub use fault::{Fault, Machine};
 
 use crate::oracle::{Chance, World};
 use anyhow::{Context, Result};
+use disk::Disk;
 use house::{Blueprint, House};
 use journal::Journal;
 use judge::{Scene, Verdict};
 use load::Load;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +47,8 @@ pub struct Plan {
     pub binary: PathBuf,
     /// The collector built with planted faults; none leaves the controls out.
     pub planted: Option<PathBuf>,
+    /// What the machine allows.
+    pub machine: Machine,
 }
 
 /// What came of one kind of fault.
@@ -59,6 +64,8 @@ pub struct Line {
     pub unacked_stored: u64,
     /// Events acknowledged and not stored.
     pub lost: u64,
+    /// Of those, events of a group of the log that was damaged, and told to be: not counted as lost.
+    pub excused: u64,
     /// Rows beyond the first of an event.
     pub doubled: u64,
     /// Other findings.
@@ -112,7 +119,14 @@ pub async fn run(plan: &Plan, mut said: impl FnMut(&str)) -> Result<Outcome> {
     let mut chance = Chance::new(plan.seed);
     if let Some(planted) = &plan.planted {
         for (name, fault) in CONTROLS {
-            let control = catch(planted, name, fault, &mut chance, &mut said).await?;
+            if fault.left_out(plan.machine).is_some() {
+                said(&format!(
+                    "control {name}: left out, it needs: {}",
+                    fault.words()
+                ));
+                continue;
+            }
+            let control = catch(plan, planted, name, fault, &mut chance, &mut said).await?;
             outcome.controls.push(control);
         }
     }
@@ -121,7 +135,7 @@ pub async fn run(plan: &Plan, mut said: impl FnMut(&str)) -> Result<Outcome> {
         let seed = chance.below(1 << 48);
         let (fault, line) = &mut outcome.lines[(number % kinds) as usize];
         let began = Instant::now();
-        let ran = one(*fault, seed, &plan.binary, None).await;
+        let ran = one(*fault, seed, &plan.binary, None, plan.machine).await;
         let took = began.elapsed().as_secs_f64();
         let name = format!(
             "run {} of {}, {}, seed {seed}",
@@ -153,21 +167,23 @@ pub async fn run(plan: &Plan, mut said: impl FnMut(&str)) -> Result<Outcome> {
 }
 
 /// The planted faults, and the fault in which each must show.
-const CONTROLS: [(&str, Fault); 2] = [
+const CONTROLS: [(&str, Fault); 3] = [
+    ("no-fsync", Fault::PowerCut),
     ("no-dedup", Fault::Repeats),
     ("ack-before-write", Fault::CollectorKilled),
 ];
 
 async fn catch(
-    binary: &std::path::Path,
+    plan: &Plan,
+    binary: &Path,
     planted: &'static str,
     fault: Fault,
     chance: &mut Chance,
     said: &mut impl FnMut(&str),
 ) -> Result<Control> {
     for attempt in 1..=CONTROL_TRIES {
-        let binary = binary.to_owned();
-        let ran = one(fault, chance.below(1 << 48), &binary, Some(planted)).await;
+        let seed = chance.below(1 << 48);
+        let ran = one(fault, seed, binary, Some(planted), plan.machine).await;
         let ran = ran.with_context(|| format!("control {planted}"))?;
         let Verdict { lost, doubled, .. } = ran.verdict;
         said(&format!(
@@ -218,6 +234,7 @@ impl Line {
         self.acked += ran.verdict.acked;
         self.unacked_stored += ran.verdict.unacked_stored;
         self.lost += ran.verdict.lost;
+        self.excused += ran.verdict.excused;
         self.doubled += ran.verdict.doubled;
         self.wrong += ran.verdict.wrong.len() as u64;
         self.back_ms.push(ran.back.as_millis() as u64);
@@ -229,24 +246,32 @@ impl Line {
 async fn one(
     fault: Fault,
     seed: u64,
-    binary: &std::path::Path,
+    binary: &Path,
     planted: Option<&'static str>,
+    machine: Machine,
 ) -> Result<Ran> {
     let mut folder = tempfile::Builder::new()
         .prefix("upriver-crash-")
         .tempdir()?;
     let mut chance = Chance::new(seed);
     let world = Arc::new(World::draw(&mut chance, "crash", load::now_ms())?);
+    let disk = match fault.disk() {
+        Some(kind) => Some(Disk::mount(folder.path(), kind)?),
+        None => None,
+    };
+    let place = disk.as_ref().map_or(folder.path(), Disk::folder).to_owned();
     let blueprint = Blueprint {
         binary: binary.to_owned(),
         planted,
         desk: folder.path().to_owned(),
-        place: folder.path().join("place"),
+        place: place.join("place"),
         apart: fault.apart(),
+        traps: machine.traps,
     };
-    let mut house = House::start(blueprint, world.clone()).await?;
+    let mut house = House::start(blueprint, world.clone(), disk).await?;
     let ran = under(fault, seed, &mut house, &mut chance).await;
     house.end();
+    drop(house);
     let keep = planted.is_none() && !ran.as_ref().is_ok_and(|ran| ran.verdict.holds());
     folder.disable_cleanup(keep);
     let kept = keep.then(|| folder.path().to_owned());
@@ -258,6 +283,10 @@ async fn one(
 
 async fn under(fault: Fault, seed: u64, house: &mut House, chance: &mut Chance) -> Result<Ran> {
     let world = house.world.clone();
+    if fault == Fault::DiskFull {
+        // Not while tables are made: ClickHouse may not survive that, and has nothing to lose then.
+        house.all_stored().await?;
+    }
     let journal = Journal::create(house.blueprint.desk.join("journal"))?;
     let mut load = Load::start(seed, &world, &house.address, journal, fault.manner())?;
     let struck = strike::strike(fault, house, &mut load, chance).await?;
@@ -273,8 +302,23 @@ async fn under(fault: Fault, seed: u64, house: &mut House, chance: &mut Chance) 
         world: &world,
         http: &house.http,
     };
+    let excused = struck
+        .spoilt
+        .iter()
+        .flat_map(|spoilt| spoilt.events.iter().copied())
+        .collect();
+    let mut verdict = scene.judge(&sent, &excused).await?;
+    let must_tell = struck
+        .spoilt
+        .iter()
+        .any(|spoilt| !spoilt.events.is_empty() && !spoilt.last);
+    if must_tell && !damage::set_aside(&house.data().join("log"))? {
+        verdict
+            .wrong
+            .push("the damage of the log was not set aside".into());
+    }
     Ok(Ran {
-        verdict: scene.judge(&sent).await?,
+        verdict,
         faults: struck.times,
         back: back - struck.over,
         stored,

@@ -1,5 +1,6 @@
 //! Bringing a fault about, and undoing it as an operator would. Knows nothing of what is compared.
 
+use super::damage::{self, Spoilt};
 use super::fault::Fault;
 use super::house::{House, Trap};
 use super::load::Load;
@@ -15,6 +16,8 @@ const ACKS_BETWEEN: u64 = 50;
 const MOMENT_MS: u64 = 500;
 /// How long a trap may wait for its system call. Past it the process is killed as it is.
 const TRAP_WAIT: Duration = Duration::from_secs(3);
+/// How long a full disk may go unnoticed by the collector.
+const FULL_WAIT: Duration = Duration::from_secs(2);
 /// System calls of the collector to be killed at, and the most calls of one thread let pass before.
 const COLLECTOR_CALLS: [(&str, u64); 7] = [
     ("fdatasync", 30),
@@ -42,6 +45,8 @@ pub(super) struct Struck {
     pub times: u64,
     /// When the last one was over: when an operator had done what is theirs to do.
     pub over: Instant,
+    /// What was spoilt of the log.
+    pub spoilt: Vec<Spoilt>,
 }
 
 /// Brings a fault about, once or several times, while pages send.
@@ -54,15 +59,24 @@ pub(super) async fn strike(
     load: &mut Load,
     chance: &mut Chance,
 ) -> Result<Struck> {
-    let mut times = 0;
+    let (mut times, mut spoilt) = (0, Vec::new());
     let mut over = Instant::now();
     for _ in 0..1 + chance.below(3) {
         load.acked_since(over, ACKS_BETWEEN).await?;
         moment(chance).await;
-        times += u64::from(once(fault, house, load, chance).await?);
+        if fault == Fault::FlippedBit {
+            spoilt.push(flip(house, load, chance).await?);
+            times += 1;
+        } else {
+            times += u64::from(once(fault, house, load, chance).await?);
+        }
         over = Instant::now();
     }
-    Ok(Struck { times, over })
+    Ok(Struck {
+        times,
+        over,
+        spoilt,
+    })
 }
 
 async fn once(
@@ -72,7 +86,7 @@ async fn once(
     chance: &mut Chance,
 ) -> Result<bool> {
     match fault {
-        Fault::Repeats | Fault::Clocks => {}
+        Fault::Repeats | Fault::Clocks | Fault::FlippedBit => {}
         Fault::CollectorKilled => {
             house.kill_collector()?;
             house.start_collector(&Trap::new()).await?;
@@ -102,6 +116,16 @@ async fn once(
         Fault::ClickHouseSlow => spell(house, load, chance, Weather::Slow).await?,
         Fault::ClickHouseRefuses => spell(house, load, chance, Weather::Refusing).await?,
         Fault::AnswersCut => spell(house, load, chance, Weather::CutBeforeAnswer).await?,
+        Fault::DiskFull => fill(house, chance).await?,
+        Fault::PowerCut => cut_power(house, load, chance).await?,
+        Fault::TornTail => {
+            becomes(house, Weather::Down)?;
+            load.acked_since(Instant::now(), ACKS_BETWEEN).await?;
+            house.kill_collector()?;
+            damage::tear(&house.data().join("log"), chance)?;
+            becomes(house, Weather::Fair)?;
+            house.start_collector(&Trap::new()).await?;
+        }
     }
     Ok(true)
 }
@@ -198,4 +222,61 @@ async fn spell(
         .context("no proxy")?
         .becomes(Weather::Fair);
     Ok(())
+}
+
+fn becomes(house: &House, weather: Weather) -> Result<()> {
+    house.proxy.as_ref().context("no proxy")?.becomes(weather);
+    Ok(())
+}
+
+/// Fills the disk, waits until the collector notices or some time has passed, and frees it. An operator
+/// starts a collector again that says it takes nothing any more.
+async fn fill(house: &mut House, chance: &mut Chance) -> Result<()> {
+    house.disk.as_ref().context("no disk of its own")?.fill()?;
+    let deadline = Instant::now() + FULL_WAIT;
+    while !house.takes_nothing().await? && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    moment(chance).await;
+    house.disk.as_ref().context("no disk of its own")?.free()?;
+    if house.takes_nothing().await? {
+        house.kill_collector()?;
+        house.start_collector(&Trap::new()).await?;
+    }
+    Ok(())
+}
+
+/// Cuts the power. Half the time the collector was killed at a sync before, so that its log had a tail
+/// that was read back and never synced; and mostly ClickHouse cannot be reached, so that what was
+/// acknowledged is in the log and nowhere else.
+async fn cut_power(house: &mut House, load: &mut Load, chance: &mut Chance) -> Result<()> {
+    if house.blueprint.planted.is_some() || chance.percent(60) {
+        becomes(house, Weather::Down)?;
+        load.acked_since(Instant::now(), ACKS_BETWEEN).await?;
+    }
+    if house.blueprint.traps && house.blueprint.planted.is_none() && chance.percent(50) {
+        let trap = trap("fdatasync", "signal=KILL", 3 + chance.below(10));
+        collector_in(house, &trap, async |house| house.collector_ended()).await?;
+        load.acked_since(Instant::now(), 1).await?;
+    }
+    let processes = [house.collector_pid()?, house.clickhouse_pid().await?];
+    let disk = house.disk.as_mut().context("no disk of its own")?;
+    let left = tokio::task::block_in_place(|| disk.freeze(&processes))?;
+    house.end();
+    let disk = house.disk.as_mut().context("no disk of its own")?;
+    tokio::task::block_in_place(|| disk.come_back(left))?;
+    becomes(house, Weather::Fair)?;
+    house.start_clickhouse(&Trap::new()).await?;
+    house.start_collector(&Trap::new()).await
+}
+
+/// Flips a bit of the log while the collector does not run.
+async fn flip(house: &mut House, load: &mut Load, chance: &mut Chance) -> Result<Spoilt> {
+    becomes(house, Weather::Down)?;
+    load.acked_since(Instant::now(), ACKS_BETWEEN).await?;
+    house.kill_collector()?;
+    let spoilt = damage::flip(&house.data().join("log"), chance)?;
+    becomes(house, Weather::Fair)?;
+    house.start_collector(&Trap::new()).await?;
+    Ok(spoilt)
 }

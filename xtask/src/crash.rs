@@ -60,6 +60,9 @@ fn harness(root: &Path, flags: &Crash) -> Command {
         .args(["--seed", &flags.seed.to_string()])
         .args(["--only", &flags.only])
         .current_dir(root);
+    if flags.power {
+        command.arg("--power");
+    }
     if flags.json {
         command.arg("--json");
     }

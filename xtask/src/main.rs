@@ -199,6 +199,9 @@ struct Crash {
     /// Only kinds whose name holds this: `ClickHouse`.
     #[arg(long, default_value = "")]
     only: String,
+    /// Cut the power too. Needs root, mkfs.ext4 and loop devices.
+    #[arg(long)]
+    power: bool,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
