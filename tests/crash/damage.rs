@@ -72,22 +72,28 @@ pub(super) fn flip(log: &Path, chance: &mut Chance) -> Result<Spoilt> {
     let place = chance.below(bytes.len() as u64) as usize;
     let mut spoilt = Spoilt::default();
     let mut offset = SEGMENT_HEADER_BYTES as usize;
-    while let Found::Group {
-        payload,
-        frame_bytes,
-    } = frame::find_group(
-        &bytes[offset..],
-        base + (offset as u64 - SEGMENT_HEADER_BYTES),
-    ) {
-        if (offset..offset + frame_bytes).contains(&place) {
-            spoilt.events = frame::records(payload)
-                .filter_map(events)
-                .flatten()
-                .collect();
-            let ends = offset + frame_bytes == bytes.len();
-            spoilt.last = ends && at + 1 == with_groups.len();
+    loop {
+        let position = base + (offset as u64 - SEGMENT_HEADER_BYTES);
+        match frame::find_group(&bytes[offset..], position) {
+            Found::Group {
+                payload,
+                frame_bytes,
+            } => {
+                if (offset..offset + frame_bytes).contains(&place) {
+                    let records = frame::records(payload);
+                    spoilt.events = records.filter_map(events).flatten().collect();
+                    let ends = offset + frame_bytes == bytes.len();
+                    spoilt.last = ends && at + 1 == with_groups.len();
+                }
+                offset += frame_bytes;
+            }
+            // Spoilt before.
+            Found::Bad => match frame::next_group(&bytes[offset..], position) {
+                Some(skip) => offset += skip,
+                None => break,
+            },
+            Found::End => break,
         }
-        offset += frame_bytes;
     }
     bytes[place] ^= 1 << chance.below(8);
     File::create(segment)?.write_all(&bytes)?;
