@@ -39,13 +39,13 @@ const options = {
   charset: "utf8",
   legalComments: "none",
   logLevel: "warning",
-  external: ["./core.js", "./plain.js", "./debug.js", "./recorder.js", "./slim-core.js"],
+  external: ["debug", "overlay", "plain", "recorder", "words"].map((name) => `./${name}.js`),
   write: false,
   outdir: "dist",
   // What the parts call each other's: no name of the page's, of the browser's or of the site's. The same
   // in each bundle, since the entry and the core hand things to each other.
   mangleProps:
-    /^(alive|answer|boxes|boxOf|campaign|changed|fields|hear|int|interactive|kept|landed|layer|listeners|loaded|look|names|pathNow|recorder|routed|seen|session|settle|signals|since|submitted|uint)$/,
+    /^(asleep|box|boxes|campaign|element|facts|interactive|kept|kinds|layer|listen|none|over|pressing|recorder|scrolls|seen|session|targets|tell|through|until|was)$/,
   mangleCache: {},
 };
 /** Puts one module of the package in another's place. */
@@ -55,6 +55,7 @@ const instead = (from, to) => ({
     onResolve({ filter: new RegExp(`^\\./${from}\\.js$`) }, to);
   },
 });
+const bigCore = instead("core", ({ path }) => ({ path, external: true }));
 const slimCore = instead("core", () => ({ path: "./slim-core.js", external: true }));
 const fetched = instead("embedded", ({ resolveDir }) => ({ path: `${resolveDir}/fetched.ts` }));
 // What the bundler leaves is made smaller once more: a fifteenth of what then travels.
@@ -75,15 +76,21 @@ async function write(how) {
 
 // What a page loads at once, what it loads then (the shell, the wasm), and instead of the wasm where
 // that is refused.
-const { mangleCache, metafile } = await write({ entryPoints: ["index.ts", "core.ts"], metafile: true });
+({ mangleCache: options.mangleCache } = await write({ entryPoints: ["index.ts"], plugins: [bigCore] }));
+// Of the core only what the entry calls: the rest is for its own parts.
+const core = (outfile) => ({
+  outdir: undefined, outfile: `dist/${outfile}`,
+  stdin: { contents: 'export { start } from "./core.js";', resolveDir: "." },
+});
+const { mangleCache, metafile } = await write({ ...core("core.js"), metafile: true });
 options.mangleCache = mangleCache;
 await write({ entryPoints: { recorder: "generated/wasm.ts" } });
 await build({ ...options, entryPoints: ["generated/plain.js"], write: true });
 // What only those load who need it.
-await write({ entryPoints: ["debug.ts"] });
+await write({ entryPoints: ["debug.ts", "overlay.ts", "words.ts"] });
 // The same with the wasm as a file of its own, for bundlers and for a script tag.
 await write({ entryPoints: { slim: "index.ts" }, plugins: [slimCore] });
-await write({ entryPoints: { "slim-core": "core.ts" }, plugins: [fetched] });
+await write({ ...core("slim-core.js"), plugins: [fetched] });
 await write({ entryPoints: { upriver: "script.ts" }, format: "iife", plugins: [slimCore] });
 copyFileSync("generated/core.opt.wasm", "dist/upriver.wasm");
 // What each module takes of the shell.

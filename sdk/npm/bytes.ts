@@ -9,52 +9,41 @@ export const TEXT_MAX = 1024;
 export const NAME_MAX = 128;
 
 const encoder = new TextEncoder();
+const room = new Uint8Array(TEXT_MAX);
 
-/** Bytes under construction. */
-export class Bytes {
-  all: number[] = [];
+/** The bytes of a text in UTF-8. */
+export const utf8 = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text);
 
-  /** A whole number, at least 0. */
-  uint(value: number): this {
-    for (; value > 127; value = Math.floor(value / 128)) this.all.push((value % 128) + 128);
-    this.all.push(value);
-    return this;
-  }
+/** A whole number, at least 0. */
+export const uint = (value: number): number[] =>
+  value > 127 ? [(value % 128) + 128, ...uint(Math.floor(value / 128))] : [value];
 
-  /** A whole number that may be negative. */
-  int(value: number): this {
-    return this.uint(value < 0 ? -2 * value - 1 : 2 * value);
-  }
+/** A whole number that may be negative. */
+export const int = (value: number): number[] => uint(value < 0 ? -2 * value - 1 : 2 * value);
 
-  /** A text, cut between letters to so many bytes. */
-  text(value: string, max: number): this {
-    const room = new Uint8Array(max);
-    const { written } = encoder.encodeInto(value, room);
-    this.uint(written).all.push(...room.subarray(0, written));
-    return this;
-  }
-
-  /** Names. */
-  names(...values: string[]): this {
-    for (const value of values) this.text(value, NAME_MAX);
-    return this;
-  }
-
-  /** Properties: name, value, name, value… */
-  props(flat: (string | number | boolean)[]): this {
-    this.uint(flat.length / 2);
-    for (let place = 0; place < flat.length; place += 2) {
-      const value = flat[place + 1]!;
-      this.names(flat[place] as string);
-      if (typeof value === "string") this.uint(0).text(value, TEXT_MAX);
-      else if (typeof value === "boolean") this.all.push(2, +value);
-      else this.uint(1).all.push(...new Uint8Array(new Float64Array([value]).buffer));
-    }
-    return this;
-  }
+/** A text, cut between letters to so many bytes. */
+export function text(value: string, max: number = TEXT_MAX): number[] {
+  const { written } = encoder.encodeInto(value, room.subarray(0, max));
+  return [...uint(written), ...room.subarray(0, written)];
 }
+
+/** All of these: whole numbers from 0 on, names, and what is bytes already. */
+export const bytes = (...all: (number | string | number[])[]): number[] =>
+  all.flatMap((it) => (typeof it === "number" ? uint(it) : typeof it === "string" ? text(it, NAME_MAX) : it));
+
+/** Properties, each a name and a text, a number, true or false. */
+export const props = (all: [string, unknown][]): number[] =>
+  bytes(all.length, ...all.flatMap(([name, value]) => [
+    name,
+    typeof value === "string" ? [0, ...text(value)]
+    : typeof value === "number" ? [1, ...new Uint8Array(new Float64Array([value]).buffer)]
+    : [2, +(value as boolean)],
+  ]));
 
 /** The bytes of an identifier written in hexadecimal. */
-export function idBytes(hex: string): number[] {
-  return hex.match(/../g)!.map((digits) => parseInt(digits, 16)).reverse();
-}
+export const idBytes = (hex: string): number[] =>
+  hex.match(/../g)!.map((digits) => parseInt(digits, 16)).reverse();
+
+/** Bytes in hexadecimal. */
+export const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -4,9 +4,11 @@
 // neither the wire nor what an event says. Until the answer there is no recorder: nothing that could
 // store or send.
 
-import { complain } from "./calls.js";
-import type { Core } from "./core.js";
-import type { Entry, Options, State } from "./types.js";
+import * as calls from "./calls.js";
+import { Wrong, complain } from "./complaint.js";
+import { type Core, end, entry, figures, options, route } from "./core.js";
+import { hear } from "./hearing.js";
+import type { State } from "./types.js";
 import { forget, remembered } from "./visit.js";
 
 /** Calls and gestures kept until there is an answer and a recorder. */
@@ -18,28 +20,16 @@ const MOVEMENTS_MAX = WAITING_MAX / 2;
 export const AGREED = 1;
 export const COOKIELESS = 2;
 
-/** A recorder at work. */
-export interface Running extends Core {
-  /** The address may have changed; `then`: it had, at that time, to that path. */
-  routed(then?: { at: number; path: string }): void;
-  /** Drops what waits, sends and stores nothing more. */
-  end(): void;
-}
-
-/** Makes a recorder that begins at this time; `gone`: it has been ended before it was there. */
-export type Record = (since: number, answer: number, gone: () => boolean) => Promise<Running | undefined>;
+/** Makes a recorder that begins at this time, and tells whether it did; `gone`: it has been ended before
+ * it was there. */
+type Record = (since: number, answer: number, gone: () => boolean) => Promise<boolean>;
 
 /** A core behind the visitor's answer, and what tells it of routes. `since`: when the site asked for
  * recording, on the page's clock. */
-export function gate(
-  { consent = "granted", rememberConsent }: Options,
-  entry: Entry,
-  since: number,
-  path: () => string,
-  record: Record,
-): [Core, () => void] {
-  let running: Running | undefined;
-  let waiting: ((it?: Running) => void)[] = [];
+export function gate(since: number, path: () => string, record: Record): [Core, () => void] {
+  const { consent = "granted", rememberConsent } = options;
+  let running = false;
+  let waiting: (() => void)[] = [];
   let idle: State = "starting";
   let answer = 0;
   // Counts starts and ends, so that a start can tell that it has been ended.
@@ -49,14 +39,14 @@ export function gate(
 
   function become(state: State): void {
     turn++;
-    running?.end();
-    running = undefined;
-    if (state === "off") hand();
+    running = false;
+    end();
     if (state === idle) return;
     if (state === "off") entry.listen("remove");
     else if (idle === "off") entry.listen("add");
     idle = state;
-    for (const listener of entry.listeners.state) queueMicrotask(() => listener(state));
+    if (state === "off") hand();
+    entry.tell("state", state);
   }
 
   async function begin(given: number): Promise<void> {
@@ -66,14 +56,14 @@ export function gate(
     answer = given;
     if (given === COOKIELESS) forget();
     try {
-      const made = await record(since, given, gone);
-      if (gone()) return;
-      running = made;
-      hand();
+      if (await record(since, given, gone)) {
+        running = true;
+        hand();
+      }
     } catch (error) {
       if (gone()) return;
       become("off");
-      complain(`recording did not start: ${error}`);
+      complain(Wrong.START, error);
     }
   }
 
@@ -81,44 +71,23 @@ export function gate(
   function hand(): void {
     const all = waiting;
     waiting = [];
-    for (const run of all) run(running);
+    for (const run of all) run();
   }
 
-  function soon(run: (typeof waiting)[number], movement?: boolean): void {
-    if (running || idle === "off") run(running);
+  function soon(run: () => void, movement?: boolean): void {
+    if (running || idle === "off") run();
     else if (waiting.length < (movement ? MOVEMENTS_MAX : WAITING_MAX)) waiting.push(run);
   }
 
   function agree(cookieless: unknown): void {
     const given = cookieless ? COOKIELESS : AGREED;
-    if (stopped) return;
     if (rememberConsent) remembered(cookieless ? "" : "1");
     if (idle === "starting" && (given === COOKIELESS) === (answer === COOKIELESS)) return;
     if (idle !== "pending") {
       since = performance.now();
-      entry.hidden = document.hidden;
+      entry.asleep = document.hidden;
     }
     begin(given);
-  }
-
-  function refuse(): void {
-    become("off");
-    forget();
-    if (rememberConsent) remembered("0");
-  }
-
-  function call(name: string, at: number, args: unknown[]): void {
-    const done = () => name === "flush" && (args[0] as () => void)();
-    if (stopped) return void done();
-    if (name === "optIn") return agree((args[0] as { cookieless?: unknown } | undefined)?.cookieless);
-    if (name === "optOut") return refuse();
-    if (name === "stop") {
-      stopped = true;
-      if (!running) return become("off");
-    }
-    // Nothing goes out of what waits for an answer, so there is nothing to wait for.
-    if (name === "flush" && !running && idle === "pending") done();
-    else soon((it) => (it ? it.call(name, at, args) : done()));
   }
 
   const kept = rememberConsent && remembered();
@@ -127,21 +96,35 @@ export function gate(
   else if (consent === "cookieless") begin(COOKIELESS);
   else become("pending");
   return [
-    {
-      hear(event, facts) {
-        if (running) return running.hear(event, facts);
-        const then = facts ?? entry.facts(event);
-        if (then) soon((it) => it?.hear(event, then), /move|wheel|scroll/.test(event.type));
+    [
+      (event, facts = running ? undefined : entry.facts(event)) => {
+        if (running) hear(event, facts);
+        else if (facts) soon(() => running && hear(event, facts), /move|wheel|scroll/.test(event.type));
       },
-      call,
-      stats: () => (running ? running.stats() : entry.none(idle)),
-    },
+      (name, at, args) => {
+        const done = () => name === "flush" && (args[0] as () => void)();
+        if (stopped) done();
+        else if (name === "optIn") agree((args[0] as { cookieless?: unknown } | undefined)?.cookieless);
+        else if (name === "optOut") {
+          become("off");
+          forget();
+          if (rememberConsent) remembered("0");
+        } else {
+          stopped = name === "stop";
+          if (stopped && !running) become("off");
+          // Nothing goes out of what waits for an answer, so there is nothing to wait for.
+          else if (idle === "pending" && name === "flush") done();
+          else soon(() => (running ? calls.call(name, at, args) : done()));
+        }
+      },
+      () => (running ? figures() : entry.none(idle)),
+    ],
     () => {
       if (stopped) return;
-      if (running) return running.routed();
+      if (running) return route();
       if (path() === last) return;
-      const then = { at: performance.now(), path: (last = path()) };
-      soon((it) => it?.routed(then));
+      const then = { at: performance.now(), to: (last = path()) };
+      soon(() => running && route(then));
     },
   ];
 }

@@ -6,7 +6,7 @@
 
 import { type Told, read } from "./batch.js";
 import type { State } from "./types.js";
-import { Kind, type Loaded, type Recorder, taken } from "./wasm.js";
+import { Kind, type Loaded, taken } from "./wasm.js";
 
 const LINES_MAX = 10;
 /** A drawing stays so long, ms. */
@@ -38,9 +38,9 @@ const STYLE = `
   .way { height: 4px; border-radius: 2px; background: #ff8a3d; transform-origin: 0 50%; }
   @keyframes fade { 0%, 60% { opacity: 1; } to { opacity: 0; } }`;
 
-/** The recorder, watched. `state`: how events travel. */
-export function watch(loaded: Loaded, state: () => State): Recorder {
-  const { recorder } = loaded;
+/** Watches the recorder. `states`: how events can travel. */
+export function watch(loaded: Loaded, states: State[]): void {
+  const { recorder, memory } = loaded;
   const view = open();
   const selectors = new Map<string, string>();
   let batches = 0;
@@ -49,7 +49,7 @@ export function watch(loaded: Loaded, state: () => State): Recorder {
   function figures(): void {
     const [recorded, acked, dropped, refused] = [0, 1, 2, 3].map((it) => recorder(Kind.RECORDED + it));
     view.figures(
-      state(),
+      states[recorder(Kind.TRANSPORT)]!,
       `${recorded} recorded, ${acked} acked, ${dropped} dropped, ${refused} refused · ${batches} batches, ${answers} answers`,
     );
   }
@@ -64,12 +64,12 @@ export function watch(loaded: Loaded, state: () => State): Recorder {
     }
   }
 
-  return (kind, now, ...numbers) => {
+  loaded.recorder = (kind, now, ...numbers) => {
     const result = recorder(kind, now, ...numbers);
     try {
       if (kind === Kind.DOWN || kind === Kind.ACTIVATED) view.press(numbers[3]!, numbers[4]!);
       else if (kind === Kind.FRAME || kind === Kind.POSTED) answers++;
-      else if (kind === Kind.NEXT && result > 2 && result < 6) sent(taken(loaded), result === 3 ? "stream" : "request");
+      else if (kind === Kind.NEXT && result > 2 && result < 6) sent(taken(recorder, memory), result === 3 ? "stream" : "request");
       if (kind === Kind.NEXT || kind === Kind.FRAME || kind === Kind.POSTED) figures();
     } catch (error) {
       view.line("debug", `${error}`);

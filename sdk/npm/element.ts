@@ -3,7 +3,7 @@
 // Owns reading the tree, boxes and styles; on a press, and of an element once. Knows no rules of
 // naming (`naming.ts`) and nothing of gestures.
 
-import { Bytes, NAME_MAX } from "./bytes.js";
+import { bytes, int, text, uint } from "./bytes.js";
 import * as naming from "./naming.js";
 
 const ROLES = ["button", "link", "tab", "menuitem", "checkbox", "radio", "switch", "option", "treeitem"];
@@ -84,30 +84,34 @@ export function canonical(element: Element, hidden = isPrivate(element)): string
   return naming.path(anchor, steps);
 }
 
-/** The descriptor, as the wire writes it. Without a box (a scroller) no style is read either. */
-export function describe(element: Element, selector: string, box?: DOMRect, interactive = false): Bytes {
+/** The descriptor, as the wire writes it. Without a look (a scroller) none is read. */
+export function describe(element: Element, selector: string, looks: Look, interactive?: boolean): number[] {
   let shown = naming.fitting(selector);
   if (shown !== selector && !unique(document, shown)) shown = "";
   const labelled = interactive && !isPrivate(element);
-  const words = new Bytes()
-    .text(shown, naming.SELECTOR_MAX)
-    .text(labelled ? label(element) : "", naming.LABEL_MAX)
-    .text(role(element), NAME_MAX);
-  return look(element, box, words);
+  return [
+    ...text(shown, naming.SELECTOR_MAX),
+    ...text(labelled ? label(element) : "", naming.LABEL_MAX),
+    ...bytes(role(element)),
+    ...looked(looks, (place) => uint(Math.max(place, 0))),
+  ];
 }
 
-/** How an element looks now, as the wire writes it; after `words`, where no place is negative. */
-export function look(element: Element, box?: DOMRect, words?: Bytes): Bytes {
-  const bytes = words ?? new Bytes();
-  const style = box && getComputedStyle(element);
-  const { left, top, width, height } = box ?? { left: -scrollX, top: -scrollY, width: 0, height: 0 };
-  bytes.uint(style ? background(element) : WHITE).uint(whole(width)).uint(whole(height));
-  for (const place of [left + scrollX, top + scrollY]) {
-    if (words) bytes.uint(whole(place));
-    else bytes.int(place < 0 ? -whole(-place) : whole(place));
-  }
-  return bytes.uint(Math.min(parseInt(style?.borderTopLeftRadius ?? "") || 0, 0xffff));
+/** Colour, width, height, place from the left and the top of the page, and radius of the corners. */
+type Look = number[];
+
+/** How an element looks now; without a box nothing of it is read. */
+export function look(element: Element, box?: DOMRect): Look {
+  if (!box) return [WHITE, 0, 0, 0, 0, 0];
+  const round = parseInt(getComputedStyle(element).borderTopLeftRadius);
+  const colour = climb(element, ({ backgroundColor }) => naming.colour(backgroundColor)) ?? WHITE;
+  return [colour, box.width, box.height, box.left + scrollX, box.top + scrollY, Math.min(round || 0, 0xffff)];
 }
+
+/** A look, as the wire writes it. */
+export const looked = (look: Look, place: (pixels: number) => number[] = int): number[] =>
+  look.flatMap((it, which) =>
+    which > 2 && which < 5 ? place(it < 0 ? -whole(-it) : whole(it)) : uint(which ? whole(it) : it));
 
 /** The frame something lives in, when that is not the page itself. */
 export function frameOf(node: Node): HTMLIFrameElement | undefined {
@@ -118,8 +122,6 @@ export function frameOf(node: Node): HTMLIFrameElement | undefined {
 // The host of the shadow root an element lives in, or the frame of its document.
 const host = (element: Node): Element | undefined =>
   (element.getRootNode() as ShadowRoot).host ?? frameOf(element);
-
-const parent = (element: Element): Element | undefined => element.parentElement ?? host(element);
 
 /** The nearest that matches, up through open shadow roots. */
 export function nearest(element: Element | undefined, selector: string): Element | undefined {
@@ -150,16 +152,18 @@ function unique(root: ParentNode, selector: string): boolean {
 // A selector of an element's own that finds nothing else. `any`: by any attribute that may name it;
 // otherwise only by those that may anchor a path.
 function ownName(root: ParentNode, element: Element, any: boolean): string | undefined {
-  const found: string[] = [];
-  const { id, localName } = element;
-  naming.ATTRIBUTES.forEach((name, rank) => {
-    const value = element.getAttribute(name) ?? "";
+  for (let rank = 0; rank < (any ? 6 : 2); rank++) {
+    const name = naming.ATTRIBUTES[rank]!;
+    const value = element.getAttribute(name);
+    if (!value) continue;
     // What a label would hide must not travel in a selector either.
-    const plain = value && naming.length(value) <= VALUE_MAX && (!rank || naming.mask(value) === value);
-    if (plain && (any || !rank)) found.push(naming.attribute(rank ? localName : "", name, value));
-    if (!rank && !naming.generated(id)) found.push(naming.idSelector(id));
-  });
-  return found.find((selector) => unique(root, selector));
+    const selector = rank === 1
+      ? !naming.generated(value) && naming.idSelector(value)
+      : naming.length(value) <= VALUE_MAX && (!rank || naming.mask(value) === value) &&
+        naming.attribute(rank ? element.localName : "", name, value);
+    if (selector && unique(root, selector)) return selector;
+  }
+  return undefined;
 }
 
 function step(element: Element): string {
@@ -171,20 +175,15 @@ function step(element: Element): string {
   return naming.step(tag, nth);
 }
 
-function* ancestors(element: Element): Generator<Element> {
+// What is first found in the styles of an element and of what it is in.
+function climb<T>(element: Element, find: (style: CSSStyleDeclaration, at: Element) => T | undefined): T | undefined {
+  let found: T | undefined;
   let at: Element | undefined = element;
-  for (let left = ANCESTORS_MAX; at && left; left--) {
-    yield at;
-    at = parent(at);
+  for (let left = ANCESTORS_MAX; at && left && found === undefined; left--) {
+    found = find(getComputedStyle(at), at);
+    at = at.parentElement ?? host(at);
   }
-}
-
-function background(element: Element): number {
-  for (const at of ancestors(element)) {
-    const colour = naming.colour(getComputedStyle(at).backgroundColor);
-    if (colour !== undefined) return colour;
-  }
-  return WHITE;
+  return found;
 }
 
 function role(element: Element): string {
@@ -193,7 +192,7 @@ function role(element: Element): string {
   if (given) return given;
   if (tag === "a") return "link";
   if (tag === "select" || tag === "textarea") return "input";
-  return tag === "input" && BUTTONS.test(element.getAttribute("type") ?? "") ? "button" : tag;
+  return tag === "input" && BUTTONS.test(element.getAttribute("type")!) ? "button" : tag;
 }
 
 // The accessible name as far as it is the site's own text. Never anything typed.
@@ -218,16 +217,12 @@ function read(node: Node, budget: { left: number }): string {
 function layer(element: Element, boxOf: (element: Element) => DOMRect): number {
   const top = nearest(element, TOP_LAYER);
   if (top && top.localName !== "html") return 3;
-  for (const at of ancestors(element)) {
-    const style = getComputedStyle(at);
-    if (style.position === "fixed") return 1;
-    if (style.position === "sticky" && stuck(style, boxOf(at))) return 2;
-  }
-  return 0;
-}
-
-// Whether a sticky element stands at its edge because the page is scrolled, not by itself.
-function stuck({ top, bottom }: CSSStyleDeclaration, box: DOMRect): boolean {
-  const at = (edge: number, inset: string) => inset.endsWith("px") && Math.abs(edge - parseInt(inset)) < 1.5;
-  return (scrollY > 0 && at(box.top, top)) || at(innerHeight - box.bottom, bottom);
+  return climb(element, ({ position, top, bottom }, at) => {
+    if (position === "fixed") return 1;
+    if (position !== "sticky") return undefined;
+    // Whether it stands at its edge because the page is scrolled, not by itself.
+    const box = boxOf(at);
+    const stuck = (edge: number, inset: string) => inset.endsWith("px") && Math.abs(edge - parseInt(inset)) < 1.5;
+    return (scrollY > 0 && stuck(box.top, top)) || stuck(innerHeight - box.bottom, bottom) ? 2 : undefined;
+  }) ?? 0;
 }

@@ -2,7 +2,7 @@
 //
 // Owns the reading of errors and rejections. Does not know which are told again (the recorder does).
 
-import { Bytes, TEXT_MAX } from "./bytes.js";
+import { bytes, text as words } from "./bytes.js";
 import { mask } from "./naming.js";
 
 /** Where an error that nobody caught is from, and its bytes. Undefined: what failed to load. */
@@ -23,11 +23,6 @@ export function fault(event: Event): [string, number[]] | undefined {
   }
   const source = String(place[0] ?? "").replace(/[?#].*/, "");
   const [line, column] = [+(place[1] ?? 0), +(place[2] ?? 0)];
-  const bytes = new Bytes()
-    .uint(+rejected)
-    .text(mask(text ?? ""), TEXT_MAX)
-    .text(source, TEXT_MAX)
-    .uint(line)
-    .uint(column);
-  return [line ? source + line + ":" + column : text, bytes.all];
+  const all = bytes(+rejected, words(mask(text ?? "")), words(source), line, column);
+  return [line ? source + line + ":" + column : text, all];
 }

@@ -3,7 +3,7 @@
 // Owns fetching and instantiating it, from where the site says or from beside this module. Knows
 // nothing of what it does. Takes the place of `embedded.ts` in `upriver/slim` and the script tag.
 
-import { complain } from "./calls.js";
+import { Wrong, complain } from "./complaint.js";
 import type { Options } from "./types.js";
 
 /** Instantiates it. Fails where wasm is refused or unknown, or the file is not there. */
@@ -11,7 +11,7 @@ export async function instantiate(given: Options["wasm"]): Promise<WebAssembly.I
   if (given instanceof WebAssembly.Module) return WebAssembly.instantiate(given);
   const response = await fetch(given ?? new URL("./upriver.wasm", import.meta.url));
   if (!response.ok) {
-    complain(`no wasm at ${response.url} (${response.status}): pass its address as \`wasm\``);
+    complain(Wrong.WASM, response.url, response.status);
     throw 0;
   }
   // Compiling from the stream needs the right type, which not every server gives.

@@ -14,14 +14,15 @@ export type * from "./types.js";
 const EARLY_MAX = 500;
 /** The longest that the rest waits for the page to be idle before it is loaded, ms. */
 const IDLE_WAIT = 2_000;
-// With the one for routes (`routes.ts`) there are 14, and 16 where there is touch: the first two.
-const KINDS =
-  "touchmove touchend pointerdown pointermove pointerup pointercancel click keydown wheel scroll submit visibilitychange pagehide error unhandledrejection";
+// In the order of `Heard`. With the one for routes (`routes.ts`) there are 14, and 16 where there is touch:
+// the first two.
+const kinds =
+  "touchmove touchend pointerdown pointermove pointerup pointercancel click keydown wheel scroll submit visibilitychange pagehide error unhandledrejection".split(" ");
 
 /** What a browser tells of its visitor's wishes. */
 type Signalling = { globalPrivacyControl?: boolean; doNotTrack?: string | null };
 
-const listeners: Entry["listeners"] = { state: new Set(), signal: new Set() };
+const listeners: Record<string, Set<(it: any) => void>> = { state: new Set(), signal: new Set() };
 let core: Core | undefined;
 let early: ((core?: Core) => void)[] = [];
 let begun = false;
@@ -30,7 +31,12 @@ let off = typeof document === "undefined";
 
 const none = (transport: State): Stats => ({ recorded: 0, acked: 0, dropped: 0, refused: 0, transport });
 
-export const stats: Upriver["stats"] = () => core?.stats() ?? none(off ? "off" : "starting");
+export const stats: Upriver["stats"] = () => core?.[2]() ?? none(off ? "off" : "starting");
+
+// What a listener throws is the site's own error, reported as if nobody had caught it.
+const tell: Entry["tell"] = (event, it) => {
+  for (const listener of listeners[event]!) queueMicrotask(() => listener(it));
+};
 
 // `instead`: what is done where nothing is recorded.
 const say =
@@ -43,7 +49,7 @@ const say =
         args = structuredClone(args);
       } catch {}
     }
-    soon((core) => (core ? core.call(name, at, args) : instead?.()));
+    soon((core) => (core ? core[1](name, at, args) : instead?.()));
   };
 
 export const track: Upriver["track"] = say("track");
@@ -83,7 +89,7 @@ export function flush(): Promise<void> {
 }
 
 export function on(event: "state" | "signal", listener: (it: any) => void): () => void {
-  const all: Set<(it: any) => void> | undefined = listeners[event];
+  const all = listeners[event];
   const own = (it: unknown) => listener(it);
   if (all && typeof listener === "function") {
     all.add(own);
@@ -94,7 +100,7 @@ export function on(event: "state" | "signal", listener: (it: any) => void): () =
 
 async function begin(options: Options): Promise<void> {
   const at = performance.now();
-  const { hidden } = document;
+  const asleep = document.hidden;
   // Whoever frames this page must not record it a second time.
   (document as Framed).upriver = true;
   listen("add");
@@ -105,7 +111,7 @@ async function begin(options: Options): Promise<void> {
   });
   try {
     const { start } = await import("./core.js");
-    const started = start(options, at, { listeners, hidden, facts, none, listen });
+    const started = start(options, at, { asleep, facts, kinds, listen, none, tell });
     if (started === null) {
       // Said on the console. The site may try again.
       begun = false;
@@ -121,7 +127,7 @@ async function begin(options: Options): Promise<void> {
 }
 
 function listen(what: "add" | "remove", on: Window | Document = window): void {
-  for (const kind of KINDS.split(" ").slice(navigator.maxTouchPoints ? 0 : 2)) {
+  for (const kind of kinds.slice(navigator.maxTouchPoints ? 0 : 2)) {
     on[`${what}EventListener`](kind, heard, { capture: true, passive: true });
   }
 }
@@ -129,22 +135,22 @@ function listen(what: "add" | "remove", on: Window | Document = window): void {
 function heard(event: Event): void {
   // Only what the browser itself says happened.
   if (!event.isTrusted) return;
-  if (core) return core.hear(event);
+  if (core) return core[0](event);
   const kept = facts(event);
   if (kept?.boxes[0]) hurry!();
-  if (kept) soon((core) => core?.hear(event, kept));
+  if (kept) soon((core) => core?.[0](event, kept));
 }
 
 function facts(event: Event): Facts | undefined {
   // Where a mouse was is nothing to be kept.
   if ((event as PointerEvent).pointerType === "mouse" && event.type === "pointermove") return;
-  const path = event.composedPath();
+  const targets = event.composedPath();
   const pressed = /down|click/.test(event.type);
   return {
-    path,
-    boxes: pressed ? path.map((it) => (it as Element).getBoundingClientRect?.()) : [],
-    at: pressed ? [scrollX, scrollY] : [],
-    hidden: document.hidden,
+    targets,
+    boxes: pressed ? targets.map((it) => (it as Element).getBoundingClientRect?.()) : [],
+    scrolls: pressed ? [scrollX, scrollY] : [],
+    asleep: document.hidden,
   };
 }
 
@@ -163,5 +169,5 @@ function turnOff(): void {
   off = true;
   listen("remove");
   drain();
-  for (const listener of listeners.state) queueMicrotask(() => listener("off"));
+  tell("state", "off");
 }

@@ -5,9 +5,9 @@
 // the height of the page right after the browser has laid it out. What counts once, and how much at
 // most, is the recorder's business.
 
-import type { Shell } from "./core.js";
-import { INTERACTIVE, isPrivate, look } from "./element.js";
-import type { Forms } from "./forms.js";
+import { arm, give, named, step } from "./core.js";
+import { INTERACTIVE, isPrivate, look as looks, looked } from "./element.js";
+import * as forms from "./forms.js";
 import { Kind } from "./wasm.js";
 
 /** So much of an element must be in the window … */
@@ -24,119 +24,118 @@ const SEARCH_SHARE = 100;
 const SLICE = 4;
 const VISIBLE = { opacityProperty: true, visibilityProperty: true };
 
-/** The view of one page. */
-export type Looking = ReturnType<typeof looking>;
+/** Since when an element is in the window, oldest first. */
+const inside = new Map<Element, number>();
+let watched: WeakSet<Element>;
+let room: number;
+let searchAt: number;
+let shownAt: number;
+let took = 0;
+let ended: boolean;
 
-export function looking({ step, give, name, settle }: Shell, forms: Forms) {
-  /** Since when an element is in the window, oldest first. */
-  const inside = new Map<Element, number>();
-  let watched = new WeakSet<Element>();
-  let room = 0;
-  let searchAt = Infinity;
-  let shownAt = 0;
-  let took = 0;
-  let ended = false;
+const sight = new IntersectionObserver(
+  (entries) => {
+    for (const { target, time, intersectionRatio } of entries) {
+      inside.delete(target);
+      if (intersectionRatio >= SHARE) inside.set(target, time);
+    }
+    arm();
+  },
+  { threshold: SHARE },
+);
+// Looks away after the first change, until the page has been searched.
+const changes = new MutationObserver(() => {
+  changes.disconnect();
+  searchAt = performance.now() + SEARCH_AFTER + took * SEARCH_SHARE;
+  arm();
+});
+const size = new ResizeObserver(measure);
 
-  const sight = new IntersectionObserver(
-    (entries) => {
-      for (const { target, time, intersectionRatio } of entries) {
-        inside.delete(target);
-        if (intersectionRatio >= SHARE) inside.set(target, time);
-      }
-      settle();
-    },
-    { threshold: SHARE },
-  );
-  // Looks away after the first change, until the page has been searched.
-  const changes = new MutationObserver(() => {
-    changes.disconnect();
-    searchAt = performance.now() + SEARCH_AFTER + took * SEARCH_SHARE;
-    settle();
-  });
-  const size = new ResizeObserver(measure);
+/** Sights of another recorder. */
+export function begin(): void {
+  searchAt = shownAt = Infinity;
+  ended = false;
+}
 
-  function measure(): void {
-    step(Kind.SIZED, performance.now(), innerHeight, document.documentElement.scrollHeight);
-  }
+function measure(): void {
+  step(Kind.SIZED, performance.now(), innerHeight, document.documentElement.scrollHeight);
+}
 
-  function search(): void {
-    if (ended) return;
-    const from = performance.now();
-    within(document);
-    for (const root of document.querySelectorAll("html,body")) size.observe(root);
-    took = performance.now() - from;
-    forms.left(from, false);
-    settle();
-  }
+function search(): void {
+  if (ended) return;
+  const from = performance.now();
+  within(document);
+  for (const root of document.querySelectorAll("html,body")) size.observe(root);
+  took = performance.now() - from;
+  forms.left(from, true);
+  arm();
+}
 
-  function within(root: Document | ShadowRoot): void {
-    changes.observe(root, { attributes: true, childList: true, subtree: true });
-    for (const element of root.querySelectorAll("*")) {
-      if (element.shadowRoot) within(element.shadowRoot);
-      if (room > 0 && !watched.has(element) && element.matches(INTERACTIVE)) {
-        room--;
-        watched.add(element);
-        sight.observe(element);
-      }
+function within(root: Document | ShadowRoot): void {
+  changes.observe(root, { attributes: true, childList: true, subtree: true });
+  for (const { shadowRoot } of root.querySelectorAll("*")) if (shadowRoot) within(shadowRoot);
+  for (const element of root.querySelectorAll(INTERACTIVE)) {
+    if (room > 0 && !watched.has(element)) {
+      room--;
+      watched.add(element);
+      sight.observe(element);
     }
   }
+}
 
-  function count(element: Element, at: number): void {
-    const box = element.getBoundingClientRect();
-    if (!(box.width * box.height) || element.checkVisibility?.(VISIBLE) === false) {
-      // It may show itself later: the next search finds it again.
-      watched.delete(element);
-    } else if (!isPrivate(element)) {
-      name(element, box, true);
-      give(look(element, box).all);
-      step(Kind.IMPRESSION, at);
-    }
+function count(element: Element, at: number): void {
+  const box = element.getBoundingClientRect();
+  if (!(box.width * box.height) || element.checkVisibility?.(VISIBLE) === false) {
+    // It may show itself later: the next search finds it again.
+    watched.delete(element);
+  } else if (!isPrivate(element)) {
+    const now = looks(element, box);
+    named(element, () => now, true);
+    give(looked(now));
+    step(Kind.IMPRESSION, at);
   }
+}
 
-  /** When {@link look} has something to do, ms. */
-  function due(): number {
-    const [first = Infinity] = inside.values();
-    return Math.min(searchAt, Math.max(first, shownAt) + SEEN);
+/** When {@link look} has something to do, ms. */
+export function due(): number {
+  const [first = Infinity] = inside.values();
+  return Math.min(searchAt, Math.max(first, shownAt) + SEEN);
+}
+
+/** A view of a page begins. */
+export function view(): void {
+  inside.clear();
+  watched = new WeakSet();
+  room = WATCHED_MAX;
+  sight.disconnect();
+  measure();
+  searchAt = 0;
+}
+
+/** The page is shown from this time on, or (infinite) hidden: nothing has been seen for longer. */
+export function since(at: number): void {
+  shownAt = at;
+}
+
+/** Counts what has been seen for long enough, and searches the page if that is due. */
+export function look(): void {
+  const now = performance.now();
+  if (now >= searchAt) {
+    searchAt = Infinity;
+    // When the page has nothing better to do, but some time.
+    (window.requestIdleCallback ?? setTimeout)(search, { timeout: SEARCH_AFTER } as IdleRequestOptions & number);
   }
+  while (now >= due() && performance.now() <= now + SLICE) {
+    const [element] = inside.keys() as Iterable<Element>;
+    inside.delete(element!);
+    sight.unobserve(element!);
+    count(element!, now);
+  }
+}
 
-  return {
-    due,
-
-    /** A view of a page begins. */
-    begin(): void {
-      inside.clear();
-      watched = new WeakSet();
-      room = WATCHED_MAX;
-      sight.disconnect();
-      measure();
-      searchAt = 0;
-    },
-
-    /** The page is shown from this time on, or (infinite) hidden: nothing has been seen for longer. */
-    since(at: number): void {
-      shownAt = at;
-    },
-
-    /** Counts what has been seen for long enough, and searches the page if that is due. */
-    look(): void {
-      const now = performance.now();
-      if (now >= searchAt) {
-        searchAt = Infinity;
-        // When the page has nothing better to do, but some time.
-        (window.requestIdleCallback ?? setTimeout)(search, { timeout: SEARCH_AFTER } as IdleRequestOptions & number);
-      }
-      while (now >= due() && performance.now() <= now + SLICE) {
-        const [element] = inside.keys() as Iterable<Element>;
-        inside.delete(element!);
-        sight.unobserve(element!);
-        count(element!, now);
-      }
-    },
-
-    end(): void {
-      for (const observer of [sight, changes, size]) observer.disconnect();
-      inside.clear();
-      ended = true;
-    },
-  };
+/** Looks no more. */
+export function end(): void {
+  for (const observer of [sight, changes, size]) observer.disconnect();
+  inside.clear();
+  ended = true;
 }

@@ -13,10 +13,12 @@
 // element is named by path alone, from the root. Inside an open shadow root the path continues
 // after ` >>> `, which no browser resolves but a reader can.
 
+import { utf8 } from "./bytes.js";
+
 /** Version of the rules; another version gives every element another identity. */
 export const VERSION = "1:";
-/** Attributes that may name an element, most trusted first; the id has its own rule. */
-export const ATTRIBUTES = ["data-upriver", "name", "aria-label", "data-testid", "data-test"];
+/** Attributes that may name an element, most trusted first; the second has its own rule. */
+export const ATTRIBUTES = ["data-upriver", "id", "name", "aria-label", "data-testid", "data-test"];
 /** Separates a shadow host from the path inside it. */
 export const SHADOW = " >>> ";
 /** Bytes of a selector, all of them ASCII or counted as three. */
@@ -56,7 +58,7 @@ export function path(anchor: string, steps: string[]): string {
 }
 
 /** Bytes of a text in UTF-8. */
-export const length = (text: string): number => new TextEncoder().encode(text).length;
+export const length = (text: string): number => utf8(text).length;
 
 /** The longest end of a path that a descriptor has room for. It may match more than its element. */
 export function fitting(selector: string): string {

@@ -15,7 +15,7 @@
 // selection, a window opened, or the page being stopped by a dialog. Scrolls, page views and leaving
 // the page are told by the recorder's other inputs.
 
-import type { Shell } from "./core.js";
+import { options, step } from "./core.js";
 import { BY_HAND, nearest } from "./element.js";
 import { Kind } from "./wasm.js";
 
@@ -39,85 +39,99 @@ const SOON = 1_000;
 const STOPPED = 1_500;
 
 const OBSERVED = { subtree: true, childList: true, attributeOldValue: true, characterDataOldValue: true };
+/** As in sdk/src/presses.rs, ms. */
+const DEAD = 2_500;
 const SIGHT = { opacityProperty: true, visibilityProperty: true };
 
 interface Watch {
-  path: EventTarget[];
-  element: Element;
-  before: Shown;
-  clicked?: boolean;
+  targets: EventTarget[];
+  pressing: Element;
+  was: Shown;
+  /** It became a click. */
+  through?: boolean;
+  /** It is known that it had an effect. */
+  over?: boolean;
 }
 
 // What can change without a mutation: the page; the focus; what is to be seen nearby; the selection.
 type Shown = [string, Element | null, number, number];
 
-/** Follows presses; `deadMs`: from a click to being dead; `spared`: selector of what is not judged. */
-export function outcome(step: Shell["step"], deadMs: number, spared?: string) {
-  let watch: Watch | undefined;
+/** From a click to being dead, ms. */
+let deadMs: number;
+let watch: Watch | undefined;
 
-  const effect = (elsewhere: boolean) => step(Kind.EFFECT, performance.now(), +elsewhere);
+const effect = (elsewhere: boolean) => step(Kind.EFFECT, performance.now(), +elsewhere);
 
-  const observer = new MutationObserver((records) => {
-    if (!watch) return;
-    const { path, element } = watch;
-    // What is set to what it was is no change.
-    const real = records.filter(({ target, attributeName, oldValue }) =>
-      oldValue !== (attributeName ? (target as Element).getAttribute(attributeName) : (target as Text).data));
-    const elsewhere = real.some(({ target, attributeName }) =>
-      !element.contains(target) && !(attributeName && path.includes(target)));
-    if (real.length) effect(elsewhere);
-    if (elsewhere) observer.disconnect();
-  });
-
-  function check(mine: Watch, round: number, click?: Event): void {
-    const { path, element, before } = mine;
-    const [page, focus, sight, selected] = shown(element);
-    if (
-      page !== before[0] ||
-      (round < 2 && ((focus !== before[1] && !path.includes(focus!)) || sight > before[2])) ||
-      (click && ((selected && selected !== before[3]) || byBrowser(click)))
-    ) effect(true);
-    if (round > 1 && watch === mine) stop();
-  }
-
-  function stop(): void {
+const observer = new MutationObserver((records) => {
+  if (!watch) return;
+  const { targets, pressing } = watch;
+  // What is set to what it was is no change.
+  const real = records.filter(({ target, attributeName, oldValue }) =>
+    oldValue !== (attributeName ? (target as Element).getAttribute(attributeName) : (target as Text).data));
+  const elsewhere = real.some(({ target, attributeName }) =>
+    !pressing.contains(target) && !(attributeName && targets.includes(target)));
+  if (real.length) effect(elsewhere);
+  if (elsewhere) {
+    watch.over = true;
     observer.disconnect();
-    watch = undefined;
   }
+});
 
-  return {
-    /** A press, before the page hears of it: what may become of it. */
-    pressed(path: EventTarget[], element: Element): number {
-      const under = path[0] as Element;
-      stop();
-      if (nearest(under, spared ? `${ANSWERS},${spared}` : ANSWERS)) return 0;
-      const mine = (watch = { path, element, before: shown(element) });
-      // The document besides, where the press was in a frame of it.
-      for (const root of new Set([...path, document])) if ((root as Node).nodeType > 8) observer.observe(root as Node, OBSERVED);
-      // One that becomes no click is not followed.
-      setTimeout(() => watch === mine && !watch.clicked && stop(), deadMs);
-      const hand = (at: Element) => getComputedStyle(at).cursor === "pointer";
-      const pressable = nearest(under, PRESSABLE) || (hand(under) && !hand(document.body));
-      const calm = pressable
-        ? STEPS.test(element.outerHTML.slice(0, MARKUP_MAX)) || /^\s*[^\p{L}\s]\P{L}*$/u.test(element.textContent!)
-        : mine.before[3];
-      // What a component hides inside is not seen.
-      const hides = under.localName.includes("-") && !under.shadowRoot;
-      const next = element.nextElementSibling;
-      const opened = next && inSight(next) && /abs|fix/.test(getComputedStyle(next).position);
-      return (calm ? 0 : MAY_RAGE) | (pressable && !hides && !opened ? MAY_BE_DEAD : 0);
-    },
-    /** The press became a click, of which the page has yet to hear. */
-    clicked(click: Event): void {
-      const mine = watch;
-      // What was pressed until the pointer was elsewhere is not what was clicked.
-      if (!mine?.element.contains(click.composedPath()[0] as Node)) return void effect(false);
-      mine.clicked = true;
-      setTimeout(check, AT_ONCE, mine, 0, click);
-      setTimeout(check, Math.min(SOON, deadMs - 20), mine, 1);
-      setTimeout(check, deadMs - 10, mine, 2);
-    },
-  };
+function check(mine: Watch, round: number, click?: Event): void {
+  if (!mine.over) {
+    const [page, focus, sight, selected] = shown(mine.pressing);
+    const { targets, was } = mine;
+    if (
+      page !== was[0] ||
+      (round < 2 && ((focus !== was[1] && !targets.includes(focus!)) || sight > was[2])) ||
+      (click && ((selected && selected !== was[3]) || byBrowser(click)))
+    ) effect((mine.over = true));
+  }
+  if (round > 1 && watch === mine) stop();
+}
+
+function stop(): void {
+  observer.disconnect();
+  watch = undefined;
+}
+
+/** Presses of another recorder. */
+export function begin(): void {
+  stop();
+  deadMs = options.dead ?? DEAD;
+}
+
+/** A press, before the page hears of it: what may become of it. */
+export function pressed(targets: EventTarget[], pressing: Element): number {
+  const under = targets[0] as Element;
+  stop();
+  if (nearest(under, [ANSWERS, options.sparePresses].filter(Boolean).join())) return 0;
+  const mine: Watch = (watch = { targets, pressing, was: shown(pressing) });
+  // The document besides, where the press was in a frame of it.
+  for (const root of new Set([...targets, document])) if ((root as Node).nodeType > 8) observer.observe(root as Node, OBSERVED);
+  // One that becomes no click is not followed.
+  setTimeout(() => watch === mine && !mine.through && stop(), deadMs);
+  const hand = (at: Element) => getComputedStyle(at).cursor === "pointer";
+  const pressable = nearest(under, PRESSABLE) || (hand(under) && !hand(document.body));
+  const calm = pressable
+    ? STEPS.test(pressing.outerHTML.slice(0, MARKUP_MAX)) || /^\s*[^\p{L}\s]\P{L}*$/u.test(pressing.textContent!)
+    : mine.was[3];
+  // What a component hides inside is not seen.
+  const hides = under.localName.includes("-") && !under.shadowRoot;
+  const next = pressing.nextElementSibling;
+  const opened = next && inSight(next) && /abs|fix/.test(getComputedStyle(next).position);
+  return (calm ? 0 : MAY_RAGE) | (pressable && !hides && !opened ? MAY_BE_DEAD : 0);
+}
+
+/** The press became a click, of which the page has yet to hear. */
+export function clicked(click: Event): void {
+  const mine = watch;
+  // What was pressed until the pointer was elsewhere is not what was clicked.
+  if (!mine?.pressing.contains(click.composedPath()[0] as Node)) return void effect(false);
+  mine.through = true;
+  setTimeout(check, AT_ONCE, mine, 0, click);
+  setTimeout(check, Math.min(SOON, deadMs - 20), mine, 1);
+  setTimeout(check, deadMs - 10, mine, 2);
 }
 
 const all = (selector: string) => [...document.querySelectorAll<any>(selector)].slice(0, NEAR_MAX);

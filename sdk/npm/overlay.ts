@@ -1,22 +1,18 @@
 // The heat map drawn over the page itself.
 //
-// Owns recognising the ticket a dashboard put into the address. The ticket comes from the address
-// alone, the place the code is loaded from from the site's own configuration alone.
+// Owns the ticket a dashboard put into the address, and what is loaded for it. The ticket comes from the
+// address alone, the place the code is loaded from from the site's own configuration alone. Loaded by
+// itself, where there is a ticket.
 
 const MARK = /[#&]upriver-overlay=([\w.~-]+)/;
 
-/** The ticket in the address, which it is then removed from. */
-export function takeTicket(): string | undefined {
-  const found = MARK.exec(location.hash);
-  if (!found) return undefined;
-  const rest = location.hash.replace(found[0], "").replace(/^&/, "#");
+/** Takes the ticket out of the address, loads the overlay from the collector and starts it; `path`: what
+ * the SDK reports as the page's. By a script tag: not every bundler leaves an import alone whose address
+ * it cannot know. */
+export function show(endpoint: string, path: () => string): Promise<void> {
+  const [found, ticket] = MARK.exec(location.hash)!;
+  const rest = location.hash.replace(found, "").replace(/^&/, "#");
   history.replaceState(history.state, "", location.pathname + location.search + rest);
-  return found[1];
-}
-
-/** Loads the overlay from the collector and starts it; `path`: what the SDK reports as the page's.
- * By a script tag: not every bundler leaves an import alone whose address it cannot know. */
-export function showOverlay(endpoint: string, ticket: string, path: () => string): Promise<void> {
   return new Promise((done, failed) => {
     const script = document.createElement("script");
     script.type = "module";

@@ -3,7 +3,7 @@
 // Owns reading `location`, `document` and the window into the parts of a page view. Knows no
 // elements and no recorder.
 
-import { Bytes, TEXT_MAX, idBytes } from "./bytes.js";
+import { bytes, idBytes, text } from "./bytes.js";
 import { whole } from "./element.js";
 import { type Campaign, randomName, readQuery } from "./visit.js";
 
@@ -12,33 +12,23 @@ const TABLET_SHORT_SIDE = 600;
 
 /** The campaign and the path of the address, with the allowed part of its query and with a route
  * that is kept in the fragment (`#/cart`). */
-export function address(allowed: string[]): { campaign?: Campaign; path: string } {
+export function address(allowed: string[]): [path: string, campaign: Campaign | undefined] {
   const { search, pathname, hash } = location;
-  const { kept, ...landed } = readQuery(search, allowed);
-  return { ...landed, path: pathname + kept + (/^#!?\/[^?]*/.exec(hash)?.[0] ?? "") };
+  const { kept, campaign } = readQuery(search, allowed);
+  return [pathname + kept + (/^#!?\/[^?]*/.exec(hash)?.[0] ?? ""), campaign];
 }
-
-/** A campaign, or that there is none, as the wire writes it. */
-export const campaignBytes = (campaign?: Campaign): number[] =>
-  campaign ? new Bytes().uint(1).names(...campaign).all : [0];
 
 /** A page view as the recorder takes it: the bytes, and the lengths of their first three parts, 16 bits
  * each. `navigation`: 0 load, 1 route, 2 restore. */
 export function view(navigation: number, path: string, release = ""): [number[], number] {
-  const root = document.documentElement;
-  const bytes = new Bytes();
-  bytes.all = idBytes(randomName(8));
-  const place = bytes.text(location.host, TEXT_MAX).text(path, TEXT_MAX).all.length;
-  bytes.uint(device());
-  for (const length of [innerWidth, innerHeight, root.scrollWidth, root.scrollHeight]) bytes.uint(whole(length));
-  const sizes = bytes.all.length - place;
-  const version = bytes.uint(Math.round(devicePixelRatio * 100) || 100).names(`${release}`).all.length - sizes - place;
-  bytes
-    .uint(navigation)
-    .text(document.title, TEXT_MAX)
-    .text(navigation ? "" : bare(document.referrer), TEXT_MAX)
-    .names(navigator.language);
-  return [bytes.all, place + sizes * 2 ** 16 + version * 2 ** 32];
+  const { scrollWidth, scrollHeight } = document.documentElement;
+  const parts = [
+    [...idBytes(randomName(8)), ...text(location.host), ...text(path)],
+    bytes(device(), ...[innerWidth, innerHeight, scrollWidth, scrollHeight].map(whole)),
+    bytes(Math.round(devicePixelRatio * 100) || 100, `${release}`),
+    [navigation, ...text(document.title), ...text(navigation ? "" : bare(document.referrer)), ...bytes(navigator.language)],
+  ];
+  return [parts.flat(), parts.slice(0, 3).reduceRight((all, { length }) => all * 2 ** 16 + length, 0)];
 }
 
 // Host and path of an address.

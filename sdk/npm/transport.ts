@@ -1,78 +1,83 @@
 // Moves bytes: the stream and requests.
 //
-// Owns the socket. Knows neither what the bytes mean nor when to try again: the recorder is told
+// Owns the socket, and that requests are compressed where the browser can and there is time. Knows neither what the bytes mean nor when to try again: the recorder is told
 // what happened (`news`) and decides.
 
+import { endpoint, news, options, turn } from "./core.js";
 import { Kind } from "./wasm.js";
 
-/** Tells the recorder; `bytes`: a frame or an answer's body. */
-export type News = (kind: number, bytes: Uint8Array, ...numbers: number[]) => void;
-
-const NONE = new Uint8Array();
 /** A request without an answer after this long has failed, ms. */
 const REQUEST_MAX = 30_000;
 
-/** The ways up to one collector. */
-export function transport(endpoint: string, key: string, news: News) {
-  let socket: WebSocket | undefined;
-  const address = (path: string) => `${endpoint}/v1/${path}?key=${key}`;
-  const told = (event: Event) => {
-    // What a socket says after it was closed from here is not heard.
-    if (event.target !== socket) return;
-    if (event.type === "open") news(Kind.OPENED, NONE);
-    else if (event.type === "message") news(Kind.FRAME, new Uint8Array((event as MessageEvent).data));
-    // An error is always followed by a close, which has the code.
-    else if (event.type === "close") news(Kind.CLOSED, NONE, (event as CloseEvent).code);
-  };
-  return {
-    open(): void {
-      try {
-        // http → ws, https → wss.
-        socket = new WebSocket(address("stream").replace("http", "ws"));
-        socket.binaryType = "arraybuffer";
-        socket.onopen = socket.onmessage = socket.onclose = told;
-      } catch {
-        news(Kind.CLOSED, NONE, 0);
-      }
-    },
-    close(): void {
-      const closing = socket;
-      socket = undefined;
-      closing?.close();
-    },
-    send(bytes: Uint8Array<ArrayBuffer>): void {
-      try {
-        // What fails here is closed as well, and that is heard.
-        socket?.send(bytes);
-      } catch {}
-    },
-    /** `number`: what its end is told with. */
-    async post(number: number, body: Uint8Array<ArrayBuffer>, keepalive: boolean): Promise<void> {
-      let answer = NONE;
-      let status = 0;
-      let wait = 0;
-      try {
-        // Bytes without a type: a simple request, which needs no preflight.
-        const send = (keepalive: boolean) =>
-          fetch(address("batch"), {
-            method: "POST",
-            body,
-            credentials: "omit",
-            keepalive,
-            signal: AbortSignal.timeout(REQUEST_MAX),
-          });
-        // What may outlive a page is 64 KiB together with all that others of the page send so.
-        const sent = keepalive ? send(true).catch(() => send(false)) : send(false);
-        const response = await sent;
-        status = response.status;
-        // Seconds, or a date.
-        const asked = response.headers.get("retry-after") ?? "";
-        wait = +asked * 1000 || Date.parse(asked) - Date.now() || 0;
-        if (response.ok) answer = new Uint8Array(await response.arrayBuffer());
-      } catch {
-        // The status alone says that it is on disk; without one nothing arrived that we know of.
-      }
-      news(Kind.POSTED, answer, number, status, wait);
-    },
-  };
+let socket: WebSocket | undefined;
+
+const address = (path: string) => `${endpoint}/v1/${path}?key=${options.key}`;
+
+// What a socket says after it was closed from here is not heard.
+function told(this: WebSocket, { type, data, code }: Event & { data?: ArrayBuffer; code?: number }): void {
+  if (this !== socket) return;
+  if (type === "open") news(Kind.OPENED);
+  else if (data) news(Kind.FRAME, data);
+  // An error is always followed by a close, which has the code.
+  else news(Kind.CLOSED, data, code!);
+}
+
+/** Opens the stream. */
+export function open(): void {
+  try {
+    // http → ws, https → wss.
+    socket = new WebSocket(address("stream").replace("http", "ws"));
+    socket.binaryType = "arraybuffer";
+    socket.onopen = socket.onmessage = socket.onclose = told;
+  } catch {
+    news(Kind.CLOSED, undefined, 0);
+  }
+}
+
+/** Closes the stream, of which nothing more is heard. */
+export function close(): void {
+  const closing = socket;
+  socket = undefined;
+  closing?.close();
+}
+
+/** Sends over the stream. */
+export function send(bytes: Uint8Array<ArrayBuffer>): void {
+  try {
+    // What fails here is closed as well, and that is heard.
+    socket?.send(bytes);
+  } catch {}
+}
+
+/** Sends in a request, whose end is told with this number. */
+export async function post(number: number, bytes: Uint8Array<ArrayBuffer>, keepalive: boolean): Promise<void> {
+  const mine = turn;
+  let answer: ArrayBuffer | undefined;
+  let status = 0;
+  let wait = 0;
+  try {
+    const body: BodyInit =
+      keepalive || !window.CompressionStream
+        ? bytes
+        : await new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer();
+    // Bytes without a type: a simple request, which needs no preflight.
+    const ask = (keepalive: boolean) =>
+      fetch(address("batch"), {
+        method: "POST",
+        body,
+        credentials: "omit",
+        keepalive,
+        signal: AbortSignal.timeout(REQUEST_MAX),
+      });
+    // What may outlive a page is 64 KiB together with all that others of the page send so.
+    const response = await (keepalive ? ask(true).catch(() => ask(false)) : ask(false));
+    status = response.status;
+    // Seconds, or a date.
+    const asked = response.headers.get("retry-after") ?? "";
+    wait = +asked * 1000 || Date.parse(asked) - Date.now() || 0;
+    if (response.ok) answer = await response.arrayBuffer();
+  } catch {
+    // The status alone says that it is on disk; without one nothing arrived that we know of.
+  }
+  if (mine === turn) news(Kind.POSTED, answer, number, status, wait);
 }

@@ -152,12 +152,13 @@ export interface Upriver<E extends Events = Events> {
 /** What is true of an event only while it is told: kept for those the core hears of later. */
 export interface Facts {
   /** From the innermost target to the window. */
-  path: EventTarget[];
+  targets: EventTarget[];
   /** Boxes of the targets, of presses only. */
   boxes: (DOMRect | undefined)[];
   /** Where the page stands, of presses only. */
-  at: (number | undefined)[];
-  hidden: boolean;
+  scrolls: number[];
+  /** The page is hidden. */
+  asleep: boolean;
 }
 
 /** A document that may record itself. */
@@ -165,13 +166,16 @@ export type Framed = Document & { upriver?: boolean };
 
 /** What the core is handed of the page's own part. */
 export interface Entry {
-  listeners: { state: Set<(state: State) => void>; signal: Set<(signal: Signal) => void> };
   /** Whether the page was hidden when recording began. */
-  hidden: boolean;
+  asleep: boolean;
   /** What is true of an event now; none of one that is not kept. */
   facts(event: Event): Facts | undefined;
-  /** The numbers where nothing is recorded. */
-  none(transport: State): Stats;
+  /** What is listened to. */
+  kinds: string[];
   /** Begins or ends listening, on the page or on the document of a frame. */
   listen(what: "add" | "remove", on?: Document): void;
+  /** The numbers where nothing is recorded. */
+  none(transport: State): Stats;
+  /** Tells all who asked to hear of it. */
+  tell(event: "state" | "signal", it: unknown): void;
 }

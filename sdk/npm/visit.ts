@@ -3,18 +3,16 @@
 // Owns the storage keys, the text a visit is kept as between pages, its expiry, and what of an
 // address may travel. Knows neither recorder nor wire.
 
-import { NAME_MAX } from "./bytes.js";
-import { DATABASE } from "./persist.js";
+import { NAME_MAX, hex } from "./bytes.js";
 
 /** A visit is over after this long without input, ms. */
 export const IDLE_MAX = 30 * 60 * 1000;
 /** A visit is written down again at most this often, ms. */
 const SAVE_EVERY = 10_000;
+/** What waits for its ack is all in one, so that a refusal can delete it: see `persist.ts`. */
+export const DATABASE = "upriver";
 /** What every key here begins with. */
 const OURS = "upriver.";
-const VISITOR_KEY = `${OURS}visitor`;
-const VISIT_KEY = `${OURS}visit`;
-const CONSENT_KEY = `${OURS}consent`;
 const FIELDS = ["source", "medium", "campaign", "term", "content"];
 
 /** The `utm_*` fields: source, medium, campaign, term, content. */
@@ -27,78 +25,81 @@ export interface Visit {
   campaign?: Campaign | undefined;
 }
 
-/** Bytes in hexadecimal. */
-export const hex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-
 /** A random name of so many bytes, in hexadecimal. */
 export const randomName = (bytes: number): string => hex(crypto.getRandomValues(new Uint8Array(bytes)));
 
 /** The visit that goes on now: the kept one, unless it is over or another campaign landed. */
-export function going(kept: Visit | undefined, landed: Campaign | undefined, now: number): Visit {
-  const same = !landed || landed.join("\n") === kept?.campaign?.join("\n");
+export const going = (kept: Visit | undefined, landed: Campaign | undefined, now: number): Visit =>
   // A clock that was set back must not keep a visit alive for ever.
-  if (kept && same && Math.abs(now - kept.seen) < IDLE_MAX) return { ...kept, seen: now };
-  return { session: randomName(8), seen: now, campaign: landed };
-}
+  kept && Math.abs(now - kept.seen) < IDLE_MAX && (!landed || landed.join("\n") === kept.campaign?.join("\n"))
+    ? { ...kept, seen: now }
+    : { session: randomName(8), seen: now, campaign: landed };
 
 /** As text: lines of session, time and the five campaign fields. */
-export function toText({ session, seen, campaign = [] }: Visit): string {
-  return [session, Math.floor(seen).toString(16), ...campaign].join("\n");
-}
+export const toText = ({ session, seen, campaign = [] }: Visit): string =>
+  [session, Math.floor(seen), ...campaign].join("\n");
 
 /** From text; none when it is not one of ours. */
 export function fromText(text?: string | null): Visit | undefined {
-  const [session = "", seen = "", ...campaign] = (text ?? "").split("\n");
-  if (!/^[\da-f]{16}$/.test(session) || !/^[\da-f]{1,13}$/.test(seen)) return undefined;
-  return { session, seen: parseInt(seen, 16), campaign: campaign.length === 5 ? campaign : undefined };
+  const [session, seen, ...campaign] = (text ?? "").split("\n");
+  return /^[\da-f]{16}$/.test(session!) && +seen! > 0
+    ? { session: session!, seen: +seen!, campaign: campaign.length === 5 ? campaign : undefined }
+    : undefined;
 }
 
 /** Splits `?a=b&c=d` into the campaign and what is allowed to travel, `?a=b` or nothing. */
-export function readQuery(query: string, allowed: string[]): { campaign?: Campaign; kept: string } {
-  const campaign = ["", "", "", "", ""];
-  let kept = "";
-  for (const part of query.replace(/^\?/, "").split("&")) {
-    const [name = "", ...rest] = part.split("=");
-    const field = name.startsWith("utm_") ? FIELDS.indexOf(name.slice(4)) : -1;
-    if (field >= 0) {
-      const value = rest.join("=").replace(/\+/g, " ");
-      let decoded = value;
-      try {
-        decoded = decodeURIComponent(value);
-      } catch {}
-      campaign[field] = decoded.replace(/[\0-\x1f\x7f-\x9f]/g, "").slice(0, NAME_MAX);
-    } else if (allowed.includes(name) && name) kept += (kept ? "&" : "?") + part;
-  }
-  return campaign.some(Boolean) ? { campaign, kept } : { kept };
+export function readQuery(query: string, allowed: string[]): { campaign: Campaign | undefined; kept: string } {
+  const all = new URLSearchParams(query);
+  const campaign = FIELDS.map((field) =>
+    (all.get("utm_" + field) ?? "").replace(/[\0-\x1f\x7f-\x9f]/g, "").slice(0, NAME_MAX));
+  const kept = `${new URLSearchParams([...all].filter(([name]) => allowed.includes(name)))}`;
+  return { campaign: campaign.some(Boolean) ? campaign : undefined, kept: kept && "?" + kept };
 }
 
-/** The visitor's name, the visit now, and how to go on with it. `keeping`: whether names may be kept in
- * the browser; else they last as long as the page. */
-export function visitor(landed: Campaign | undefined, now: number, keeping: boolean) {
-  const read = (key: string) => (keeping ? item(key) : undefined);
-  const keep = (key: string, text: string) => keeping && item(key, text);
-  let name = read(VISITOR_KEY) ?? "";
-  if (!/^[\da-f]{32}$/.test(name)) keep(VISITOR_KEY, (name = randomName(16)));
-  let visit = going(fromText(read(VISIT_KEY)), landed, now);
-  keep(VISIT_KEY, toText(visit));
-  return {
-    name,
-    visit: () => visit,
-    /** Somebody is there at this time: whether another visit begins. */
-    alive(at: number): boolean {
-      if (at - visit.seen < SAVE_EVERY) return false;
-      const before = visit.session;
-      // Another tab may have gone on with it, or begun another.
-      visit = going(fromText(read(VISIT_KEY)) ?? visit, undefined, at);
-      keep(VISIT_KEY, toText(visit));
-      return visit.session !== before;
-    },
-  };
+let keeping: boolean;
+let visit: Visit;
+
+// Reads what is kept, or keeps a text. Storage may be absent, full, or forbidden; then names last as
+// long as the page.
+function item(key: string, text?: string): string | undefined {
+  try {
+    if (text) localStorage.setItem(OURS + key, text);
+    return localStorage.getItem(OURS + key) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// The visit that is kept, and the one that goes on, which is kept from then.
+const kept = () => (keeping ? fromText(item("visit")) : undefined);
+
+function go(on: Visit | undefined, landed: Campaign | undefined, now: number): Visit {
+  visit = going(on, landed, now);
+  if (keeping) item("visit", toText(visit));
+  return visit;
+}
+
+/** The visitor's name, and the visit now. `may`: whether names may be kept in the browser; else they
+ * last as long as the page. */
+export function visitor(landed: Campaign | undefined, now: number, may: boolean): [string, Visit] {
+  keeping = may;
+  let name = (may && item("visitor")) || "";
+  if (!/^[\da-f]{32}$/.test(name)) {
+    name = randomName(16);
+    if (may) item("visitor", name);
+  }
+  return [name, go(kept(), landed, now)];
+}
+
+/** Somebody is there at this time: the visit that begins with it, if another does. */
+export function another(at: number): Visit | undefined {
+  const { session, seen } = visit;
+  // Another tab may have gone on with it, or begun another.
+  return at - seen < SAVE_EVERY || go(kept() ?? visit, undefined, at).session === session ? undefined : visit;
 }
 
 /** The answer about consent kept from before; or keeps this one, one letter. */
-export const remembered = (answer?: string): string | undefined => item(CONSENT_KEY, answer);
+export const remembered = (answer?: string): string | undefined => item("consent", answer);
 
 /** Removes everything that was ever kept in this browser. */
 export function forget(): void {
@@ -110,15 +111,4 @@ export function forget(): void {
       if (key.startsWith(OURS)) localStorage.removeItem(key);
     }
   } catch {}
-}
-
-// Reads what is kept, or keeps a text. Storage may be absent, full, or forbidden; then names last as
-// long as the page.
-function item(key: string, text?: string): string | undefined {
-  try {
-    if (text) localStorage.setItem(key, text);
-    return localStorage.getItem(key) ?? undefined;
-  } catch {
-    return undefined;
-  }
 }

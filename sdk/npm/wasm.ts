@@ -8,7 +8,7 @@ import { instantiate } from "./embedded.js";
 import type { Options } from "./types.js";
 
 /** The one function: does what `kind` says at a time (Unix ms), which is one of the numbers below. */
-export type Recorder = (kind: number, now?: number, ...numbers: number[]) => number;
+export type Recorder = (kind: number, now?: number, ...numbers: (number | undefined)[]) => number;
 
 /** The recorder and its memory. */
 export interface Loaded {
@@ -97,13 +97,6 @@ export async function load(given: Options["wasm"]): Promise<Loaded> {
   return { recorder: made["step"] as Recorder, memory: made["memory"] as WebAssembly.Memory };
 }
 
-/** Hands bytes over for the next call. */
-export function give({ recorder, memory }: Loaded, bytes: ArrayLike<number>): void {
-  const at = recorder(Kind.ROOM, 0, bytes.length);
-  // More than there is room for is nothing the recorder would understand.
-  if (at) new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
-}
-
 /** The bytes of the batch of the command taken last. */
-export const taken = ({ recorder, memory }: Loaded): Uint8Array<ArrayBuffer> =>
+export const taken = (recorder: Recorder, memory: WebAssembly.Memory): Uint8Array<ArrayBuffer> =>
   new Uint8Array(memory.buffer as ArrayBuffer, recorder(Kind.OUTPUT), recorder(Kind.OUTPUT_BYTES)).slice();

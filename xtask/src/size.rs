@@ -20,11 +20,11 @@ struct Measured {
 }
 
 /// The budgets. A kilobyte here is 1,024 bytes.
-const MEASURED: [Measured; 11] = [
+const MEASURED: [Measured; 13] = [
     Measured {
         name: "SDK, what a page loads at once",
         files: &[("sdk/npm/dist/index.js", "")],
-        gzip_budget: Some(1_310),
+        gzip_budget: Some(1_335),
     },
     Measured {
         name: "SDK, everything as loaded",
@@ -33,7 +33,7 @@ const MEASURED: [Measured; 11] = [
             ("sdk/npm/dist/core.js", ""),
             ("sdk/npm/dist/recorder.js", ""),
         ],
-        gzip_budget: Some(23_300),
+        gzip_budget: Some(22_450),
     },
     Measured {
         name: "  of it the shell (TypeScript)",
@@ -72,6 +72,16 @@ const MEASURED: [Measured; 11] = [
         name: "  besides, where debugging is asked for",
         files: &[("sdk/npm/dist/debug.js", "")],
         gzip_budget: Some(4 * 1024),
+    },
+    Measured {
+        name: "  besides, where a call is wrong: the words",
+        files: &[("sdk/npm/dist/words.js", "")],
+        gzip_budget: None,
+    },
+    Measured {
+        name: "  besides, where a marketer opens the overlay",
+        files: &[("sdk/npm/dist/overlay.js", "")],
+        gzip_budget: None,
     },
     Measured {
         name: "dashboard, JavaScript",

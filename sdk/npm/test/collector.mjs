@@ -3,6 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
+import { gunzipSync } from "node:zlib";
 import { readFile } from "node:fs/promises";
 import { ack, decode } from "./wire.mjs";
 
@@ -75,7 +76,10 @@ class Collector {
     for await (const chunk of request) chunks.push(chunk);
     const cors = { "access-control-allow-origin": "*", ...this.headers };
     if (this.status !== 200) return response.writeHead(this.status, cors).end();
-    const answer = this.take(Buffer.concat(chunks), "http");
+    const body = Buffer.concat(chunks);
+    // As the collector does: told by its first bytes, since a type would make the browser ask first.
+    const packed = body[0] === 0x1f && body[1] === 0x8b;
+    const answer = this.take(packed ? gunzipSync(body) : body, "http");
     response.writeHead(200, cors).end(Buffer.concat([...this.ahead.splice(0), answer]));
   }
 

@@ -15,7 +15,10 @@ after(() => browser.close());
 const ACCOUNT = `
   window.begunAt = performance.now();
   window.pressed = [];
-  addEventListener("pointerdown", (event) => window.pressed.push(event.timeStamp), true);`;
+  // Of what was pressed before that and released after it, the click is told.
+  let down;
+  addEventListener("pointerdown", (event) => window.pressed.push((down = event.timeStamp)), true);
+  addEventListener("click", (event) => (down ||= window.pressed.push(event.timeStamp)), true);`;
 const account = (page) => page.evaluate(() => ({ begunAt: window.begunAt, pressed: window.pressed }));
 
 /** Presses are told of the time at which they were made; none is before the page view that brings its page. */
