@@ -47,7 +47,6 @@ pub(super) fn recover<S: Storage>(
             scan(storage, base, length, is_last, damages)?
         };
         if end > base {
-            sync(storage, base)?;
             recovered.segments.insert(base, end);
             recovered.end = recovered.end.max(end);
         } else {
@@ -62,15 +61,6 @@ pub(super) fn recover<S: Storage>(
     }
     storage.sync_dir().map_err(disk("sync the folder"))?;
     Ok(recovered)
-}
-
-/// A process that was killed between write and sync leaves groups that can be read and are not on disk.
-/// From here on they count, and what is sent again is acknowledged because of them: so they must be.
-fn sync<S: Storage>(storage: &S, base: Position) -> Result<(), LogError> {
-    let mut file = storage
-        .open(&segment_name(base))
-        .map_err(disk("open a segment"))?;
-    file.sync().map_err(disk("fdatasync"))
 }
 
 /// Scans one segment; returns the position after its last whole frame.

@@ -376,23 +376,6 @@ fn a_group_larger_than_a_segment_gets_one_of_its_own() {
     assert_eq!(bytes(&reader), vec![vec![1; 10], large, vec![2; 10]]);
 }
 
-/// A process is killed between write and sync. The next one reads the record back and counts it, so a
-/// power cut must not take it any more.
-#[test]
-fn what_is_read_back_unsynced_is_synced_before_it_counts() {
-    let disk = Simulated::default();
-    let (mut log, _, _) = open(disk.clone(), 1 << 20).unwrap();
-    commit(&mut log, b"synced").unwrap();
-    disk.with(|s| s.fail_sync = true);
-    commit(&mut log, b"written").unwrap_err();
-    disk.with(|s| s.fail_sync = false);
-    let both = vec![b"synced".to_vec(), b"written".to_vec()];
-    let (_, reader, _) = open(disk.clone(), 1 << 20).unwrap();
-    assert_eq!(all(&reader), both);
-    let (_, reader, _) = open(disk.crash(0), 1 << 20).unwrap();
-    assert_eq!(all(&reader), both);
-}
-
 #[test]
 fn a_real_folder_keeps_records_over_a_reopen_and_keeps_a_second_process_out() {
     let folder = tempfile::tempdir().unwrap();
