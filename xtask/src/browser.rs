@@ -1,5 +1,7 @@
-//! Finding a Chromium to test with, and installing Debian's where that is possible.
+//! Finding browsers to test with, and installing Debian's Chromium where that is possible: everything
+//! needs that one. The others are tested where they are.
 
+use crate::Browser;
 use crate::process::Task;
 use crate::report::step;
 use anyhow::{Result, bail};
@@ -16,7 +18,34 @@ const PLACES: [&str; 6] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/// The browser, installed first when there is none and this is root on Debian or its kin.
+const FIREFOX: [&str; 3] = [
+    "/usr/bin/firefox-esr",
+    "/usr/bin/firefox",
+    "/Applications/Firefox.app/Contents/MacOS/firefox",
+];
+/// What WebKit needs: the driver brings its own browser.
+const WEBKIT: [&str; 2] = ["/usr/bin/WebKitWebDriver", "/usr/bin/Xvfb"];
+
+/// A browser of this kind, as the variables that tell the tests of its files.
+///
+/// # Errors
+/// It is not there; the message says how to come by it.
+pub(crate) fn find_kind(root: &Path, kind: Browser) -> Result<Vec<(&'static str, PathBuf)>> {
+    let first = |places: &[&str]| places.iter().map(PathBuf::from).find(|it| it.exists());
+    match kind {
+        Browser::Chromium => Ok(vec![("CHROMIUM", find_or_install(root)?)]),
+        Browser::Firefox => match first(&FIREFOX) {
+            Some(found) => Ok(vec![("FIREFOX", found)]),
+            None => bail!("no Firefox here (Debian: apt-get install firefox-esr)"),
+        },
+        Browser::Webkit if WEBKIT.iter().all(|file| Path::new(file).exists()) => Ok(Vec::new()),
+        Browser::Webkit => {
+            bail!("no WebKit here (Debian: apt-get install webkit2gtk-driver xvfb)")
+        }
+    }
+}
+
+/// Chromium, installed first when there is none and this is root on Debian or its kin.
 pub(crate) fn find_or_install(root: &Path) -> Result<PathBuf> {
     if let Some(found) = find()? {
         return Ok(found);

@@ -28,13 +28,15 @@ pub(crate) fn run(root: &Path, flags: &Loss) -> Result<()> {
     let mut figures = vec![step("recorder, queue and database in a model", || {
         model(root, flags)
     })?];
-    let browsers: &[&str] = match flags.browser {
-        Some(Browser::Chromium) => &["chromium"],
-        Some(Browser::Firefox) => &["firefox"],
-        None => &["chromium", "firefox"],
+    let browsers = match flags.browser {
+        Some(Browser::Webkit) => {
+            bail!("WebKit's driver keeps no profile, and nothing can be lost between")
+        }
+        Some(only) => vec![only],
+        None => vec![Browser::Chromium, Browser::Firefox],
     };
     for browser in browsers {
-        figures.push(in_browser(root, browser, flags)?);
+        figures.push(in_browser(root, browser.name(), flags)?);
     }
     if flags.json {
         println!("{}", serde_json::to_string_pretty(&figures)?);

@@ -7,6 +7,7 @@
 mod bench;
 mod bench_sdk;
 mod browser;
+mod browsers;
 mod build;
 mod check;
 mod crash;
@@ -21,6 +22,7 @@ mod prerequisites;
 mod process;
 mod release;
 mod report;
+mod reproduce;
 mod rules;
 mod sdk;
 mod size;
@@ -61,6 +63,8 @@ enum Command {
     /// Sizes of what a page and a dashboard load, whether they keep within their budgets, and what each
     /// kilobyte of the SDK is spent on.
     Size(Size),
+    /// Build the npm package here and in a copy elsewhere: both must be the same, byte for byte.
+    Reproduce,
     /// cargo-deny: licences, bans, sources, and advisories where they can be fetched.
     Deny,
     /// Fuzz the wire's decoders.
@@ -75,6 +79,8 @@ enum Command {
     /// in every way there is here. Fails when one is, or when a collector that breaks a promise on
     /// purpose is not caught.
     Crash(Crash),
+    /// The SDK's tests in Chromium, Firefox and WebKit, and a table of what each driver leaves out.
+    Browsers(Browsers),
     /// Measure: how long an acknowledgement takes, what counting live costs.
     Bench(Bench),
     /// Become a program that ends when its owner does.
@@ -223,10 +229,32 @@ struct Loss {
     json: bool,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
+#[derive(Args)]
+struct Browsers {
+    /// Only this browser. Default: all that are there.
+    #[arg(long)]
+    browser: Option<Browser>,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Browser {
     Chromium,
     Firefox,
+    Webkit,
+}
+
+impl Browser {
+    /// As the tests are told it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+            Self::Webkit => "webkit",
+        }
+    }
 }
 
 /// The repository's folder.
@@ -248,11 +276,13 @@ fn main() -> ExitCode {
         Command::Build(flags) if flags.sdk => sdk::build(root).map(drop),
         Command::Build(flags) => build::all(root, flags.release).map(drop),
         Command::Size(flags) => size::run(root, flags.json),
+        Command::Reproduce => reproduce::run(root),
         Command::Deny => deny::run(root),
         Command::Fuzz(flags) => fuzz::run(root, flags.seconds).map(drop),
         Command::Bench(flags) => bench::run(root, &flags),
         Command::Oracle(flags) => oracle::run(root, &flags),
         Command::Crash(flags) => crash::run(root, &flags),
+        Command::Browsers(flags) => browsers::run(root, &flags),
         Command::Loss(flags) => loss::run(root, &flags),
         Command::Attended { owner, command } => process::attend(owner, &command),
     };

@@ -8,7 +8,7 @@
 use crate::process::Task;
 use crate::report::{Table, say, step_judged};
 use crate::tally::{self, Tally};
-use crate::{browser, build, check, fuzz, npm, size, smoke};
+use crate::{Browser, browser, browsers, build, check, fuzz, npm, size, smoke};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -67,6 +67,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
                 );
             }
         }
+    }
+    for kind in [Browser::Firefox, Browser::Webkit] {
+        outcome.in_short(root, kind);
     }
     if fuzz::is_possible() {
         let fuzzed = || {
@@ -157,6 +160,22 @@ impl Outcome {
                 .map_err(|error| format!("{error:#}")),
         );
         result.with_context(|| name.to_owned())
+    }
+
+    /// The SDK's tests in short in a browser that need not be there.
+    fn in_short(&mut self, root: &Path, kind: Browser) {
+        let name = format!("the SDK in {}", kind.name());
+        if let Err(missing) = browser::find_kind(root, kind) {
+            say(&format!("{name}: left out, {missing:#}"));
+            let left_out = Tally {
+                ignored: 1,
+                ..Tally::default()
+            };
+            self.rows
+                .push((format!("{name} (not there)"), left_out, 0.0));
+        } else if let Some(work) = browsers::short(root, kind) {
+            self.runner(&name, Repeat::Once, work);
+        }
     }
 
     /// A part whose count is in a test runner's output.

@@ -1,9 +1,20 @@
 // The browser and the page the tests look at. Owns starting both; knows nothing of what is tested.
 
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 import { startCollector } from "./collector.mjs";
+import { launchWebKit } from "./webkit.mjs";
 
+/** Which browser is tested: chromium, firefox or webkit. */
+export const KIND = process.env.BROWSER || "chromium";
 export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+export const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+/** How Debian's Firefox is started: as if it had a mouse, which without a screen it has not. */
+export const AS_FIREFOX = {
+  channel: "moz-firefox", executablePath: FIREFOX,
+  firefoxUserPrefs: { "ui.primaryPointerCapabilities": 6, "ui.allPointerCapabilities": 6 },
+};
+/** What a page may be told of, and this driver does not know. */
+export const MEDIA = { colorScheme: null, reducedMotion: null, forcedColors: null, contrast: null };
 export const ARGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -14,8 +25,27 @@ export const PATIENCE = 60_000;
 /** How long a whole test may take, ms. */
 export const TEST_MAX = 240_000;
 
-export const launch = () =>
-  chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+/** Starts the browser that is tested. */
+export async function launch() {
+  if (KIND === "webkit") return launchWebKit();
+  if (KIND === "chromium") return chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  const browser = await firefox.launch(AS_FIREFOX);
+  return { newContext: (how = {}) => browser.newContext({ ...MEDIA, ...how }), close: () => browser.close() };
+}
+
+/** What a test may need that not every driver gives, who gives it, and what is said where it is left out. */
+const GIVEN = {
+  devtools: [["chromium"], "needs Chromium's DevTools: its trace, its targets, or its own account of storage"],
+  touch: [["chromium"], "the driver delivers no touch"],
+  pen: [["chromium"], "the driver delivers no pen"],
+  frames: [["chromium", "firefox"], "the driver's places are those of a frame only"],
+  contexts: [["chromium", "firefox"], "the driver has no screens of other sizes and densities"],
+  navigation: [["chromium"], "the browser has no Navigation API"],
+};
+
+/** Whether a test that needs this is left out here, and why. */
+export const leftOut = (needs = []) =>
+  needs.map((need) => GIVEN[need]).find(([by]) => !by.includes(KIND))?.[1] ?? false;
 
 /** What the page does before anything else: counts listeners as the SDK adds them. */
 const SPY = `
@@ -89,8 +119,11 @@ export async function open(browser, { context = {}, crossOrigin = false, options
   const made = await browser.newContext(context);
   made.setDefaultTimeout(PATIENCE);
   const page = await made.newPage();
+  // Where the driver cannot, the server puts scripts before all others.
+  if (page.inits) collector.inits = page.inits;
   const errors = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
+  // Firefox calls a stream that is refused an error of the page.
+  page.on("pageerror", (error) => /establish a connection|was interrupted/.test(error) || errors.push(String(error)));
   page.on("console", (message) => {
     if (message.text().startsWith("upriver:")) errors.push(message.text());
   });

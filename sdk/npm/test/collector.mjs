@@ -43,6 +43,8 @@ class Collector {
   slow = {};
   /** Pages: path → html. */
   pages = new Map();
+  /** Scripts that run before a page's own. */
+  inits = [];
   /** Headers of pages. */
   pageHeaders = {};
 
@@ -67,8 +69,11 @@ class Collector {
       return response.writeHead(200, { "content-type": type }).end(bytes);
     }
     const page = this.pages.get(url.pathname);
-    const type = url.pathname.endsWith(".js") ? "text/javascript" : "text/html; charset=utf-8";
-    response.writeHead(page ? 200 : 404, { "content-type": type, ...this.pageHeaders }).end(page ?? "");
+    const script = url.pathname.endsWith(".js");
+    const type = script ? "text/javascript" : "text/html; charset=utf-8";
+    const inits = script || this.inits.length === 0 ? "" : `<script>${this.inits.join("\n")}</script>`;
+    const whole = page?.replace(/^<!doctype html>(<html[^>]*>)?(<head>)?/, (start) => start + inits);
+    response.writeHead(page ? 200 : 404, { "content-type": type, ...this.pageHeaders }).end(whole ?? "");
   }
 
   async batch(request, response) {

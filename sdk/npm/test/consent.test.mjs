@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TEST_MAX, launch, open, until } from "./browser.mjs";
+import { KIND, TEST_MAX, launch, open, until } from "./browser.mjs";
 
 const LONG = { timeout: TEST_MAX };
 let browser;
@@ -19,12 +19,24 @@ const SPY = `
   const cookie = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
   Object.defineProperty(document, "cookie", { get: () => cookie.get.call(document),
     set: (text) => { note("cookie"); cookie.set.call(document, text); } });
-  for (const [owner, names] of [[IDBFactory, ["open"]], [CacheStorage ?? {}, ["open"]], [Navigator, ["sendBeacon"]],
-    [StorageManager, ["getDirectory"]]]) {
+  for (const [kind, names] of [["IDBFactory", ["open"]], ["CacheStorage", ["open"]], ["Navigator", ["sendBeacon"]],
+    ["StorageManager", ["getDirectory"]]]) {
+    // Not all are there on the empty page that comes first.
+    const owner = window[kind] ?? class {};
     for (const name of names) {
-      const original = owner.prototype?.[name];
+      const original = owner.prototype[name];
       if (original) owner.prototype[name] = function (...args) { note(name); return original.apply(this, args); };
     }
+  }`;
+
+/** Those of web storage, where the browser tells of none. */
+const STORAGE = `
+  for (const [name, what] of [["setItem", "Added"], ["removeItem", "Removed"]]) {
+    const original = Storage.prototype[name];
+    Storage.prototype[name] = function (key, ...rest) {
+      if (what === "Added" || this.getItem(key) !== null) window.written.push(what + " " + key);
+      return original.call(this, key, ...rest);
+    };
   }`;
 
 /** Opens the page and notes everything that leaves it or stays behind. */
@@ -35,14 +47,26 @@ async function watched(options, more = {}) {
     options,
     before: async ({ page, collector }) => {
       await page.addInitScript(SPY);
+      const asked = (url, method) => {
+        const { pathname, protocol } = new URL(url);
+        // The page and the SDK's own files are what it means to have the SDK on a page.
+        const files = /^\/(upriver\/\w+\.js|away)?$/.test(pathname) && method === "GET";
+        if (!(files || protocol === "data:")) told.push(`${method} ${pathname}`);
+      };
+      if (KIND !== "chromium") {
+        await page.addInitScript(STORAGE);
+        // As the page's server and the collector have it, which are one: whatever goes there.
+        const { serve, upgrade, take } = collector;
+        Object.assign(collector, {
+          serve: (request, response) => (asked(`http://x${request.url}`, request.method), serve.call(collector, request, response)),
+          upgrade: (...all) => (told.push("stream"), upgrade.apply(collector, all)),
+          take: (bytes, via) => (via === "stream" && told.push("frame"), take.call(collector, bytes, via)),
+        });
+        return more.before?.({ page, collector });
+      }
       const cdp = await page.context().newCDPSession(page);
       await Promise.all([cdp.send("Network.enable"), cdp.send("DOMStorage.enable")]);
-      cdp.on("Network.requestWillBeSent", ({ request }) => {
-        const { pathname, protocol } = new URL(request.url);
-        // The page and the SDK's own files are what it means to have the SDK on a page.
-        const files = /^\/(upriver\/\w+\.js|away)?$/.test(pathname) && request.method === "GET";
-        if (!(files || protocol === "data:")) told.push(`${request.method} ${pathname}`);
-      });
+      cdp.on("Network.requestWillBeSent", ({ request }) => asked(request.url, request.method));
       cdp.on("Network.webSocketCreated", () => told.push("stream"));
       cdp.on("Network.webSocketFrameSent", () => told.push("frame"));
       for (const what of ["Added", "Updated", "Removed"]) {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TEST_MAX, launch, open, until } from "./browser.mjs";
+import { TEST_MAX, launch, leftOut, open, until } from "./browser.mjs";
 import { attempts, tap } from "./input.mjs";
 
 const LONG = { timeout: TEST_MAX };
@@ -44,16 +44,15 @@ test("not asked for, it is not even loaded", LONG, () =>
     assert.equal(await it.page.evaluate(() => document.querySelector("upriver-debug")), null);
   }));
 
-for (const [name, context, more] of [
+for (const [name, context, more, needs] of [
   ["desktop", { viewport: { width: 1280, height: 800 } }, { options: { debug: true } }],
-  ["phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }, { path: "/?upriver-debug" }],
+  ["phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }, { path: "/?upriver-debug" }, ["touch"]],
 ]) {
-  test(`it draws presses, elements and what travels, and disturbs nothing: ${name}`, LONG, () =>
+  test(`it draws presses, elements and what travels, and disturbs nothing: ${name}`, { ...LONG, skip: leftOut(needs) }, () =>
     drawn({ context, ...more }, async (it) => {
       const { page, collector } = it;
       const height = await page.evaluate(() => document.documentElement.scrollHeight);
-      const cdp = await it.cdp();
-      const click = (selector) => (name === "phone" ? tap(page, cdp, selector) : page.click(selector));
+      const click = async (selector) => name === "phone" ? tap(page, await it.cdp(), selector) : page.click(selector);
       await click("#buy");
       await it.flush();
       await until(async () => (await shown(page)).includes("press #buy"), "the press");

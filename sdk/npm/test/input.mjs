@@ -2,6 +2,8 @@
 // machine takes to deliver it. What a gesture is follows from the times of its events, so no test needs
 // a fast machine. Owns Chromium's way of saying when an input happened; knows nothing of what is tested.
 
+import { KIND } from "./browser.mjs";
+
 /** Between two steps of a gesture, ms: a frame. */
 const STEP = 16;
 /** A finger that stands still for longer has its gesture taken over by the browser, which counts by
@@ -72,8 +74,14 @@ export function drag(cdp, from, to, steps) {
   return touches(cdp, ...Array.from({ length: steps + 1 }, place));
 }
 
-/** A mouse or pen that goes from place to place, a frame apart; `pressed`: with its button held. */
-export async function strokes(cdp, places, { pointerType = "mouse", pressed = false, late } = {}) {
+/** A mouse or pen that goes from place to place, a frame apart; `pressed`: with its button held. Where the
+ * driver tells no times, as fast as it goes. */
+export async function strokes(page, places, { pointerType = "mouse", pressed = false, late } = {}) {
+  if (KIND !== "chromium") {
+    for (const [x, y] of places) await page.mouse.move(x, y);
+    return;
+  }
+  const cdp = await page.context().newCDPSession(page);
   const step = pace(late);
   const send = async (type, [x, y]) =>
     cdp.send("Input.dispatchMouseEvent", {

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TEST_MAX, launch, open, until } from "./browser.mjs";
+import { TEST_MAX, launch, leftOut, open, until } from "./browser.mjs";
 
 let browser;
 before(async () => {
@@ -98,7 +98,7 @@ function read(events) {
   return { forced, times };
 }
 
-test("no handler forces a layout when something moves or scrolls, and one that did would be seen", { timeout: 2 * TEST_MAX }, async () => {
+test("no handler forces a layout when something moves or scrolls, and one that did would be seen", { timeout: 2 * TEST_MAX, skip: leftOut(["devtools"]) }, async () => {
   const { forced, times } = await session(false);
   for (const [type, all] of Object.entries(times)) {
     all.sort((a, b) => a - b);

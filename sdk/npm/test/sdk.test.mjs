@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TEST_MAX, launch, open, until } from "./browser.mjs";
-import { attempts, drag, tap } from "./input.mjs";
+import { TEST_MAX, launch, leftOut, open, until } from "./browser.mjs";
+import { TooSlow, attempts, drag, tap } from "./input.mjs";
 
 let browser;
 before(async () => {
@@ -13,8 +13,8 @@ before(async () => {
 after(() => browser.close());
 
 /** A test with a shop of its own; `records`: whether it is to. */
-function shop(name, { records = true, ...setup }, run) {
-  test(name, { timeout: TEST_MAX }, () => attempts(async () => {
+function shop(name, { records = true, needs, ...setup }, run) {
+  test(name, { timeout: TEST_MAX, skip: leftOut(needs) }, () => attempts(async () => {
     const it = await open(browser, setup);
     try {
       if (records) await it.ready();
@@ -27,14 +27,24 @@ function shop(name, { records = true, ...setup }, run) {
   }));
 }
 
-const touch = { context: { hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } } };
+const touch = { needs: ["touch"], context: { hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } } };
 
 /** Counts pauses in the page's scrolling that end a gesture. */
 const PAUSES = `<script>
   const scrolled = [];
-  addEventListener("scroll", ({ timeStamp }) => scrolled.push(timeStamp));
+  addEventListener("scroll", ({ timeStamp }) => scrolled.push(timeStamp), true);
   window.pauses = () => scrolled.filter((at, place, all) => at - (all[place - 1] ?? at) >= 100).length;
 </script>`;
+
+/** Waits until a scroll is told whole. One that stood still in between is no gesture's any more. */
+async function scrolls(page, holds) {
+  try {
+    await until(holds, "the scroll", 20_000);
+  } catch (error) {
+    const pauses = await page.evaluate(() => window.pauses());
+    throw pauses > 0 ? new TooSlow(`the page paused ${pauses} times while it scrolled`) : error;
+  }
+}
 
 const kinds = (presses) => presses.map(({ how }) => how.pointer);
 
@@ -101,7 +111,7 @@ shop("a tap is one press; a flick is a scroll and a swipe, and no press", { ...t
   // Told when it has come to rest; a browser that has no time to draw pauses, and a pause ends a gesture.
   const scrolled = () => collector.of("scroll").filter((scroll) => scroll.container === 0);
   const sum = () => scrolled().reduce((sum, { dy }) => sum + dy, 0);
-  await until(async () => sum() > 200 && sum() === await page.evaluate(() => Math.round(scrollY)), "the scroll");
+  await scrolls(page, async () => sum() > 200 && sum() === await page.evaluate(() => Math.round(scrollY)));
   await it.flush();
   assert.deepEqual(kinds(collector.of("press")), ["touch", "touch"]);
   const [swipe, ...more] = collector.of("swipe");
@@ -111,7 +121,7 @@ shop("a tap is one press; a flick is a scroll and a swipe, and no press", { ...t
   assert.ok(scrolled().length <= 1 + pauses, `${scrolled().length} scrolls with ${pauses} pauses`);
 });
 
-shop("swipes on a surface of the site's own and in a gallery", touch, async (it) => {
+shop("swipes on a surface of the site's own and in a gallery", { ...touch, body: PAUSES }, async (it) => {
   const { page, collector } = it;
   const cdp = await it.cdp();
   const swipe = await page.locator("#swipe").boundingBox();
@@ -122,7 +132,7 @@ shop("swipes on a surface of the site's own and in a gallery", touch, async (it)
   const inward = () => collector.of("scroll").filter((scroll) => scroll.container > 0);
   const left = () => page.evaluate(() => Math.trunc(document.getElementById("gallery").scrollLeft));
   const gone = () => inward().reduce((sum, { dx }) => sum + dx, 0);
-  await until(async () => gone() > 0 && gone() === await left(), "the gallery's scroll");
+  await scrolls(page, async () => gone() > 0 && gone() === await left());
   await it.flush();
   assert.equal(collector.of("swipe").length, 2);
   assert.deepEqual(swipes.map(({ dx }) => Math.sign(dx)), [-1, -1]);
@@ -137,7 +147,7 @@ shop("one turn of the wheel is one gesture, and presses stand where they were", 
   await page.mouse.move(600, 400);
   for (let turn = 0; turn < 3; turn++) await page.mouse.wheel(0, 200);
   const sum = () => collector.of("scroll").reduce((sum, { dy }) => sum + dy, 0);
-  await until(() => sum() === 600, "the scroll");
+  await scrolls(page, () => sum() === 600);
   // Well after anything a person did.
   await page.waitForTimeout(700);
   // Scrolled by a script, no gesture; the press still tells where it was.

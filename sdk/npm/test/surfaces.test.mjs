@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TEST_MAX, launch, open, until } from "./browser.mjs";
+import { TEST_MAX, launch, leftOut, open, until } from "./browser.mjs";
 
 let browser;
 before(async () => {
@@ -16,8 +16,8 @@ const near = (value, expected, off) =>
   assert.ok(Math.abs(value - expected) <= off, `${value} is not within ${off} of ${expected}`);
 
 /** A test with a shop of its own, and the events of it as they arrive. */
-function shop(name, setup, run) {
-  test(name, { timeout: TEST_MAX }, async () => {
+function shop(name, { needs, ...setup }, run) {
+  test(name, { timeout: TEST_MAX, skip: leftOut(needs) }, async () => {
     const it = await open(browser, setup);
     const { page, collector } = it;
     try {
@@ -84,6 +84,7 @@ shop("a page from right to left is scrolled below 0, and so is a shelf on it", {
 });
 
 shop("on a screen of more pixels, and where a page is zoomed, places stay in CSS pixels", {
+  needs: ["contexts"],
   context: { deviceScaleFactor: 1.5, viewport: { width: 853, height: 480 } },
 }, async (it) => {
   const { page } = it;
@@ -148,6 +149,7 @@ const FRAMES = `<iframe id="frame" style="position: absolute; left: 200px; top: 
 <iframe id="twin" style="position: absolute; left: 600px; top: 300px" src="/twin"></iframe>`;
 
 shop("presses and scrolls in frames of the same origin belong to the page, with the way through the frame", {
+  needs: ["frames"],
   body: FRAMES,
   before: ({ collector }) => {
     collector.pages.set("/inner", INNER);

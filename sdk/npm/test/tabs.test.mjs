@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { BARE, PATIENCE, TEST_MAX, launch, open, until } from "./browser.mjs";
+import { BARE, PATIENCE, TEST_MAX, launch, leftOut, open, until } from "./browser.mjs";
 import { startCollector } from "./collector.mjs";
 import { TooSlow, attempts } from "./input.mjs";
 import { startTabs } from "./tabs.mjs";
@@ -18,16 +18,16 @@ let browser;
 let tabs;
 before(async () => {
   browser = await launch();
-  tabs = await startTabs();
+  if (!leftOut(["devtools"])) tabs = await startTabs();
 });
 after(async () => {
   await browser.close();
-  await tabs.close();
+  await tabs?.close();
 });
 
 /** A test with a collector whose pages are the given ones, and a profile. */
 function site(name, pages, run) {
-  test(name, { timeout: TEST_MAX }, () => attempts(async () => {
+  test(name, { timeout: TEST_MAX, skip: leftOut(["devtools"]) }, () => attempts(async () => {
     const collector = await startCollector();
     collector.asks = true;
     for (const [path, html] of Object.entries(pages)) {

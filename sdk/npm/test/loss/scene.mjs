@@ -6,21 +6,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, firefox } from "playwright-core";
 import { startCollector } from "../collector.mjs";
-import { ARGS, CHROMIUM, until } from "../browser.mjs";
+import { ARGS, AS_FIREFOX, CHROMIUM, MEDIA, until } from "../browser.mjs";
 import { KEY, standIn } from "./collectors.mjs";
 import { startProxy } from "./proxy.mjs";
 
 /** How long anything may take. */
 const PATIENCE = 60_000;
 const BUTTONS = 12;
-const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
-const MEDIA = { colorScheme: null, reducedMotion: null, forcedColors: null, contrast: null };
 
 /** Starts a browser on a profile that outlives it. */
 export function openBrowser(kind, profile) {
   if (kind === "firefox") {
-    const how = { channel: "moz-firefox", executablePath: FIREFOX, ...MEDIA };
-    return firefox.launchPersistentContext(profile, how);
+    return firefox.launchPersistentContext(profile, { ...AS_FIREFOX, ...MEDIA });
   }
   return chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: ARGS });
 }

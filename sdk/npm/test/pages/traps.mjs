@@ -1,7 +1,7 @@
 // Pages that lay traps for whoever judges presses: what looks like rage or a dead press and is none,
 // and what is one. Owns the pages and the truth about each, which follows from how it is made.
 
-// `lasts`: how long the page must keep the focus, ms. What a trial does: presses of a thing, one by one or in quick succession.
+// What a trial does: presses of a thing, one by one or in quick succession.
 const press = (count = 1, more = {}) => ({ count, ...more });
 
 /** Each: name, the page's body, what is done, and how many rages and dead presses that makes. */
@@ -35,17 +35,13 @@ export const TRAPS = [
   trap("mail", `<a id="b" href="mailto:nobody@shop.example">Write</a>`, "", press()),
   trap("link to a slow page", `<a id="b" href="/slow">Away</a>`, "", press()),
   trap("form sent to a slow page", `<form action="/slow"><button id="b">Send</button></form>`, "", press()),
-  trap("form with a field missing", `<form onsubmit="return false"><input required><button id="b">Send</button></form>`, "", press(), { lasts: 600 }),
   trap("link of a single-page app", `<a id="b" href="/trap/there">There</a><p id="q"></p>`, "event.preventDefault(); setTimeout(() => { q.textContent = 'There' }, 300)", press()),
   trap("network, 1.2 s", `<button id="b">Save</button><p id="q"></p>`, "setTimeout(() => { q.textContent = 'Saved' }, 1200)", press()),
   trap("network, 4 s, busy at once", `<button id="b">Save</button><p id="q"></p>`, "b.textContent = 'Saving…'; setTimeout(() => { q.textContent = 'Saved' }, 4000)", press()),
   trap("menu by :hover", menu("li:hover ul"), "", press()),
-  trap("menu by :focus-within", menu("li:focus-within ul"), "", press(), { lasts: 600 }),
-  trap("menu by :focus-within, faded in", `${menu("x")}<style>nav ul ul{display:block;opacity:0;transition:opacity .3s}nav li:focus-within ul{opacity:1}</style>`, "", press(), { lasts: 600 }),
   trap("menu by :checked", `<style>#q{display:none}#c:checked~#q{display:block}</style><input id="c" type="checkbox" hidden><label id="b" for="c">Menu</label><ul id="q"><li>One</ul>`, "", press(2)),
   trap("menu by :target", `<style>#q{display:none}#q:target{display:block}</style><a id="b" href="#q">Menu</a><ul id="q"><li>One</ul>`, "", press()),
   trap("theme on the root", `<button id="b">Dark</button>`, "document.documentElement.dataset.theme = n++", press()),
-  trap("focus sent elsewhere", `<button id="b">Search</button><input id="q">`, "q.focus()", press(), { lasts: 600 }),
   trap("text selected by a button", `<button id="b">Select</button><p id="q">All of this</p>`, "getSelection().selectAllChildren(q)", press()),
   trap("a field filled in", `<button id="b">Today</button><input id="q">`, "q.value = 'today'", press()),
   trap("inside a shadow root", `<x-box id="x"></x-box>`, "", press(), { at: "#x button" }),
@@ -77,6 +73,10 @@ export const TRAPS = [
 
 /** These need a page of their own: they stop it, or take what a page has but one of. */
 export const ALONE = [
+  trap("form with a field missing", `<form onsubmit="return false"><input required><button id="b">Send</button></form>`, "", press()),
+  trap("menu by :focus-within", menu("li:focus-within ul"), "", press()),
+  trap("menu by :focus-within, faded in", `${menu("x")}<style>nav ul ul{display:block;opacity:0;transition:opacity .3s}nav li:focus-within ul{opacity:1}</style>`, "", press()),
+  trap("focus sent elsewhere", `<button id="b">Search</button><input id="q">`, "q.focus()", press()),
   trap("new tab", `<a id="b" href="/there" target="_blank">There</a>`, "", press()),
   trap("window opened by script", `<button id="b">Open</button>`, "open('/there')", press()),
   trap("dialog that stops the page", `<button id="b">Say</button>`, "alert('Said')", press()),
