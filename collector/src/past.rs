@@ -8,7 +8,6 @@ use crate::live::{Beyond, Published, Query, Subscription};
 use crate::row::ElementRow;
 use clickhouse::Client;
 use serde_json::Value;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -118,12 +117,11 @@ impl Past {
             true => Vec::new(),
             false => known.fetch_all::<ElementRow>().await.map_err(refused)?,
         };
-        let known = known.into_iter().map(|row| (row.element, row)).collect();
         Ok((rows, known))
     }
 }
 
-type Found = (Vec<Value>, HashMap<u64, ElementRow>);
+type Found = (Vec<Value>, Vec<ElementRow>);
 
 /// Rows of a query, one JSON object each.
 async fn rows(client: &Client, sql: &str) -> Result<Vec<Value>, PastError> {

@@ -85,6 +85,46 @@ export interface HeatElement {
   cells: [number, number][];
 }
 
+/** By what the visitors who saw an element are compared. */
+export type BoardBy = "nothing" | "variant" | "colour" | "shape" | "size" | "position";
+
+export interface Board extends Based {
+  page: string;
+  by: BoardBy;
+  /** Elements beyond those in `rows`. */
+  left_out: number;
+  rows: BoardRow[];
+}
+
+/** Visitors, and the share of those who saw who pressed, with its 95 % interval. */
+interface Pressers {
+  seen: number;
+  pressed: number;
+  hesitated: number;
+  /** Hesitated and never pressed. */
+  undecided: number;
+  rate: number;
+  rate_low: number;
+  rate_high: number;
+}
+
+export interface BoardRow extends Pressers {
+  /** 16 hexadecimal digits. */
+  element: string;
+  selector: string;
+  label: string;
+  role: string;
+  /** As last described; `colour` is `#rrggbb`, lengths are CSS pixels. */
+  look: { colour: string; width: number; height: number; x: number; y: number; radius: number } | null;
+  impressions: number;
+  presses: number;
+  hesitations: number;
+  rages: number;
+  dead_presses: number;
+  seen_pressed: number;
+  groups: (Pressers & { value: string })[];
+}
+
 export interface Funnel extends Based {
   id: string;
   name: string;

@@ -5,7 +5,6 @@ use super::numbers::{Numbers, Place};
 use anyhow::{Context, Result};
 use clickhouse::Client;
 use serde_json::Value;
-use std::collections::HashMap;
 use upriver_collector::live::{Beyond, Resource};
 use upriver_collector::row::EventRow;
 use upriver_collector::store::migrate;
@@ -155,13 +154,14 @@ pub async fn rows(client: &Client, sql: &str) -> Result<Vec<Value>> {
 
 /// The answer that SQL alone gives, taken in.
 fn live_of_sql(place: &Place, asked: &Beyond, rows: &[Value], numbers: &mut Numbers) {
-    numbers.take(place, &asked.answer(rows, &HashMap::new()));
+    numbers.take(place, &asked.answer(rows, &[]));
 }
 
 fn basis(answer: &Resource) -> Option<&upriver_wire::live::Basis> {
     match answer {
         Resource::Overview(data) => data.basis.as_ref(),
         Resource::HeatMap(data) => data.basis.as_ref(),
+        Resource::Board(data) => data.basis.as_ref(),
         Resource::Funnel(data) => data.basis.as_ref(),
         Resource::Campaigns(data) => data.basis.as_ref(),
         Resource::Presence(data) => data.basis.as_ref(),

@@ -20,6 +20,8 @@ pub enum Fault {
     MinuteLonger,
     /// A filter is ignored: programs count among people.
     FilterIgnored,
+    /// Who hesitated counts as undecided though they pressed.
+    Undecided,
     /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
     SqlWindowOverOrd,
     /// SQL in which one event may serve two steps (`windowFunnel` without `strict_once`).
@@ -28,7 +30,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::WindowLonger,
         Self::WindowShorter,
         Self::TieOrder,
@@ -37,6 +39,7 @@ impl Fault {
         Self::LateLost,
         Self::MinuteLonger,
         Self::FilterIgnored,
+        Self::Undecided,
         Self::SqlWindowOverOrd,
         Self::SqlNotOnce,
     ];
@@ -52,6 +55,7 @@ impl Fault {
             Self::LateLost => "late events left out",
             Self::MinuteLonger => "a window of minutes one minute too long",
             Self::FilterIgnored => "a filter ignored",
+            Self::Undecided => "who pressed counted as undecided",
             Self::SqlWindowOverOrd => "SQL with its window over plain ord",
             Self::SqlNotOnce => "SQL without strict_once",
         }

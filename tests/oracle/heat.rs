@@ -13,7 +13,7 @@ const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 
 /// The session of each visitor's first event ever.
-type Firsts = HashMap<u128, u64>;
+pub(super) type Firsts = HashMap<u128, u64>;
 
 /// Counts heat maps, each under its place.
 pub(super) fn count(
@@ -23,14 +23,7 @@ pub(super) fn count(
     fault: Option<Fault>,
     numbers: &mut Numbers,
 ) {
-    let mut firsts: HashMap<u128, (u64, u64)> = HashMap::new();
-    for fact in facts {
-        let own = (fact.ord, fact.session);
-        let first = firsts.entry(fact.visitor).or_insert(own);
-        *first = own.min(*first);
-    }
-    let firsts = firsts.into_iter();
-    let firsts = firsts.map(|(id, (_, session))| (id, session)).collect();
+    let firsts = firsts(facts);
     for (place, (kind, filter)) in maps.iter().enumerate() {
         let key = heat_key(place, filter.window);
         for fact in facts
@@ -42,6 +35,18 @@ pub(super) fn count(
             }
         }
     }
+}
+
+/// The session of each visitor's first event.
+pub(super) fn firsts(facts: &[Fact]) -> Firsts {
+    let mut firsts: HashMap<u128, (u64, u64)> = HashMap::new();
+    for fact in facts {
+        let own = (fact.ord, fact.session);
+        let first = firsts.entry(fact.visitor).or_insert(own);
+        *first = own.min(*first);
+    }
+    let firsts = firsts.into_iter();
+    firsts.map(|(id, (_, session))| (id, session)).collect()
 }
 
 /// Whether an event is one that a filter wants.

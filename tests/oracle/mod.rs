@@ -5,6 +5,7 @@
 //! Owns the generator, the recount and the comparison. Knows nothing of the engine's inside.
 
 mod beside;
+mod board;
 mod case;
 mod chance;
 mod faults;

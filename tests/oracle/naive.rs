@@ -23,6 +23,8 @@ impl Naive {
             windows_ms: Vec::new(),
             heat_maps: Vec::new(),
             beyond: Vec::new(),
+            boards: Vec::new(),
+            boards_beyond: Vec::new(),
         };
         Self {
             world,

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use upriver_collector::live::{Resource, Window};
-use upriver_wire::live::{Campaigns, Funnel, HeatMap, Money, Overview, Pages};
+use upriver_wire::live::{Board, Campaigns, Funnel, HeatMap, Money, Overview, Pages};
 
 /// The numbers of `overview`, as the answer and SQL call them: visitors, then events by kind.
 pub(super) const OVERVIEW: [&str; 23] = [
@@ -36,6 +36,25 @@ pub(super) const OVERVIEW: [&str; 23] = [
 
 /// What the names of an answer's numbers begin with, where its query alone does not say it.
 pub(super) type Place = String;
+
+/// The columns of a row of a board that is no group.
+const BOARD: [&str; 10] = [
+    "impressions",
+    "presses",
+    "hesitations",
+    "rages",
+    "dead_presses",
+    "seen",
+    "pressed",
+    "seen_pressed",
+    "hesitated",
+    "undecided",
+];
+
+/// The place of a board of elements.
+pub(super) fn board_key(place: usize) -> Place {
+    format!("board/{place}")
+}
 
 /// The place of a heat map. Windows of minutes change while time passes.
 pub(super) fn heat_key(place: usize, window: Window) -> Place {
@@ -120,6 +139,7 @@ impl Numbers {
             Resource::Pages(answer) => self.pages(answer),
             Resource::Funnel(answer) => self.funnel(answer),
             Resource::HeatMap(answer) => self.heat_map(place, answer),
+            Resource::Board(answer) => self.board(place, answer),
             Resource::Presence(_) | Resource::Activity(_) => {}
         }
     }
@@ -220,6 +240,35 @@ impl Numbers {
         }
     }
 
+    /// Takes a board of elements in.
+    fn board(&mut self, place: &Place, answer: &Board) {
+        for row in &answer.rows {
+            let key = format!("{place}/{}/", row.element);
+            let events = [
+                ("impressions", row.impressions),
+                ("presses", row.presses),
+                ("hesitations", row.hesitations),
+                ("rages", row.rages),
+                ("dead_presses", row.dead_presses),
+                ("seen", row.seen),
+                ("pressed", row.pressed),
+                ("seen_pressed", row.seen_pressed),
+                ("hesitated", row.hesitated),
+                ("undecided", row.undecided),
+            ];
+            self.row(&key, &events);
+            for group in &row.groups {
+                let visitors = [
+                    ("seen", group.seen),
+                    ("pressed", group.pressed),
+                    ("hesitated", group.hesitated),
+                    ("undecided", group.undecided),
+                ];
+                self.row(&format!("{key}{}", group.value), &visitors);
+            }
+        }
+    }
+
     fn money(&mut self, key: &str, sums: &[Money]) {
         for sum in sums {
             self.add(
@@ -264,6 +313,14 @@ impl Numbers {
                     format!("funnel/{}/{}", funnel.id, whole(&row["step"])?),
                     &["visitors"],
                 ),
+                Resource::Board(_) => {
+                    let (element, value) = (text("element_id")?, text("value")?);
+                    let fields: &[&str] = match value {
+                        "" => &BOARD,
+                        _ => &["seen", "pressed", "hesitated", "undecided"],
+                    };
+                    (format!("{place}/{element}/{value}"), fields)
+                }
                 Resource::HeatMap(_) => {
                     let cell = whole(&row["cell"])?;
                     let name = format!("{place}/{}/{cell}", text("element_id")?);

@@ -2,7 +2,7 @@
 //! deduplication, the log's sequencing, rows, engine. Only the disk is left out.
 
 use super::faults::Fault;
-use super::numbers::{Numbers, Place, heat_key};
+use super::numbers::{Numbers, Place, board_key, heat_key};
 use super::walk::Send;
 use super::world::World;
 use anyhow::{Context, Result, ensure};
@@ -189,8 +189,12 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
     });
     let funnels = world.site.funnels.iter();
     let funnels = funnels.map(|funnel| Query::Funnel(funnel.id.clone()));
+    let boards = world.boards.iter().enumerate();
+    let boards =
+        boards.map(|(place, (filter, by))| (board_key(place), Query::Board(filter.clone(), *by)));
     let others = funnels.chain([Query::Overview, Query::Campaigns, Query::Pages]);
     heat_maps
+        .chain(boards)
         .chain(others.map(|query| (Place::new(), query)))
         .collect()
 }
@@ -198,11 +202,14 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
 /// What SQL alone answers, each with its place.
 pub(super) fn beyond(world: &World) -> Vec<(Place, Query)> {
     let maps = world.beyond.iter().enumerate();
-    maps.map(|(place, (kind, filter))| {
+    let maps = maps.map(|(place, (kind, filter))| {
         let key = heat_key(place, filter.window);
         (key, Query::HeatMap(*kind, filter.clone()))
-    })
-    .collect()
+    });
+    let boards = world.boards_beyond.iter().enumerate();
+    let boards =
+        boards.map(|(place, (filter, by))| (board_key(place), Query::Board(filter.clone(), *by)));
+    maps.chain(boards).collect()
 }
 
 /// A disk that keeps nothing: what survives a crash is not what is compared here.

@@ -1,6 +1,7 @@
 //! Every number again from the words of its definition: look at each event, try every chain.
 //! Shares no code with the engine.
 
+use super::board;
 use super::faults::Fault;
 use super::heat;
 use super::numbers::Numbers;
@@ -19,6 +20,7 @@ pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<
     let from_ms = (now_ms / HOUR_MS - WHOLE_HOURS) * HOUR_MS;
     let mut numbers = Numbers::default();
     heat::count(&world.heat_maps, facts, now_ms, fault, &mut numbers);
+    board::count(&world.boards, facts, now_ms, fault, &mut numbers);
     let facts: Vec<&Fact> = facts.iter().filter(|fact| fact.time >= from_ms).collect();
     plain(&facts, now_ms, &mut numbers);
     let mut visitors: HashMap<u128, Vec<&Fact>> = HashMap::new();
@@ -43,6 +45,7 @@ fn or_none(name: &str) -> &str {
 pub(super) fn beyond(world: &World, facts: &[Fact], now_ms: u64) -> Numbers {
     let mut numbers = Numbers::default();
     heat::count(&world.beyond, facts, now_ms, None, &mut numbers);
+    board::count(&world.boards_beyond, facts, now_ms, None, &mut numbers);
     numbers
 }
 

@@ -8,9 +8,9 @@ use std::rc::Rc;
 use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
 use upriver_wire::batch::{
     Attention, Batch, Body, BoxPoint, Campaign, Consent, Conversion, Custom, Dead, Device, Element,
-    ErrorPress, Event, Fault, Form, Hesitation, Identify, Impression, LongPress, Offset, Page,
-    PageRef, PageView, Path, Pinch, Point, Press, Rage, Scroll, Size, Spot, Step, Swipe, Thrash,
-    Variant, Visibility,
+    ErrorPress, Event, Fault, Form, Hesitation, Identify, Impression, LongPress, Look, Offset,
+    Page, PageRef, PageView, Path, Pinch, Point, Press, Rage, Scroll, Size, Spot, Step, Swipe,
+    Thrash, Variant, Visibility,
 };
 use upriver_wire::{ElementId, SessionId, StreamId, ViewId, VisitorId};
 
@@ -316,7 +316,9 @@ fn body(chance: &mut Chance, before: &Before) -> Body {
 fn beside(chance: &mut Chance, spot: Spot, name: String) -> Body {
     let duration_ms = chance.below(3_000) as u32;
     let after_ms = duration_ms;
-    match chance.below(15) {
+    match *chance.of(&[
+        0, 1, 2, 2, 2, 3, 4, 5, 5, 5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+    ]) {
         0 => Body::LongPress(LongPress { spot, duration_ms }),
         1 => Body::Pinch(Pinch {
             spot,
@@ -345,7 +347,16 @@ fn beside(chance: &mut Chance, spot: Spot, name: String) -> Body {
         }),
         5 => Body::Impression(Impression {
             element: spot.element,
-            ..Impression::default()
+            look: Look {
+                background: *chance.of(&[0xff_0000, 0x00_00ff, 0]),
+                size: Size {
+                    w: *chance.of(&[40, 121]),
+                    h: *chance.of(&[20, 41]),
+                },
+                x: chance.below(1_300) as i32 - 100,
+                y: chance.below(2_000) as i32 - 100,
+                radius: *chance.of(&[0, 4, 10, 21]),
+            },
         }),
         6 => Body::Form(Form {
             element: spot.element,

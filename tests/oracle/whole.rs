@@ -169,6 +169,15 @@ async fn answer(
             pairs.push(("kind", kind.name()));
             Resource::HeatMap(serde_json::from_value(get("heatmap", &pairs).await?)?)
         }
+        Query::Board(filter, by) => {
+            let pairs = pairs(filter);
+            let mut pairs: Vec<_> = pairs
+                .iter()
+                .map(|(name, value)| (*name, &**value))
+                .collect();
+            pairs.push(("by", by.name()));
+            Resource::Board(serde_json::from_value(get("elements", &pairs).await?)?)
+        }
         Query::Funnel(id) => {
             Resource::Funnel(serde_json::from_value(get("funnel", &[("id", id)]).await?)?)
         }

@@ -4,7 +4,7 @@
 use super::chance::Chance;
 use anyhow::{Context, Result};
 use upriver_collector::config::{Site, Sites};
-use upriver_collector::live::{Filter, HOUR_MS, HeatKind, Seen, Window};
+use upriver_collector::live::{By, Filter, HOUR_MS, HeatKind, Seen, Window};
 use upriver_collector::row::Device;
 use upriver_wire::ElementId;
 
@@ -59,6 +59,10 @@ pub struct World {
     pub heat_maps: Vec<(HeatKind, Filter)>,
     /// Heat maps of times and visitors that memory does not hold.
     pub beyond: Vec<(HeatKind, Filter)>,
+    /// The boards of elements that are compared.
+    pub boards: Vec<(Filter, By)>,
+    /// Boards that memory does not hold.
+    pub boards_beyond: Vec<(Filter, By)>,
 }
 
 impl World {
@@ -97,6 +101,8 @@ impl World {
             windows_ms,
             heat_maps: heat_maps(chance),
             beyond: beyond(chance, now_ms),
+            boards: boards(chance),
+            boards_beyond: boards_beyond(chance, now_ms),
         })
     }
 }
@@ -104,10 +110,18 @@ impl World {
 /// Pages that a filter asks for: exact ones and patterns.
 const ASKED: [&str; 4] = ["*", "/product/*", "/it's_*%", "*n"];
 
-/// A heat map of every kind, with any filters.
+/// Kinds of heat maps, and comparisons of boards, that one site is asked for: the cost of a case is
+/// its questions, and another case asks others.
+const KINDS: usize = 6;
+const BOARDS: usize = 2;
+
+/// Heat maps of some kinds, with any filters.
 fn heat_maps(chance: &mut Chance) -> Vec<(HeatKind, Filter)> {
-    let mut maps: Vec<_> = HeatKind::ALL
+    let mut kinds = HeatKind::ALL;
+    chance.shuffle(&mut kinds);
+    let mut maps: Vec<_> = kinds
         .into_iter()
+        .take(KINDS)
         .map(|kind| {
             let window = *chance.of(&[
                 Window::Day,
@@ -133,7 +147,7 @@ fn heat_maps(chance: &mut Chance) -> Vec<(HeatKind, Filter)> {
 fn beyond(chance: &mut Chance, now_ms: u64) -> Vec<(HeatKind, Filter)> {
     let kinds = HeatKind::ALL;
     let mut maps = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..2 {
         let from_ms = now_ms - chance.below(26 * HOUR_MS);
         let to_ms = from_ms + 1 + chance.below(26 * HOUR_MS);
         let seen = [None, Some(Seen::New), Some(Seen::Returning)];
@@ -145,6 +159,29 @@ fn beyond(chance: &mut Chance, now_ms: u64) -> Vec<(HeatKind, Filter)> {
         maps.push((*chance.of(&kinds), filter));
     }
     maps
+}
+
+/// Boards of some comparisons.
+fn boards(chance: &mut Chance) -> Vec<(Filter, By)> {
+    let mut all = By::ALL;
+    chance.shuffle(&mut all);
+    let mut board = |by| {
+        let window = *chance.of(&[Window::Day, Window::Today]);
+        let filter = filter(chance);
+        (Filter { window, ..filter }, by)
+    };
+    all.into_iter().take(BOARDS).map(&mut board).collect()
+}
+
+/// A board that only SQL can answer.
+fn boards_beyond(chance: &mut Chance, now_ms: u64) -> Vec<(Filter, By)> {
+    let from_ms = now_ms - chance.below(26 * HOUR_MS);
+    let filter = Filter {
+        seen: *chance.of(&[None, Some(Seen::New), Some(Seen::Returning)]),
+        window: Window::Between(from_ms, from_ms + 1 + chance.below(26 * HOUR_MS)),
+        ..filter(chance)
+    };
+    vec![(filter, *chance.of(&By::ALL))]
 }
 
 fn filter(chance: &mut Chance) -> Filter {

@@ -168,6 +168,103 @@ pub struct HeatElement {
     pub cells: Vec<(u16, u64)>,
 }
 
+/// `elements`: how often each element was seen, hesitated over and pressed, and by how many.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    /// What the numbers mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// Path of the page, as it was asked for.
+    pub page: String,
+    /// By what visitors are compared, as it was asked for.
+    pub by: String,
+    /// Elements beyond those in `rows`.
+    pub left_out: u64,
+    /// One row an element, most visitors first. In a delta: those that changed.
+    pub rows: Vec<BoardRow>,
+}
+
+/// One element of a board.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BoardRow {
+    /// Its identity. The key of the row.
+    pub element: ElementId,
+    /// A selector that finds it; empty until its descriptor has arrived.
+    pub selector: String,
+    /// Its masked label.
+    pub label: String,
+    /// Its role.
+    pub role: String,
+    /// How it looked when it was last described.
+    pub look: Option<Appearance>,
+    /// Impressions of it.
+    pub impressions: u64,
+    /// Presses on it.
+    pub presses: u64,
+    /// Rests of a pointer over it.
+    pub hesitations: u64,
+    /// Bursts of angry presses on it.
+    pub rages: u64,
+    /// Presses on it without an effect.
+    pub dead_presses: u64,
+    /// Distinct visitors who saw it.
+    pub seen: u64,
+    /// Distinct visitors who pressed it.
+    pub pressed: u64,
+    /// Distinct visitors who saw it and pressed it.
+    pub seen_pressed: u64,
+    /// Distinct visitors who hesitated over it.
+    pub hesitated: u64,
+    /// Distinct visitors who hesitated over it and never pressed it.
+    pub undecided: u64,
+    /// `seen_pressed / seen`; 0 of nobody.
+    pub rate: f64,
+    /// Lower end of the rate's 95 % Wilson interval.
+    pub rate_low: f64,
+    /// Upper end of the rate's 95 % Wilson interval.
+    pub rate_high: f64,
+    /// Those who saw it, compared. Complete in a delta too.
+    pub groups: Vec<BoardGroup>,
+}
+
+/// Visitors who saw an element in one way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BoardGroup {
+    /// The variant, colour, shape, size or position.
+    pub value: String,
+    /// Distinct visitors who saw it so.
+    pub seen: u64,
+    /// Of those, the ones who pressed it.
+    pub pressed: u64,
+    /// Of those, the ones who hesitated over it.
+    pub hesitated: u64,
+    /// Of those, the ones who hesitated over it and never pressed it.
+    pub undecided: u64,
+    /// `pressed / seen`.
+    pub rate: f64,
+    /// Lower end of the rate's 95 % Wilson interval.
+    pub rate_low: f64,
+    /// Upper end of the rate's 95 % Wilson interval.
+    pub rate_high: f64,
+}
+
+/// How an element looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appearance {
+    /// Background, `#rrggbb`.
+    pub colour: String,
+    /// Width of its box, CSS pixels.
+    pub width: u32,
+    /// Height of its box, CSS pixels.
+    pub height: u32,
+    /// Left edge of its box in the document, CSS pixels.
+    pub x: u32,
+    /// Top edge of its box in the document, CSS pixels.
+    pub y: u32,
+    /// Corner radius, CSS pixels.
+    pub radius: u16,
+}
+
 /// `funnel`: how many visitors got how far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Funnel {

@@ -1,12 +1,14 @@
 //! What memory does not hold: the SQL beside a number, and its rows made the same answer as memory
 //! gives. Runs nothing.
 
+use super::board::{self, By};
+use super::element::Elements;
 use super::filter::Filter;
 use super::heatmap::{self, HeatKind};
 use super::resource::{Query, Resource};
 use crate::row::ElementRow;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use upriver_wire::live::Basis;
 
 /// A query to be answered by SQL.
@@ -19,24 +21,35 @@ pub struct Beyond {
 #[derive(Clone, Debug)]
 enum Shape {
     HeatMap(HeatKind, Filter),
+    Board(Filter, By),
 }
 
 impl Query {
     /// How SQL answers this for a site, at a time in Unix milliseconds; none where memory always
     /// does.
     pub fn beyond(&self, site: &str, now_ms: u64) -> Option<Beyond> {
-        let Self::HeatMap(kind, filter) = self else {
-            return None;
+        let (definition, sql, filter, shape) = match self {
+            Self::HeatMap(kind, filter) => (
+                heatmap::definition(*kind, filter),
+                heatmap::query(*kind, filter, site, now_ms),
+                filter,
+                Shape::HeatMap(*kind, filter.clone()),
+            ),
+            Self::Board(filter, by) => (
+                board::definition(filter, *by),
+                board::query(filter, *by, site, now_ms),
+                filter,
+                Shape::Board(filter.clone(), *by),
+            ),
+            _ => return None,
         };
-        Some(Beyond {
-            basis: Basis {
-                definition: heatmap::definition(*kind, filter),
-                sql: heatmap::query(*kind, filter, site, now_ms),
-                from_ms: filter.window.start_ms(now_ms),
-                complete: true,
-            },
-            shape: Shape::HeatMap(*kind, filter.clone()),
-        })
+        let basis = Basis {
+            definition,
+            sql,
+            from_ms: filter.window.start_ms(now_ms),
+            complete: true,
+        };
+        Some(Beyond { basis, shape })
     }
 }
 
@@ -47,21 +60,25 @@ impl Beyond {
     }
 
     /// The answer from its rows, one JSON object each, and what is known of the elements in them.
-    pub fn answer(&self, rows: &[Value], known: &HashMap<u64, ElementRow>) -> Resource {
-        let Shape::HeatMap(kind, filter) = &self.shape;
-        let mut found: BTreeMap<u64, BTreeMap<u16, u64>> = BTreeMap::new();
-        for row in rows {
-            let cell = row["cell"].as_u64().and_then(|cell| cell.try_into().ok());
-            if let (Some(element), Some(cell), Some(amount)) =
-                (crate::past::element(row), cell, row["amount"].as_u64())
-            {
-                found.entry(element).or_default().insert(cell, amount);
-            }
-        }
-        let data = heatmap::message(*kind, filter, found, |element| {
-            let known = known.get(&element)?;
-            Some([&known.selector, &known.label, &known.role].map(Clone::clone))
-        });
-        Resource::HeatMap(data).with_basis(self.basis.clone())
+    pub fn answer(&self, rows: &[Value], known: &[ElementRow]) -> Resource {
+        let known = Elements::of(known);
+        let data = match &self.shape {
+            Shape::HeatMap(kind, filter) => heat_map(*kind, filter, rows, &known),
+            Shape::Board(filter, by) => Resource::Board(board::of_rows(filter, *by, rows, &known)),
+        };
+        data.with_basis(self.basis.clone())
     }
+}
+
+fn heat_map(kind: HeatKind, filter: &Filter, rows: &[Value], known: &Elements) -> Resource {
+    let mut found: BTreeMap<u64, BTreeMap<u16, u64>> = BTreeMap::new();
+    for row in rows {
+        let cell = row["cell"].as_u64().and_then(|cell| cell.try_into().ok());
+        if let (Some(element), Some(cell), Some(amount)) =
+            (crate::past::element(row), cell, row["amount"].as_u64())
+        {
+            found.entry(element).or_default().insert(cell, amount);
+        }
+    }
+    Resource::HeatMap(heatmap::message(kind, filter, found, known))
 }

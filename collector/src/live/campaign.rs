@@ -227,7 +227,7 @@ fn first_minute(now_ms: u64) -> u64 {
 }
 
 /// A share, and the ends of its 95 % Wilson interval; all 0 of nothing.
-fn wilson(part: u64, of: u64) -> (f64, f64, f64) {
+pub(crate) fn wilson(part: u64, of: u64) -> (f64, f64, f64) {
     if of == 0 {
         return (0.0, 0.0, 0.0);
     }

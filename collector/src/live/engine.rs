@@ -132,6 +132,7 @@ impl Engine {
                 ("heat_keys", heat),
                 ("heat_cells", (site.heat.cells(), 0)),
                 ("elements", elements),
+                ("marks", site.marks.usage()),
                 ("origins", origins),
                 ("currencies", currencies),
             ] {

@@ -183,10 +183,7 @@ impl Heat {
                 *found.entry(element).or_default().entry(cell).or_default() += amount;
             },
         );
-        message(kind, filter, found, |element| {
-            let known = elements.get(element)?;
-            Some([&known.selector, &known.label, &known.role].map(|text| text.to_string()))
-        })
+        message(kind, filter, found, elements)
     }
 
     /// Hands over what was counted: kind, element, cell, amount; a cell may come several times.
@@ -246,18 +243,22 @@ fn grid<'a>(
     }
 }
 
-/// The answer of cells by element; `describe` gives selector, label and role of an element.
+/// The answer of cells by element.
 pub(crate) fn message(
     kind: HeatKind,
     filter: &Filter,
     found: BTreeMap<u64, BTreeMap<u16, u64>>,
-    describe: impl Fn(u64) -> Option<[String; 3]>,
+    elements: &Elements,
 ) -> HeatMap {
     let mut rows: Vec<HeatElement> = found
         .into_iter()
         .filter(|(_, cells)| !cells.is_empty())
         .map(|(element, cells)| {
-            let [selector, mut label, role] = describe(element).unwrap_or_default();
+            let known = elements.get(element);
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            let selector = text(known.map(|row| &*row.selector));
+            let mut label = text(known.map(|row| &*row.label));
+            let role = text(known.map(|row| &*row.role));
             if element == OTHER_ELEMENT {
                 label = OTHER.into();
             }

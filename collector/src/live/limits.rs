@@ -18,6 +18,14 @@ pub const HEAT_KEYS_MAX: usize = 400_000;
 /// Cells of heat maps kept per site, eight bytes each: one for each hour, and each of the last
 /// minutes, in which something was counted in it.
 pub const HEAT_CELLS_MAX: usize = 16_000_000;
+/// Deeds of visitors with elements (seen, hesitated over, pressed; under one origin) kept per site.
+pub const MARKS_MAX: usize = 4_000_000;
+/// Elements on pages that those tell apart.
+pub const SUBJECTS_MAX: usize = 100_000;
+/// Looks of elements that those tell apart.
+pub const STYLES_MAX: usize = 20_000;
+/// Rows of a board of elements.
+pub const BOARD_ROWS_MAX: usize = 1_000;
 /// Element descriptors kept per site.
 pub const ELEMENTS_MAX: usize = 50_000;
 /// Events of one visitor kept for one funnel.
@@ -63,6 +71,12 @@ pub struct Bounds {
     pub heat_keys: usize,
     /// See [`HEAT_CELLS_MAX`].
     pub heat_cells: usize,
+    /// See [`MARKS_MAX`].
+    pub marks: usize,
+    /// See [`SUBJECTS_MAX`].
+    pub subjects: usize,
+    /// See [`STYLES_MAX`].
+    pub styles: usize,
     /// See [`ELEMENTS_MAX`].
     pub elements: usize,
     /// See [`FUNNEL_ROWS_MAX`]; never more than it.
@@ -80,6 +94,9 @@ impl Default for Bounds {
             currencies: CURRENCIES_MAX,
             heat_keys: HEAT_KEYS_MAX,
             heat_cells: HEAT_CELLS_MAX,
+            marks: MARKS_MAX,
+            subjects: SUBJECTS_MAX,
+            styles: STYLES_MAX,
             elements: ELEMENTS_MAX,
             funnel_rows: FUNNEL_ROWS_MAX,
         }

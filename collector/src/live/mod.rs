@@ -6,6 +6,7 @@
 
 mod activity;
 mod beyond;
+mod board;
 mod campaign;
 mod chain;
 mod element;
@@ -15,6 +16,7 @@ mod funnel;
 mod heatmap;
 mod hub;
 pub mod limits;
+mod mark;
 mod money;
 mod names;
 mod origin;
@@ -33,6 +35,7 @@ mod window;
 mod tests;
 
 pub use beyond::Beyond;
+pub use board::By;
 pub use engine::Engine;
 pub use filter::{Filter, ROBOT_SCORE_MIN, Seen};
 pub use heatmap::{HeatKind, Over};

@@ -38,6 +38,11 @@ impl HourSet {
         self.0 & (1 << hour.0) != 0
     }
 
+    /// Whether both hold an hour.
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether it holds none.
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
@@ -69,6 +74,16 @@ impl Range {
         let within =
             hour >= self.first_hour && hour <= self.first_hour + WHOLE_HOURS + AHEAD_HOURS_MAX;
         within.then_some(Hour((hour % 32) as u8))
+    }
+
+    /// The hours of the range that begin at a time or later.
+    pub(crate) fn since(self, from_ms: u64) -> HourSet {
+        let mut hours = HourSet::default();
+        let all = self.first_hour..=self.first_hour + WHOLE_HOURS + AHEAD_HOURS_MAX;
+        for hour in all.filter(|hour| hour * HOUR_MS >= from_ms) {
+            hours.insert(Hour((hour % 32) as u8));
+        }
+        hours
     }
 
     /// Moves to a later time. Answers the hours that are no longer counted; none when nothing

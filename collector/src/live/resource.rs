@@ -1,12 +1,13 @@
 //! What can be asked for, what the answer is, and what changed between two answers.
 
+use super::board::{self, By};
 use super::filter::{Filter, pages_of};
 use super::heatmap::HeatKind;
 use super::site::SiteState;
 use super::{activity, campaign, heatmap, overview, page, presence};
 use serde::Serialize;
 use upriver_wire::live::{
-    Activity, Basis, Campaigns, Extent, Funnel, HeatMap, Overview, Pages, Presence,
+    Activity, Basis, Board, Campaigns, Extent, Funnel, HeatMap, Overview, Pages, Presence,
 };
 
 /// What a subscriber or reader asks a site for.
@@ -16,6 +17,8 @@ pub enum Query {
     Overview,
     /// A heat map of a page, or of several.
     HeatMap(HeatKind, Filter),
+    /// The elements of a page, or of several.
+    Board(Filter, By),
     /// The funnel with this id.
     Funnel(String),
     /// All campaigns.
@@ -35,6 +38,7 @@ pub enum Query {
 pub enum Resource {
     Overview(Overview),
     HeatMap(HeatMap),
+    Board(Board),
     Funnel(Funnel),
     Campaigns(Campaigns),
     Presence(Presence),
@@ -61,6 +65,7 @@ impl SiteState {
         Some(match query {
             Query::Overview => revisions.overview,
             Query::HeatMap(kind, _) => revisions.heat[*kind as usize],
+            Query::Board(..) => revisions.board,
             Query::Funnel(id) => revisions.funnels[self.funnel(id)?],
             Query::Campaigns => revisions.campaigns,
             Query::Presence => revisions.presence,
@@ -90,6 +95,7 @@ impl SiteState {
                 let heat = &self.heat;
                 Resource::HeatMap(heat.data(*kind, &pages, filter, origins, elements, self.now_ms))
             }
+            Query::Board(filter, by) => Resource::Board(board::data(self, filter, *by)),
             Query::Funnel(id) => {
                 Resource::Funnel(self.funnels[self.funnel(id)?].data(&self.origins))
             }
@@ -116,6 +122,9 @@ impl SiteState {
                 !full && self.totals.every_visitor_kept()
             }
             Query::HeatMap(..) => self.holds(query),
+            Query::Board(..) => {
+                self.holds(query) && self.marks.every_one_kept() && self.totals.every_visitor_kept()
+            }
             Query::Activity => true,
             _ => self.totals.every_visitor_kept(),
         }
@@ -129,6 +138,10 @@ impl SiteState {
             Query::HeatMap(kind, filter) => (
                 heatmap::definition(*kind, filter),
                 heatmap::query(*kind, filter, site, self.now_ms),
+            ),
+            Query::Board(filter, by) => (
+                board::definition(filter, *by),
+                board::query(filter, *by, site, self.now_ms),
             ),
             Query::Funnel(id) => self.funnel(id).map_or_else(Default::default, |at| {
                 (
@@ -159,7 +172,9 @@ impl SiteState {
     pub(crate) fn start_ms(&self, query: &Query) -> u64 {
         match query {
             Query::Presence => self.now_ms.saturating_sub(super::limits::PRESENCE_MS),
-            Query::HeatMap(_, filter) => filter.window.start_ms(self.now_ms),
+            Query::HeatMap(_, filter) | Query::Board(filter, _) => {
+                filter.window.start_ms(self.now_ms)
+            }
             _ => self.range.start_ms(),
         }
     }
@@ -169,6 +184,9 @@ impl SiteState {
         match query {
             Query::HeatMap(_, filter) => {
                 filter.seen.is_none() && filter.window.is_in_minutes(self.now_ms)
+            }
+            Query::Board(filter, _) => {
+                filter.seen.is_none() && filter.window.is_in_hours(self.now_ms)
             }
             _ => true,
         }
@@ -185,6 +203,7 @@ impl Resource {
         let place = match &mut self {
             Self::Overview(data) => &mut data.basis,
             Self::HeatMap(data) => &mut data.basis,
+            Self::Board(data) => &mut data.basis,
             Self::Funnel(data) => &mut data.basis,
             Self::Campaigns(data) => &mut data.basis,
             Self::Presence(data) => &mut data.basis,
@@ -219,6 +238,13 @@ impl Resource {
                 unit: now.unit.clone(),
                 over: now.over.clone(),
                 ..*now
+            }),
+            (Self::Board(now), Self::Board(before)) => Self::Board(Board {
+                rows: changed(&now.rows, &before.rows, |row| row.element)?,
+                basis: None,
+                page: now.page.clone(),
+                by: now.by.clone(),
+                left_out: now.left_out,
             }),
             (Self::Funnel(now), Self::Funnel(before)) => Self::Funnel(Funnel {
                 groups: changed(&now.groups, &before.groups, |row| {

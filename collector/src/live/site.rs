@@ -9,6 +9,7 @@ use super::element::Elements;
 use super::funnel::FunnelCounts;
 use super::heatmap::{Heat, HeatKind};
 use super::limits::Bounds;
+use super::mark::Marks;
 use super::names::{Names, OTHER};
 use super::origin::Origins;
 use super::overview::Totals;
@@ -29,6 +30,7 @@ pub(crate) struct Revisions {
     pub(crate) presence: u64,
     pub(crate) pages: u64,
     pub(crate) activity: u64,
+    pub(crate) board: u64,
     pub(crate) funnels: Vec<u64>,
 }
 
@@ -41,6 +43,7 @@ impl Revisions {
             &mut self.presence,
             &mut self.pages,
             &mut self.activity,
+            &mut self.board,
         ] {
             *revision += 1;
         }
@@ -65,6 +68,9 @@ pub(crate) struct SiteState {
     pub(crate) pages: Pages,
     pub(crate) campaigns: Campaigns,
     pub(crate) heat: Heat,
+    pub(crate) marks: Marks,
+    /// Whether the board of elements has changed since it was last said to.
+    board_changed: bool,
     pub(crate) presence: PresenceCounts,
     pub(crate) feed: Feed,
     pub(crate) funnels: Vec<FunnelCounts>,
@@ -94,6 +100,8 @@ impl SiteState {
             pages: Pages::new(bounds.pages),
             campaigns: Campaigns::new(bounds.campaigns),
             heat: Heat::new(&bounds, now_ms),
+            marks: Marks::new(&bounds),
+            board_changed: false,
             presence: PresenceCounts::default(),
             feed: Feed::default(),
             funnels,
@@ -140,6 +148,11 @@ impl SiteState {
         self.revisions.pages += 1;
         self.revisions.campaigns += 1;
         self.heat.count(row, page, &mut self.origins);
+        let visitor = place.map(|place| self.visitors.at(place));
+        let marked = self
+            .marks
+            .count(row, page, hour, visitor, &mut self.origins);
+        self.board_changed |= marked || matches!(row.kind, Kind::Rage | Kind::Dead);
         for kind in HeatKind::of(row.kind) {
             self.revisions.heat[*kind as usize] += 1;
         }
@@ -193,6 +206,7 @@ impl SiteState {
     pub(crate) fn describe(&mut self, row: &ElementRow) {
         if self.elements.describe(row) {
             self.revisions.all_heat();
+            self.revisions.board += 1;
             self.revisions.activity += 1;
         }
     }
@@ -209,6 +223,11 @@ impl SiteState {
     pub(crate) fn advance(&mut self, now_ms: u64) {
         if now_ms <= self.now_ms {
             return;
+        }
+        // Every look at the board goes over all visitors, so it is told at most once a second.
+        if self.board_changed && now_ms / 1_000 != self.now_ms / 1_000 {
+            self.board_changed = false;
+            self.revisions.board += 1;
         }
         let minute_passed = now_ms / 60_000 != self.now_ms / 60_000;
         self.now_ms = now_ms;
@@ -265,6 +284,7 @@ impl SiteState {
         }
         self.campaigns.forget(gone);
         self.heat.forget(self.range.start_ms(), &mut self.origins);
+        self.marks.forget(gone);
         self.pages.forget(gone);
         self.totals.forget(gone, &mut self.currencies);
         self.feed.forget(self.range.start_ms());
@@ -278,6 +298,7 @@ impl SiteState {
         self.totals.visitors -= u64::from(was && visitor.hours.is_empty());
         self.campaigns.forget_visitor(visitor, gone);
         self.pages.forget_visitor(visitor, gone);
+        self.marks.forget_visitor(visitor, gone, &mut self.origins);
         for own in &mut visitor.funnels {
             let funnel = &mut self.funnels[usize::from(own.funnel)];
             funnel.forget(own, from_ms, &mut self.origins);

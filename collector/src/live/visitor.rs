@@ -4,6 +4,7 @@
 //! bound a new visitor is not kept; the caller counts that.
 
 use super::chain::Chain;
+use super::mark::Mark;
 use super::range::{Hour, HourSet};
 use crate::row::Device;
 use hashbrown::HashMap;
@@ -20,6 +21,8 @@ pub(crate) struct Visitor {
     pub(crate) pages: Vec<(u32, HourSet)>,
     /// By funnel, those with a step reached or tried.
     pub(crate) funnels: Vec<VisitorFunnel>,
+    /// What they did with elements, sorted.
+    pub(crate) marks: Vec<Mark>,
     /// The last sign of life, while it is recent.
     pub(crate) present: Option<Present>,
 }
@@ -167,6 +170,11 @@ impl Visitors {
     /// The visitor at a place.
     pub(crate) fn at(&mut self, place: u32) -> &mut Visitor {
         &mut self.slots[place as usize]
+    }
+
+    /// All of them; a freed place is one who did nothing.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Visitor> {
+        self.slots.iter()
     }
 
     /// Frees a place if nothing is known of its visitor any more.

@@ -3,7 +3,7 @@
 
 use super::parameters::{ParameterHelp, checked};
 use crate::api::error::ApiError;
-use crate::live::{Filter, HeatKind, RECENT_MINUTES, Seen, Window};
+use crate::live::{By, Filter, HeatKind, RECENT_MINUTES, Seen, Window};
 use crate::row::Device;
 use std::collections::HashMap;
 use upriver_wire::limits::{NAME_BYTES_MAX, STRING_BYTES_MAX};
@@ -90,6 +90,19 @@ pub(super) fn kind(name: Option<&str>) -> Result<HeatKind, ApiError> {
     let found = HeatKind::ALL.into_iter().find(|kind| kind.name() == name);
     let names = HeatKind::ALL.map(HeatKind::name).join(", ");
     found.ok_or_else(|| unknown("unknown_kind", "kind", name, &names))
+}
+
+/// By what visitors are compared; by nothing when nothing is said.
+///
+/// # Errors
+/// 400 for something else.
+pub(super) fn by(name: Option<&str>) -> Result<By, ApiError> {
+    let Some(name) = name else {
+        return Ok(By::default());
+    };
+    let found = By::ALL.into_iter().find(|by| by.name() == name);
+    let names = By::ALL.map(By::name).join(", ");
+    found.ok_or_else(|| unknown("unknown_by", "by", name, &names))
 }
 
 fn unknown(code: &'static str, parameter: &str, value: &str, allowed: &str) -> ApiError {

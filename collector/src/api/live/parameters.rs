@@ -35,6 +35,11 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         parameters: &HEAT_PARAMETERS,
     },
     ResourceHelp {
+        name: "elements",
+        holds: "how often each element was seen, hesitated over and pressed, and by how many",
+        parameters: &BOARD_PARAMETERS,
+    },
+    ResourceHelp {
         name: "funnel",
         holds: "how many visitors got how far",
         parameters: &[ParameterHelp {
@@ -66,22 +71,31 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
 ];
 
 /// A filter's, and which kind.
-const HEAT_PARAMETERS: [ParameterHelp; filter::PARAMETERS.len() + 1] = {
-    const KIND: ParameterHelp = ParameterHelp {
-        name: "kind",
-        required: false,
-        value: "press, long_press, rage, dead, error_press, hesitation, swipe, swipe_path, \
-                swipe_direction, move, attention, scroll_depth, scroll_direction or impression; \
-                press when left out",
-    };
-    let mut all = [KIND; filter::PARAMETERS.len() + 1];
+const HEAT_PARAMETERS: [ParameterHelp; filter::PARAMETERS.len() + 1] = and(ParameterHelp {
+    name: "kind",
+    required: false,
+    value: "press, long_press, rage, dead, error_press, hesitation, swipe, swipe_path, \
+            swipe_direction, move, attention, scroll_depth, scroll_direction or impression; \
+            press when left out",
+});
+
+/// A filter's, and by what visitors are compared.
+const BOARD_PARAMETERS: [ParameterHelp; filter::PARAMETERS.len() + 1] = and(ParameterHelp {
+    name: "by",
+    required: false,
+    value: "nothing, variant, colour, shape, size or position; nothing when left out",
+});
+
+/// A filter's parameters and one more.
+const fn and(more: ParameterHelp) -> [ParameterHelp; filter::PARAMETERS.len() + 1] {
+    let mut all = [more; filter::PARAMETERS.len() + 1];
     let mut at = 0;
     while at < filter::PARAMETERS.len() {
         all[at] = filter::PARAMETERS[at];
         at += 1;
     }
     all
-};
+}
 
 /// Parameters that say who is asking; the reader has looked at them already.
 const PARAMETERS_OF_READERS: [&str; 2] = ["site", "ticket"];
@@ -104,6 +118,10 @@ pub(super) fn query(resource: &str, parameters: &str) -> Result<Query, ApiError>
         "heatmap" => {
             let kind = checked("kind", given.remove("kind"), NAME_BYTES_MAX)?;
             Query::HeatMap(filter::kind(kind.as_deref())?, filter::filter(&mut given)?)
+        }
+        "elements" => {
+            let by = checked("by", given.remove("by"), NAME_BYTES_MAX)?;
+            Query::Board(filter::filter(&mut given)?, filter::by(by.as_deref())?)
         }
         "funnel" => {
             let id = checked("id", given.remove("id"), NAME_BYTES_MAX)?;
@@ -192,7 +210,7 @@ pub(super) fn checked(
 #[cfg(test)]
 mod unit {
     use super::*;
-    use crate::live::{Filter, HeatKind, Seen, Window};
+    use crate::live::{By, Filter, HeatKind, Seen, Window};
     use crate::row::Device;
     use upriver_wire::limits::STRING_BYTES_MAX;
 
@@ -274,13 +292,35 @@ mod unit {
     }
 
     #[test]
+    fn a_board_compares_by_every_name() {
+        for by in By::ALL {
+            let asked = query("elements", &format!("page=*&by={}", by.name()));
+            let filter = Filter {
+                page: "*".into(),
+                ..Filter::default()
+            };
+            assert_eq!(asked.ok(), Some(Query::Board(filter, by)));
+            let said = BOARD_PARAMETERS[BOARD_PARAMETERS.len() - 1].value;
+            assert!(said.contains(by.name()), "{} is not told", by.name());
+        }
+        let (code, said) = refused("elements", "page=*&by=taste");
+        assert_eq!(code, "unknown_by");
+        assert!(said.contains("colour, shape"), "{said}");
+    }
+
+    #[test]
     fn a_refusal_says_what_is_allowed() {
         let check = |resource, parameters, code, says: &str| {
             let (refused, message) = refused(resource, parameters);
             assert_eq!(refused, code);
             assert!(message.contains(says), "{message}");
         };
-        check("heat", "", "not_found", "overview, heatmap, funnel");
+        check(
+            "heat",
+            "",
+            "not_found",
+            "overview, heatmap, elements, funnel",
+        );
         check("heatmap", "", "missing_parameter", "needs page");
         check("heatmap", "page=", "missing_parameter", "needs page");
         check(
