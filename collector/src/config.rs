@@ -1,11 +1,14 @@
 //! What an operator can set: the command line for how the process runs, one TOML file for what it
 //! serves. Parsed once in `main`; each part is handed only its own piece.
 
+use crate::row::Kind;
 use secrecy::SecretString;
-use serde::Deserialize;
-use std::collections::HashSet;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
+use upriver_wire::limits::PROPS_MAX;
 
 /// Most sites in one file.
 pub const SITES_MAX: usize = 1_000;
@@ -72,16 +75,20 @@ pub struct Funnel {
     /// Its steps, in order.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,
+    /// Events that must not happen from the first step to the last one reached.
+    #[serde(default, rename = "exclude")]
+    pub excludes: Vec<Step>,
 }
 
-/// One step of a funnel: every condition that is given must hold.
+/// One step of a funnel, or what excludes: every condition that is given must hold.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Name for people.
     pub name: String,
-    /// What kind of event: `page_view`, `press`, `swipe`, `custom`, `conversion`, …
-    pub kind: StepKind,
+    /// What kind of event: `page_view`, `press`, `hesitation`, `custom`, `conversion`, …
+    #[serde(deserialize_with = "kind_by_name")]
+    pub kind: Kind,
     /// Path of the page; `*` stands for any characters.
     #[serde(default)]
     pub page: Option<String>,
@@ -91,20 +98,20 @@ pub struct Step {
     /// Name of a custom event or conversion.
     #[serde(default)]
     pub event: Option<String>,
+    /// Properties it must have, each with this text as its value; `*` stands for any characters.
+    #[serde(default)]
+    pub props: BTreeMap<String, String>,
 }
 
-/// The kinds a step may match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // the names are those of `row::Kind`
-pub enum StepKind {
-    PageView,
-    Press,
-    Scroll,
-    Swipe,
-    Custom,
-    Conversion,
-    Exposure,
+/// Reads a kind by the name it has in the column `kind`.
+fn kind_by_name<'de, D: Deserializer<'de>>(from: D) -> Result<Kind, D::Error> {
+    let name = String::deserialize(from)?;
+    let found = Kind::ALL.iter().find(|kind| kind.name() == name);
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        let names = names.join(", ");
+        D::Error::custom(format!("there is no kind {name:?}; allowed: {names}"))
+    })
 }
 
 /// Why the sites file was not accepted.
@@ -238,7 +245,20 @@ impl Site {
                     funnel.id
                 ));
             }
-            for step in &funnel.steps {
+            if funnel.excludes.len() > STEPS_MAX {
+                return Err(format!(
+                    "funnel {:?} has {} exclusions; at most {STEPS_MAX} are possible",
+                    funnel.id,
+                    funnel.excludes.len()
+                ));
+            }
+            for step in funnel.steps.iter().chain(&funnel.excludes) {
+                if step.props.len() > PROPS_MAX {
+                    return Err(format!(
+                        "funnel {:?}, step {:?}: at most {PROPS_MAX} props are possible",
+                        funnel.id, step.name
+                    ));
+                }
                 let hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
                 if !step.element.as_ref().is_none_or(hex) {
                     return Err(format!(

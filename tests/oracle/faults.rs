@@ -22,6 +22,8 @@ pub enum Fault {
     FilterIgnored,
     /// Who hesitated counts as undecided though they pressed.
     Undecided,
+    /// What excludes is passed over.
+    ExclusionIgnored,
     /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
     SqlWindowOverOrd,
     /// SQL in which one event may serve two steps (`windowFunnel` without `strict_once`).
@@ -30,7 +32,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::WindowLonger,
         Self::WindowShorter,
         Self::TieOrder,
@@ -40,6 +42,7 @@ impl Fault {
         Self::MinuteLonger,
         Self::FilterIgnored,
         Self::Undecided,
+        Self::ExclusionIgnored,
         Self::SqlWindowOverOrd,
         Self::SqlNotOnce,
     ];
@@ -56,6 +59,7 @@ impl Fault {
             Self::MinuteLonger => "a window of minutes one minute too long",
             Self::FilterIgnored => "a filter ignored",
             Self::Undecided => "who pressed counted as undecided",
+            Self::ExclusionIgnored => "exclusions ignored",
             Self::SqlWindowOverOrd => "SQL with its window over plain ord",
             Self::SqlNotOnce => "SQL without strict_once",
         }

@@ -64,6 +64,7 @@ pub(super) fn fact(row: &EventRow) -> Fact {
         element: row.element,
         cell: row.cell,
         name: row.name.clone(),
+        props: row.props.clone(),
         value: row.value,
         currency: row.currency.clone(),
         session: row.session,

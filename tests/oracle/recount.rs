@@ -8,7 +8,7 @@ use super::numbers::Numbers;
 use super::truth::Fact;
 use super::world::World;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use upriver_collector::config::{Funnel, Step, StepKind};
+use upriver_collector::config::{Funnel, Step};
 use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
 use upriver_collector::row::Kind;
 
@@ -119,7 +119,8 @@ fn plain(facts: &[&Fact], now_ms: u64, numbers: &mut Numbers) {
 struct Place<'a> {
     level: usize,
     entry: &'a Fact,
-    latest_ms: u64,
+    /// Of the first events that may still go on, the latest.
+    latest_ms: Option<u64>,
 }
 
 fn count(place: &Place<'_>, funnel: &Funnel, now_ms: u64, numbers: &mut Numbers) {
@@ -140,7 +141,10 @@ fn count(place: &Place<'_>, funnel: &Funnel, now_ms: u64, numbers: &mut Numbers)
         }
     }
     if place.level < funnel.steps.len() {
-        let open = now_ms <= place.latest_ms + funnel.window.as_millis() as u64;
+        let window_ms = funnel.window.as_millis() as u64;
+        let open = place
+            .latest_ms
+            .is_some_and(|latest_ms| now_ms <= latest_ms + window_ms);
         let name = if open { "open" } else { "lost" };
         numbers.add(format!("{key}/{}/{name}", place.level), 1);
     }
@@ -162,6 +166,15 @@ fn place<'a>(facts: &[&'a Fact], funnel: &Funnel, fault: Option<Fault>) -> Optio
         Some(Fault::TieOrder) => fact.ord ^ 0xf_ffff,
         _ => fact.ord,
     };
+    let excluding: Vec<u64> = facts
+        .iter()
+        .filter(|fact| funnel.excludes.iter().any(|event| matches(event, fact)))
+        .map(|fact| ord(fact))
+        .collect();
+    let excluded = |from: u64, to: u64| {
+        let found = excluding.iter().any(|ord| (from..to).contains(ord));
+        found && fault != Some(Fault::ExclusionIgnored)
+    };
     let rows: Vec<(&'a Fact, Vec<bool>)> = facts
         .iter()
         .map(|fact| {
@@ -177,9 +190,11 @@ fn place<'a>(facts: &[&'a Fact], funnel: &Funnel, fault: Option<Fault>) -> Optio
         .collect();
     // Level, when it was first reached, the latest first event that reached it then.
     let mut best: Option<(usize, u64, &Fact)> = None;
-    let mut latest_ms = 0;
+    let mut latest_ms = None;
     for (at, (first, _)) in rows.iter().enumerate().filter(|(_, row)| row.1[0]) {
-        latest_ms = latest_ms.max(first.time);
+        if !excluded(ord(first), u64::MAX) {
+            latest_ms = latest_ms.max(Some(first.time));
+        }
         let mut ends: BTreeSet<End> = [(ord(first), vec![at])].into();
         let (mut level, mut reached) = (1, ord(first));
         for step in 1..funnel.steps.len() {
@@ -189,7 +204,8 @@ fn place<'a>(facts: &[&'a Fact], funnel: &Funnel, fault: Option<Fault>) -> Optio
                     let own = ord(fact);
                     let free = fault == Some(Fault::UsedTwice) || !used.contains(&at);
                     let within = fact.time.saturating_sub(first.time) <= window_ms;
-                    if steps[step] && own >= *last && free && within {
+                    let fits = steps[step] && own >= *last && free && within;
+                    if fits && !excluded(ord(first), own) {
                         let mut used = if own == *last {
                             used.clone()
                         } else {
@@ -232,20 +248,15 @@ fn tie(fact: &Fact) -> u32 {
 }
 
 fn matches(step: &Step, fact: &Fact) -> bool {
-    let kind = match step.kind {
-        StepKind::PageView => Kind::PageView,
-        StepKind::Press => Kind::Press,
-        StepKind::Scroll => Kind::Scroll,
-        StepKind::Swipe => Kind::Swipe,
-        StepKind::Custom => Kind::Custom,
-        StepKind::Conversion => Kind::Conversion,
-        StepKind::Exposure => Kind::Exposure,
-    };
     let element = format!("{:016x}", fact.element);
-    kind == fact.kind
+    step.kind == fact.kind
         && step.page.as_ref().is_none_or(|page| like(page, &fact.path))
         && step.element.as_ref().is_none_or(|id| *id == element)
         && step.event.as_ref().is_none_or(|name| *name == fact.name)
+        && step.props.iter().all(|(name, wanted)| {
+            let mut found = fact.props.iter().filter(|(known, _)| known == name);
+            found.any(|(_, value)| like(wanted, value))
+        })
 }
 
 /// Whether a text is what a pattern says, `*` being any characters.

@@ -6,7 +6,7 @@ use super::world::ELEMENTS;
 use std::collections::{BTreeSet, HashMap};
 use upriver_collector::row::{Device, Kind};
 use upriver_wire::ElementId;
-use upriver_wire::batch::{Body, Spot};
+use upriver_wire::batch::{Body, Spot, Value};
 
 /// How far into the future an event may lie, milliseconds.
 const FUTURE_MS: u64 = 5 * 60_000;
@@ -29,6 +29,7 @@ pub(super) struct Fact {
     pub element: u64,
     pub cell: u8,
     pub name: String,
+    pub props: Vec<(String, String)>,
     pub value: i64,
     pub currency: String,
     pub session: u64,
@@ -121,6 +122,7 @@ pub(super) fn fact(body: &Body, before: &Before) -> Fact {
         element: 0,
         cell: 0,
         name: String::new(),
+        props: Vec::new(),
         value: 0,
         currency: String::new(),
         session: 0,
@@ -153,6 +155,11 @@ pub(super) fn fact(body: &Body, before: &Before) -> Fact {
         Body::Custom(custom) => {
             fact.kind = Kind::Custom;
             fact.name.clone_from(&custom.name);
+            let texts = custom.props.iter().filter_map(|prop| match &prop.value {
+                Value::Text(text) => Some((prop.name.clone(), text.clone())),
+                _ => None,
+            });
+            fact.props = texts.collect();
         }
         Body::Conversion(conversion) => {
             fact.kind = Kind::Conversion;

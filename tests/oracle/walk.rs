@@ -9,8 +9,8 @@ use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
 use upriver_wire::batch::{
     Attention, Batch, Body, BoxPoint, Campaign, Consent, Conversion, Custom, Dead, Device, Element,
     ErrorPress, Event, Fault, Form, Hesitation, Identify, Impression, LongPress, Look, Offset,
-    Page, PageRef, PageView, Path, Pinch, Point, Press, Rage, Scroll, Size, Spot, Step, Swipe,
-    Thrash, Variant, Visibility,
+    Page, PageRef, PageView, Path, Pinch, Point, Press, Prop, Rage, Scroll, Size, Spot, Step,
+    Swipe, Thrash, Value, Variant, Visibility,
 };
 use upriver_wire::{ElementId, SessionId, StreamId, ViewId, VisitorId};
 
@@ -271,7 +271,7 @@ fn body(chance: &mut Chance, before: &Before) -> Body {
         }),
         6 => Body::Custom(Custom {
             name,
-            props: Vec::new(),
+            props: props(chance),
         }),
         7 => {
             let value_micros = (chance.below(5) as i64 - 1) * 1_000_001;
@@ -308,6 +308,19 @@ fn body(chance: &mut Chance, before: &Before) -> Body {
             };
             beside(chance, spot, name)
         }
+    }
+}
+
+fn props(chance: &mut Chance) -> Vec<Prop> {
+    let prop = |name: &str, text: &str| Prop {
+        name: name.into(),
+        value: Value::Text(text.into()),
+    };
+    let colour = prop("col'our", *chance.of(&["red", "blue", "a%_"]));
+    match chance.below(3) {
+        0 => Vec::new(),
+        1 => vec![colour],
+        _ => vec![prop("size", ""), colour],
     }
 }
 

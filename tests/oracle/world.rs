@@ -32,7 +32,7 @@ const WINDOWS_MS: [u64; 5] = [1, 3, 1_000, 20 * 60_000, 2 * 3_600_000];
 const STEPS_MAX: u64 = 5;
 
 /// What a step may match, as it is written in the sites file.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 14] = [
     r#"kind = "page_view""#,
     r#"kind = "page_view", page = "/product/*""#,
     r#"kind = "page_view", page = "/""#,
@@ -43,6 +43,9 @@ const STEPS: [&str; 11] = [
     r#"kind = "custom", event = "add""#,
     r#"kind = "conversion", event = "order""#,
     r#"kind = "scroll""#,
+    r#"kind = "custom", props = { "col'our" = "red" }"#,
+    r#"kind = "custom", event = "add", props = { "col'our" = "*e*", size = "" }"#,
+    r#"kind = "hesitation""#,
     r#"kind = "exposure""#,
 ];
 
@@ -91,6 +94,10 @@ impl World {
                 text += &format!("  {{ name = \"s{step}\", {pattern} }},\n");
             }
             text += "]\n";
+            if chance.percent(40) {
+                let pattern = chance.of(&STEPS).replace("BUY", &buy);
+                text += &format!("exclude = [{{ name = \"x\", {pattern} }}]\n");
+            }
         }
         let sites: Sites = toml::from_str(&text).with_context(|| text.clone())?;
         sites.check().map_err(anyhow::Error::msg)?;

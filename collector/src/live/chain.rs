@@ -1,7 +1,7 @@
 //! How far one visitor got in one funnel: the definition itself, over that visitor's step rows.
 //!
 //! A chain is a list of distinct rows e1…ek matching steps 1…k, `ord` never falling, with
-//! ms(ek) − ms(e1) ≤ W. The level is the longest chain. Rows come in any order; a row past all
+//! ms(ek) − ms(e1) ≤ W, and no excluding row from e1 to before ek. The level is the longest chain. Rows come in any order; a row past all
 //! others costs O(steps), any other marks the chain stale and it is replayed once a batch.
 //! Knows no names, no counts and no clock.
 
@@ -12,8 +12,11 @@ const NO_ROW: u16 = u16::MAX;
 
 // A row is named by 16 bits, and the last number means none.
 const _: () = assert!(super::limits::FUNNEL_ROWS_MAX < NO_ROW as usize);
-// The steps of a row are the bits of a word.
-const _: () = assert!(STEPS_MAX <= 16);
+// The steps of a row are the bits of a word, of which the last means that it excludes.
+const _: () = assert!(STEPS_MAX < 16);
+
+/// The bit of a row that no chain may go past.
+pub(crate) const EXCLUDES: u16 = 1 << 15;
 
 /// One event that matches a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub(crate) struct StepRow {
     pub(crate) tie: u32,
     /// Where it came from: campaign, variants, device.
     pub(crate) origin: u32,
-    /// The steps it matches, one bit each.
+    /// The steps it matches, one bit each; and [`EXCLUDES`].
     pub(crate) steps: u16,
 }
 
@@ -170,6 +173,9 @@ impl Chain {
             self.best[0] = at as u16;
         }
         self.attain(shape);
+        if row.steps & EXCLUDES != 0 {
+            self.best = [NO_ROW; STEPS_MAX];
+        }
     }
 
     /// Takes rows of the same `ord`: any order among them is allowed, but each counts once.
@@ -192,6 +198,10 @@ impl Chain {
             }
         }
         self.attain(shape);
+        let excludes = |row: &StepRow| row.steps & EXCLUDES != 0;
+        if self.rows[start..end].iter().any(excludes) {
+            self.best = [NO_ROW; STEPS_MAX];
+        }
     }
 
     /// Whether a chain that began with `first` may hold `row`.

@@ -2,7 +2,7 @@
 //!
 //! Owns the counts, the printed definition and the SQL. The level of one visitor is `chain`'s.
 
-use super::chain::{Shape, StepRow};
+use super::chain::{EXCLUDES, Shape, StepRow};
 use super::names::{NONE, OTHER};
 use super::origin::Origins;
 use super::sql;
@@ -25,6 +25,7 @@ pub(crate) struct FunnelCounts {
     name: String,
     shape: Shape,
     steps: Vec<CompiledStep>,
+    excludes: Vec<CompiledStep>,
     /// Kinds that some step wants, one bit each: most events are done with after this.
     kinds: u32,
     at: Levels,
@@ -42,6 +43,7 @@ pub(crate) struct FunnelCounts {
 impl FunnelCounts {
     pub(crate) fn new(definition: &Definition) -> Self {
         let steps: Vec<_> = definition.steps.iter().map(CompiledStep::new).collect();
+        let excludes: Vec<_> = definition.excludes.iter().map(CompiledStep::new).collect();
         let window_ms = u64::try_from(definition.window.as_millis()).unwrap_or(u64::MAX);
         Self {
             id: definition.id.clone(),
@@ -52,8 +54,10 @@ impl FunnelCounts {
             },
             kinds: steps
                 .iter()
+                .chain(&excludes)
                 .fold(0, |kinds, step| kinds | 1 << step.kind as u32),
             steps,
+            excludes,
             at: Levels::default(),
             open_at: Levels::default(),
             campaigns: HashMap::new(),
@@ -64,7 +68,7 @@ impl FunnelCounts {
         }
     }
 
-    /// The steps an event matches, one bit each.
+    /// The steps an event matches, one bit each, and whether it excludes.
     pub(crate) fn steps_of(&self, row: &EventRow) -> u16 {
         if self.kinds & (1 << row.kind as u32) == 0 {
             return 0;
@@ -74,7 +78,11 @@ impl FunnelCounts {
             .iter()
             .enumerate()
             .filter(|(_, step)| step.matches(row));
-        matched.fold(0, |steps, (at, _)| steps | 1 << at)
+        let steps = matched.fold(0, |steps, (at, _)| steps | 1 << at);
+        match self.excludes.iter().any(|event| event.matches(row)) {
+            true => steps | EXCLUDES,
+            false => steps,
+        }
     }
 
     /// Adds a visitor's row. False past the bound. `settle` must follow.
@@ -271,14 +279,25 @@ impl FunnelCounts {
         let window = humantime_serde::re::humantime::format_duration(
             std::time::Duration::from_millis(self.shape.window_ms),
         );
+        let excludes: Vec<String> = self.excludes.iter().map(CompiledStep::words).collect();
+        let (except, after) = match excludes.is_empty() {
+            true => (String::new(), ""),
+            false => (
+                format!(
+                    ", and without any of these from e1 on to before ek: {}",
+                    excludes.join("; ")
+                ),
+                ", with none of those since,",
+            ),
+        };
         format!(
             "Steps: {}. A visitor reaches step k if there are k different events e1 to ek of \
              theirs that match steps 1 to k, ordered by ord (time in milliseconds, then stream, \
              then number in the stream), with the time of ek at most {window} after that of e1 \
-             and e1 within the counted range. A visitor counts once, with the longest such chain. \
+             and e1 within the counted range{except}. A visitor counts once, with the longest such chain. \
              Campaign, variant and device are those of e1 of the chain that reached that length \
              first; if there are several such e1, the latest. Open: got no further, but their \
-             latest e1 is at most {window} ago. Lost: got no further, and it is longer ago. Past \
+             latest e1{after} is at most {window} ago. Lost: got no further, and it is longer ago. Past \
              the bounds of memory, campaigns and variants count as {OTHER}.",
             steps.join("; "),
         )
@@ -300,15 +319,54 @@ impl FunnelCounts {
             .map(|step| format!("countIf(level >= {step})"))
             .collect();
         let window = u128::from(self.shape.window_ms) * (1 << 21) + ((1 << 20) - 1);
+        let key = "ord + bitShiftLeft(bitShiftRight(ord, 20), 20)";
+        if !self.excludes.is_empty() {
+            return self.sql_between_exclusions(
+                &counts,
+                &conditions,
+                window,
+                key,
+                &sql::in_range(site, from_ms),
+            );
+        }
         format!(
             "SELECT step, visitors\nFROM\n(\n    SELECT [{counts}] AS reached\n    FROM\n    (\n      \
              SELECT windowFunnel({window}, 'strict_once')(\n        \
-             ord + bitShiftLeft(bitShiftRight(ord, 20), 20),\n{conditions}) AS level\n      \
+             {key},\n{conditions}) AS level\n      \
              FROM events\n      WHERE {rows}\n      GROUP BY visitor\n    )\n)\n\
              ARRAY JOIN reached AS visitors, arrayEnumerate(reached) AS step\nORDER BY step",
             counts = counts.join(", "),
             conditions = conditions.join(",\n"),
             rows = sql::in_range(site, from_ms),
+        )
+    }
+
+    /// The same, where a visitor's events are cut into stretches: a new one begins behind each
+    /// excluding event, and no chain goes from one into the next.
+    fn sql_between_exclusions(
+        &self,
+        counts: &[String],
+        conditions: &[String],
+        window: u128,
+        key: &str,
+        rows: &str,
+    ) -> String {
+        let excludes: Vec<String> = self.excludes.iter().map(CompiledStep::sql).collect();
+        format!(
+            "SELECT step, visitors\nFROM\n(\n    SELECT [{counts}] AS reached\n    FROM\n    (\n      \
+             SELECT visitor, max(reached_there) AS level\n      FROM\n      (\n        \
+             SELECT visitor, stretch, windowFunnel({window}, 'strict_once')(\n        \
+             {key},\n{conditions}) AS reached_there\n        FROM\n        (\n          \
+             SELECT *, sum(excludes) OVER (PARTITION BY visitor ORDER BY ord)\n            \
+             - sum(excludes) OVER (PARTITION BY visitor, ord) AS stretch\n          FROM\n          (\n            \
+             SELECT visitor, ord, kind, path, element, name, props,\n              \
+             toUInt64({excludes}) AS excludes\n            FROM events\n            \
+             WHERE {rows}\n          )\n        )\n        GROUP BY visitor, stretch\n      )\n      \
+             GROUP BY visitor\n    )\n)\n\
+             ARRAY JOIN reached AS visitors, arrayEnumerate(reached) AS step\nORDER BY step",
+            counts = counts.join(", "),
+            conditions = conditions.join(",\n"),
+            excludes = format_args!("({})", excludes.join(") OR (")),
         )
     }
 }

@@ -2,7 +2,7 @@
 //! The three must say the same.
 
 use super::sql;
-use crate::config::{Step, StepKind};
+use crate::config::Step;
 use crate::row::{EventRow, Kind};
 
 /// A step, ready to be tested.
@@ -13,6 +13,7 @@ pub(crate) struct CompiledStep {
     page: Option<String>,
     element: Option<u64>,
     event: Option<String>,
+    props: Vec<(String, String)>,
 }
 
 impl CompiledStep {
@@ -20,7 +21,7 @@ impl CompiledStep {
     pub(crate) fn new(step: &Step) -> Self {
         Self {
             name: step.name.clone(),
-            kind: kind(step.kind),
+            kind: step.kind,
             page: step.page.clone(),
             // An id that is not one matches nothing, as it would in SQL: ids are never u64::MAX.
             element: step
@@ -28,6 +29,7 @@ impl CompiledStep {
                 .as_ref()
                 .map(|id| u64::from_str_radix(id, 16).unwrap_or(u64::MAX)),
             event: step.event.clone(),
+            props: step.props.clone().into_iter().collect(),
         }
     }
 
@@ -40,6 +42,11 @@ impl CompiledStep {
                 .page
                 .as_ref()
                 .is_none_or(|page| sql::glob_matches(page, &row.path))
+            && self.props.iter().all(|(name, wanted)| {
+                // Of a name that is there twice the first counts, as it does in SQL.
+                let found = row.props.iter().find(|(known, _)| known == name);
+                found.is_some_and(|(_, value)| sql::glob_matches(wanted, value))
+            })
     }
 
     /// In words.
@@ -53,6 +60,9 @@ impl CompiledStep {
         }
         if let Some(page) = &self.page {
             words.push_str(&format!(" on {page}"));
+        }
+        for (name, value) in &self.props {
+            words.push_str(&format!(" with {name} {value:?}"));
         }
         words
     }
@@ -69,19 +79,12 @@ impl CompiledStep {
         if let Some(event) = &self.event {
             sql.push_str(&format!(" AND name = {}", sql::literal(event)));
         }
+        for (name, value) in &self.props {
+            let name = sql::literal(name);
+            let value = sql::glob(&format!("props[{name}]"), value);
+            sql.push_str(&format!(" AND mapContains(props, {name}) AND {value}"));
+        }
         sql
-    }
-}
-
-fn kind(kind: StepKind) -> Kind {
-    match kind {
-        StepKind::PageView => Kind::PageView,
-        StepKind::Press => Kind::Press,
-        StepKind::Scroll => Kind::Scroll,
-        StepKind::Swipe => Kind::Swipe,
-        StepKind::Custom => Kind::Custom,
-        StepKind::Conversion => Kind::Conversion,
-        StepKind::Exposure => Kind::Exposure,
     }
 }
 
@@ -93,27 +96,35 @@ mod tests {
     fn test_words_and_sql_say_the_same() {
         let step = CompiledStep::new(&Step {
             name: "Buy".into(),
-            kind: StepKind::Press,
+            kind: Kind::Press,
             page: Some("/product/*".into()),
             element: Some("00000000000000ff".into()),
             event: None,
+            props: [("colour".to_owned(), "r*".to_owned())].into(),
         });
         assert_eq!(
             step.words(),
-            "press of element 00000000000000ff on /product/*"
+            "press of element 00000000000000ff on /product/* with colour \"r*\""
         );
         assert_eq!(
             step.sql(),
-            "kind = 'press' AND path LIKE '/product/%' AND element = 255"
+            "kind = 'press' AND path LIKE '/product/%' AND element = 255 AND \
+             mapContains(props, 'colour') AND props['colour'] LIKE 'r%'"
         );
         let mut row = EventRow {
             kind: Kind::Press,
             path: "/product/kettle".into(),
             element: 255,
+            props: vec![("colour".into(), "red".into())],
             ..Default::default()
         };
         assert!(step.matches(&row));
         row.element = 254;
+        assert!(!step.matches(&row));
+        row.element = 255;
+        row.props[0].1 = "blue".into();
+        assert!(!step.matches(&row));
+        row.props.clear();
         assert!(!step.matches(&row));
     }
 }

@@ -40,6 +40,17 @@ pub(super) fn sites() -> Vec<Site> {
             { name = "Three", kind = "page_view", page = "/" },
         ]
 
+        [[site.funnel]]
+        id = "straight"
+        name = "Without going back"
+        window = "2h"
+        step = [
+            { name = "Product", kind = "page_view", page = "/product/*" },
+            { name = "Press", kind = "press" },
+            { name = "Order", kind = "conversion" },
+        ]
+        exclude = [{ name = "Rage", kind = "rage" }, { name = "Home", kind = "page_view", page = "/" }]
+
         [[site]]
         id = "other"
         write_key = "other-write-key"
@@ -181,6 +192,7 @@ fn queries() -> Vec<Query> {
         Query::Presence,
         Query::Funnel("checkout".into()),
         Query::Funnel("views".into()),
+        Query::Funnel("straight".into()),
         Query::HeatMap(
             HeatKind::Press,
             Filter {

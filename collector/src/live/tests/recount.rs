@@ -2,7 +2,7 @@
 
 mod heat;
 
-use crate::config::{self, Step, StepKind};
+use crate::config::{self, Step};
 use crate::live::site::tie;
 use crate::live::{HOUR_MS, Query, Resource, sql};
 use crate::row::{EventRow, Kind};
@@ -244,7 +244,7 @@ impl<'a> Recount<'a> {
                     .copied()
                     .filter(|row| row.visitor == id)
                     .collect();
-                place(&rows, &funnel.steps, window_ms)
+                place(&rows, funnel, window_ms)
             })
             .collect();
         let last = funnel.steps.len();
@@ -252,8 +252,11 @@ impl<'a> Recount<'a> {
             let stayed = places
                 .iter()
                 .filter(|place| place.level == at + 1 && at + 1 < last);
-            let (open, lost): (Vec<_>, Vec<_>) =
-                stayed.partition(|place| place.latest_ms + window_ms >= self.now_ms);
+            let (open, lost): (Vec<_>, Vec<_>) = stayed.partition(|place| {
+                place
+                    .latest_ms
+                    .is_some_and(|latest_ms| latest_ms + window_ms >= self.now_ms)
+            });
             FunnelStep {
                 name: step.name.clone(),
                 matches: crate::live::step::CompiledStep::new(step).words(),
@@ -305,11 +308,16 @@ impl<'a> Recount<'a> {
 struct Place<'a> {
     level: usize,
     entry: &'a EventRow,
-    latest_ms: u64,
+    latest_ms: Option<u64>,
 }
 
 /// Tries every list of different rows.
-fn place<'a>(rows: &[&'a EventRow], steps: &[Step], window_ms: u64) -> Option<Place<'a>> {
+fn place<'a>(rows: &[&'a EventRow], funnel: &config::Funnel, window_ms: u64) -> Option<Place<'a>> {
+    let steps = &funnel.steps;
+    let excluded = |from: u64, to: u64| {
+        let mut within = rows.iter().filter(|row| (from..to).contains(&row.ord));
+        within.any(|row| funnel.excludes.iter().any(|event| matches(event, row)))
+    };
     // Length, order at which it was complete, first row.
     let mut chains: Vec<(usize, u64, &'a EventRow)> = Vec::new();
     let mut open: Vec<Vec<usize>> = (0..rows.len())
@@ -324,7 +332,8 @@ fn place<'a>(rows: &[&'a EventRow], steps: &[Step], window_ms: u64) -> Option<Pl
         };
         for (at, row) in rows.iter().enumerate() {
             let follows = row.ord >= last.ord && row.time - first.time <= window_ms as i64;
-            if follows && !path.contains(&at) && matches(step, row) {
+            let free = !path.contains(&at) && !excluded(first.ord, row.ord);
+            if follows && free && matches(step, row) {
                 let mut path = path.clone();
                 path.push(at);
                 open.push(path);
@@ -332,7 +341,10 @@ fn place<'a>(rows: &[&'a EventRow], steps: &[Step], window_ms: u64) -> Option<Pl
         }
     }
     let level = chains.iter().map(|chain| chain.0).max()?;
-    let latest_ms = chains.iter().map(|chain| chain.2.time as u64).max()?;
+    let may_go_on = chains
+        .iter()
+        .filter(|chain| !excluded(chain.2.ord, u64::MAX));
+    let latest_ms = may_go_on.map(|chain| chain.2.time as u64).max();
     let soonest = chains
         .iter()
         .filter(|chain| chain.0 == level)
@@ -351,13 +363,7 @@ fn place<'a>(rows: &[&'a EventRow], steps: &[Step], window_ms: u64) -> Option<Pl
 }
 
 fn matches(step: &Step, row: &EventRow) -> bool {
-    let kind = match step.kind {
-        StepKind::PageView => Kind::PageView,
-        StepKind::Press => Kind::Press,
-        StepKind::Conversion => Kind::Conversion,
-        other => panic!("no funnel of these tests has {other:?}"),
-    };
-    row.kind == kind
+    row.kind == step.kind
         && step
             .page
             .as_ref()
