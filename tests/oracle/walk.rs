@@ -311,12 +311,16 @@ fn body(chance: &mut Chance, before: &Before) -> Body {
     }
 }
 
+/// Values of a property; one holds what `LIKE` treats specially.
+const COLOURS: [&str; 3] = ["red", "blue", "a%_"];
+
 fn props(chance: &mut Chance) -> Vec<Prop> {
     let prop = |name: &str, text: &str| Prop {
         name: name.into(),
         value: Value::Text(text.into()),
     };
-    let colour = prop("col'our", *chance.of(&["red", "blue", "a%_"]));
+    let text = *chance.of(&COLOURS);
+    let colour = prop("col'our", text);
     match chance.below(3) {
         0 => Vec::new(),
         1 => vec![colour],
