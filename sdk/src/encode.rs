@@ -50,7 +50,7 @@ impl Bytes {
 
     /// All there are.
     pub fn done(&self) -> &[u8] {
-        self.room.get(..self.len).unwrap_or_default()
+        self.room.split_at_checked(self.len).unwrap_or_default().0
     }
 
     /// Those not read yet.

@@ -25,11 +25,6 @@
 //! counts as a press. **A pinch** is two fingers whose distance has changed by [`PINCH_PX_MIN`] when
 //! the first of them is lifted; neither is a press then.
 
-use crate::encode::{Bytes, span};
-use crate::kind;
-use crate::recorder::Recorder;
-use upriver_wire::limits::PIXELS_MAX;
-
 /// Travel up to which a finger or pen is still a press, CSS pixels along each axis.
 pub const TAP_TRAVEL_PX_MAX: i32 = 10;
 /// Travel from which a finger or pen has swiped, CSS pixels along the larger axis.
@@ -93,7 +88,7 @@ impl Down {
         element: 0,
     };
 
-    fn is_mouse(&self) -> bool {
+    pub(crate) fn is_mouse(&self) -> bool {
         self.how & POINTER == MOUSE
     }
 }
@@ -120,41 +115,41 @@ const NOT_COUNTED: u8 = 2;
 pub struct Gestures {
     pub(crate) count: usize,
     /// Square of the distance of the first two fingers when the second went down; 0: nothing to pinch.
-    apart: f32,
+    pub(crate) apart: f32,
     /// Whether there is a last pointer that came to an end (mouse: went down), and it counted.
-    last_counted: u8,
-    key_repeats: bool,
-    last_ms: i64,
-    last_click_ms: i64,
-    last_key_ms: i64,
-    last: Down,
+    pub(crate) last_counted: u8,
+    pub(crate) key_repeats: bool,
+    pub(crate) last_ms: i64,
+    pub(crate) last_click_ms: i64,
+    pub(crate) last_key_ms: i64,
+    pub(crate) last: Down,
     /// The one that has just ended.
-    ended: Touch,
-    touches: [Touch; TOUCHES_MAX],
+    pub(crate) ended: Touch,
+    pub(crate) touches: [Touch; TOUCHES_MAX],
 }
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-struct Touch {
+pub(crate) struct Touch {
     /// It went beyond what a press may travel.
-    moved: bool,
+    pub(crate) moved: bool,
     /// The browser took it over: no pointer event comes any more, touch events still do.
-    taken: bool,
+    pub(crate) taken: bool,
     /// Another finger was down during it.
-    shared: bool,
-    ms: i64,
+    pub(crate) shared: bool,
+    pub(crate) ms: i64,
     /// When it went beyond what a press may travel, ms.
-    left_ms: i64,
-    down: Down,
+    pub(crate) left_ms: i64,
+    pub(crate) down: Down,
     /// The newest last; those before the first have no time.
-    samples: [Sample; SAMPLES_MAX],
+    pub(crate) samples: [Sample; SAMPLES_MAX],
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Sample {
-    ms: i64,
-    x: i32,
-    y: i32,
+pub(crate) struct Sample {
+    pub(crate) ms: i64,
+    pub(crate) x: i32,
+    pub(crate) y: i32,
 }
 
 const NO_SAMPLE: Sample = Sample { ms: 0, x: 0, y: 0 };
@@ -221,7 +216,7 @@ impl Gestures {
         }
     }
 
-    fn ends(&mut self, ms: i64, down: &Down, counted: bool) {
+    pub(crate) fn ends(&mut self, ms: i64, down: &Down, counted: bool) {
         self.last_ms = ms;
         self.last = *down;
         self.last_counted = if counted { COUNTED } else { NOT_COUNTED };
@@ -229,7 +224,7 @@ impl Gestures {
 
     /// The first finger the browser has taken over, which it does to scroll; past the last when there is none.
     #[inline(never)]
-    fn taken(&self, from: usize) -> usize {
+    pub(crate) fn taken(&self, from: usize) -> usize {
         let mut place = from;
         while place < self.count && !self.touches.get(place).is_some_and(|it| it.taken) {
             place += 1;
@@ -289,7 +284,7 @@ impl Gestures {
 
     /// Where a pointer is; nowhere when it is not down.
     #[inline(never)]
-    fn place(&self, id: i32) -> usize {
+    pub(crate) fn place(&self, id: i32) -> usize {
         let mut place = 0;
         while let Some(touch) = self.touches.get(place)
             && place < self.count
@@ -304,7 +299,7 @@ impl Gestures {
 
     /// Takes one away, if it is there; those after it move up.
     #[inline(never)]
-    fn remove(&mut self, place: usize) {
+    pub(crate) fn remove(&mut self, place: usize) {
         if place < self.count {
             self.count -= 1;
             for after in place + 1..TOUCHES_MAX {
@@ -315,7 +310,7 @@ impl Gestures {
 
     /// Square of the distance of two fingers; 0 when there are not two.
     #[inline(never)]
-    fn distance(&self) -> f32 {
+    pub(crate) fn distance(&self) -> f32 {
         if self.count != 2 {
             return 0.0;
         }
@@ -344,7 +339,7 @@ impl Touch {
     /// Its speed at release along an axis, CSS pixels per second: over the last moment, at whose
     /// beginning it was between two samples. While it scrolls, a browser tells of the finger only now and
     /// then.
-    fn speed(&self, ms: i64, across: bool) -> i32 {
+    pub(crate) fn speed(&self, ms: i64, across: bool) -> i32 {
         let along = |sample: &Sample| if across { sample.x } else { sample.y };
         let start = ms - RELEASE_WINDOW_MS;
         let [.., newest] = &self.samples;
@@ -365,168 +360,4 @@ impl Touch {
         }
         ((along(newest) - from).abs() as f32 * 1_000.0 / (ms - since).max(1) as f32) as i32
     }
-}
-
-impl Recorder {
-    /// A pointer is lifted.
-    pub(crate) fn up(&mut self, ms: i64, id: i32, x: i32, y: i32) {
-        let place = self.gestures.place(id);
-        self.gestures.moved(ms, id, x, y);
-        if place < TOUCHES_MAX {
-            let counted = self.lift(ms, place);
-            let Touch { ms, down, .. } = self.gestures.ended;
-            if !down.is_mouse() {
-                self.gestures.ends(ms, &down, counted);
-            }
-        }
-    }
-
-    /// The browser takes a pointer over, to scroll or to open a menu. It may have been held.
-    pub(crate) fn cancelled(&mut self, ms: i64, id: i32) {
-        let place = self.gestures.place(id);
-        if let Some(touch) = self.gestures.touches.get_mut(place) {
-            self.gestures.ended = *touch;
-            touch.taken = true;
-            touch.moved = true;
-            // A pen that is taken over sends no touch events in every browser: it would stay for ever.
-            if touch.down.how & POINTER != TOUCH {
-                self.gestures.remove(place);
-            }
-            self.held(ms, false);
-        }
-    }
-
-    /// A finger the browser has taken over is lifted: a swipe, the end of a pinch, or nothing.
-    pub(crate) fn taken_up(&mut self, ms: i64, x: i32, y: i32) {
-        // Of two, nobody says which it is; where both were is known.
-        if self.gestures.apart <= 0.0 {
-            self.gestures.taken_moved(ms, false, x, y);
-        }
-        let place = self.gestures.taken(0);
-        if place < self.gestures.count {
-            self.lift(ms, place);
-        }
-    }
-
-    /// Tells what comes of a pointer that is lifted; whether anything.
-    #[inline(never)]
-    fn lift(&mut self, ms: i64, place: usize) -> bool {
-        let gestures = &mut self.gestures;
-        let (before, after) = (root(gestures.apart), root(gestures.distance()));
-        let pinched = gestures.apart > 0.0 && (after - before).abs() >= PINCH_PX_MIN;
-        gestures.apart = 0.0;
-        let [_, second, ..] = &gestures.touches;
-        if pinched {
-            let Touch {
-                ms: started_ms,
-                down,
-                ..
-            } = *second;
-            gestures.remove(place);
-            // Of the other one nothing comes any more.
-            gestures.touches[0].moved = true;
-            let percent = (after * 100.0 / before.max(1.0)) as u32;
-            let numbers = [percent, span(started_ms, ms)];
-            self.spot(kind::PINCH, started_ms, &down, &numbers);
-            return true;
-        }
-        if let Some(touch) = gestures.touches.get(place) {
-            gestures.ended = *touch;
-        }
-        gestures.remove(place);
-        let touch = &gestures.ended;
-        let down = touch.down;
-        let [.., newest] = touch.samples;
-        let (dx, dy) = (newest.x - down.x, newest.y - down.y);
-        let across = dx.abs() > dy.abs();
-        let travel = if across { dx.abs() } else { dy.abs() };
-        let speed = touch.speed(ms, across);
-        let fingers = !down.is_mouse();
-        let swiped =
-            fingers && !touch.shared && travel >= SWIPE_TRAVEL_PX_MIN && speed >= SWIPE_SPEED_MIN;
-        // A mouse has pressed when it went down.
-        let pressed = fingers && !swiped && !touch.moved && !touch.taken;
-        let started_ms = touch.ms;
-        if pressed {
-            self.press(started_ms, &down);
-        }
-        if swiped {
-            let out = &mut self.queue.draft;
-            place_of(out, &down);
-            out.signed(dx);
-            out.signed(dy);
-            out.number(u64::from(span(started_ms, ms)));
-            out.number(speed as u64);
-            out.push((down.how & ON_WIRE) as u8);
-            self.queue.tell(kind::SWIPE, started_ms, down.element);
-        }
-        self.held(ms, pressed);
-        pressed || swiped
-    }
-
-    /// The pointer that has just ended was perhaps held before.
-    #[inline(never)]
-    fn held(&mut self, ms: i64, pressed: bool) {
-        let touch = &self.gestures.ended;
-        let (down, started_ms, moved) = (touch.down, touch.ms, touch.moved);
-        if touch.shared || touch.taken {
-            return;
-        }
-        let until = if moved { touch.left_ms } else { ms };
-        let held_ms = until - started_ms;
-        if !moved && held_ms >= LONG_PRESS_MS {
-            self.spot(kind::LONG_PRESS, started_ms, &down, &[span(started_ms, ms)]);
-        }
-        if held_ms >= HELD_MS && !down.is_mouse() && down.how & INTERACTIVE != 0 {
-            let numbers = [span(started_ms, until), u32::from(pressed)];
-            self.spot(kind::HESITATION, until, &down, &numbers);
-        }
-    }
-
-    /// A click. `true`: it is a press that nothing else told of, and is to be told as activated.
-    pub(crate) fn click(&mut self, ms: i64, detail: i32) -> bool {
-        match self.gestures.click(ms, detail) {
-            Click::Nothing => {}
-            Click::Unseen => return true,
-            Click::Late => {
-                let last = self.gestures.last;
-                self.press(self.gestures.last_ms, &last);
-            }
-        }
-        self.presses.clicked(ms);
-        false
-    }
-
-    /// Tells of something that happened on an element: where, how, and these numbers.
-    #[inline(never)]
-    pub(crate) fn spot(&mut self, kind: u8, ms: i64, down: &Down, numbers: &[u32]) {
-        let out = &mut self.queue.draft;
-        place_of(out, down);
-        out.push((down.how & ON_WIRE) as u8);
-        for number in numbers {
-            out.number(u64::from(*number));
-        }
-        self.queue.tell(kind, ms, down.element);
-    }
-}
-
-fn place_of(out: &mut Bytes, down: &Down) {
-    out.number(u64::from(down.at));
-    out.number(pixels(down.x));
-    out.number(pixels(down.y));
-}
-
-/// A length as it may travel.
-pub(crate) fn pixels(length: i32) -> u64 {
-    length.clamp(0, PIXELS_MAX as i32) as u64
-}
-
-/// The square root, by Newton's method: there is none without the standard library.
-fn root(square: f32) -> f32 {
-    let mut root = square.max(1.0);
-    // Halves at first what is far too large; 15 rounds are enough for a million.
-    for _ in 0..20 {
-        root = 0.5 * (root + square / root);
-    }
-    root
 }

@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod attention;
+mod batch;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod driver;
 pub mod encode;
@@ -16,6 +17,7 @@ pub mod gesture;
 pub mod hover;
 pub mod interest;
 pub mod kind;
+mod lift;
 pub mod list;
 pub mod presses;
 pub mod queue;

@@ -7,10 +7,11 @@
 
 use crate::attention::TOLD_EVERY_MS;
 use crate::encode::{Bytes, span};
-use crate::gesture::{Down, Gestures, MOUSE, POINTER, pixels};
+use crate::gesture::{Down, Gestures, MOUSE, POINTER};
 use crate::hover::Hover;
 use crate::interest::{Filled, Interest};
 use crate::kind;
+use crate::lift::pixels;
 use crate::list::List;
 use crate::presses::{Presses, SCROLL_MS_MAX};
 use crate::queue::Queue;
@@ -25,7 +26,7 @@ pub const FAULTS_A_PAGE_MAX: usize = 20;
 /// Forgets everything; the next input begins anew.
 pub const DROP: i32 = 128;
 
-/// Everything between an input and what is to be done.
+/// Everything between an input and what is to be done. What is small comes first, where addresses are short.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Recorder {
@@ -40,13 +41,13 @@ pub struct Recorder {
     pub(crate) presses: Presses,
     scrolls: Scrolls,
     pub(crate) gestures: Gestures,
+    pub(crate) queue: Queue,
     interest: Interest,
+    way: Way,
     /// Places of the errors of this page.
     faults: List,
-    way: Way,
     /// What is handed over for the next input.
     pub(crate) input: Bytes,
-    pub(crate) queue: Queue,
 }
 
 impl Recorder {
@@ -83,7 +84,7 @@ impl Recorder {
         self.hover = Hover::AWAY;
         self.thrash.begin();
         self.presses.begin();
-        self.scrolls = Scrolls::new();
+        self.scrolls.begin();
         self.gestures.count = 0;
         self.interest.begin();
         self.faults.clear();

@@ -79,6 +79,27 @@ pub struct Scrolls {
     scrollers: [Scroller; SCROLLERS_MAX],
 }
 
+impl Axis {
+    /// Stands at a new position, with which a gesture `starts` or goes on; 1 if that turned back.
+    #[inline(never)]
+    fn step(&mut self, to: i32, starts: bool) -> u32 {
+        if starts {
+            self.from = self.at;
+            self.extreme = self.at;
+            self.towards = 0;
+        }
+        self.at = to;
+        let way = to.wrapping_sub(self.extreme);
+        let back = way.signum() == -self.towards;
+        if way == 0 || back && way.abs() <= REVERSAL_PX {
+            return 0;
+        }
+        self.towards = way.signum();
+        self.extreme = to;
+        u32::from(back)
+    }
+}
+
 impl Scrolls {
     pub(crate) const fn new() -> Self {
         Self {
@@ -87,11 +108,17 @@ impl Scrolls {
         }
     }
 
+    /// Nothing has scrolled.
+    pub(crate) fn begin(&mut self) {
+        for scroller in &mut self.scrollers {
+            *scroller = NONE;
+        }
+    }
+
     /// A container stands at a new position. `held`: a button or finger is down.
     pub fn moved(&mut self, ms: i64, container: u64, to: Position, held: bool, queue: &mut Queue) {
         let caused = held || ms - self.cause_ms <= CAUSE_MS_MAX;
         let scroller = self.scroller(container);
-        let mut by = (0, 0);
         let starts = !scroller.runs;
         if starts {
             scroller.start_ms = ms;
@@ -99,25 +126,12 @@ impl Scrolls {
             scroller.reversals = 0;
         }
         let [across, along] = &mut scroller.axes;
-        for (axis, to, by) in [(across, to.0, &mut by.0), (along, to.1, &mut by.1)] {
-            *by = to.wrapping_sub(axis.at);
-            if starts {
-                axis.from = axis.at;
-                axis.extreme = axis.at;
-                axis.towards = 0;
-            }
-            axis.at = to;
-            scroller.travel = scroller.travel.wrapping_add(by.unsigned_abs());
-            let way = to.wrapping_sub(axis.extreme);
-            let back = way.signum() == -axis.towards;
-            if way == 0 || back && way.abs() <= REVERSAL_PX {
-                continue;
-            }
-            scroller.reversals += u32::from(back);
-            axis.towards = way.signum();
-            axis.extreme = to;
-        }
-        if by == (0, 0) {
+        let by = (to.0.wrapping_sub(across.at), to.1.wrapping_sub(along.at));
+        let way = by.0.unsigned_abs().wrapping_add(by.1.unsigned_abs());
+        scroller.travel = scroller.travel.wrapping_add(way);
+        scroller.reversals += across.step(to.0, starts);
+        scroller.reversals += along.step(to.1, starts);
+        if way == 0 {
             return;
         }
         scroller.last_ms = ms;

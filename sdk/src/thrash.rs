@@ -73,7 +73,7 @@ impl Thrash {
     pub fn moved(&mut self, ms: i64, x: i32, y: i32) -> Option<Thrashed> {
         let [legs, px, leg_ms] = self.limits;
         let mut found = None;
-        for (axis, at) in self.axes.iter_mut().zip([x, y]) {
+        for (axis, &at) in self.axes.iter_mut().zip(&[x, y]) {
             let way = axis.farthest - axis.turned;
             let mut on = at - axis.farthest;
             if way < 0 {

@@ -117,7 +117,14 @@ impl Words {
         }
     }
 
+    /// The words of a page or visit.
+    #[inline(never)]
+    pub(crate) fn of(&self, context: u32) -> &[u8] {
+        self.bytes(self.called(context.into()))
+    }
+
     /// Upper bound of the bytes an element's descriptor takes in the next batch.
+    #[inline(never)]
     pub(crate) fn due_bytes(&self, id: u64) -> usize {
         match self.at(self.called(id)) {
             Some(known) if known.kind != SENT => known.len,

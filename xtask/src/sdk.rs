@@ -9,6 +9,7 @@ use crate::report::step;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use wasm_bindgen_cli_support::Bindgen;
+use wasmparser::{Operator, Parser, Payload};
 
 const PROJECT: &str = "sdk/npm";
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -114,7 +115,7 @@ fn bind(root: &Path, generated: &Path) -> Result<()> {
 /// Writes `core.opt.wasm`, which is shipped, and `core.named.wasm`, from which `size` tells what each
 /// part of the recorder weighs: there, no function has become part of another.
 fn optimise(npm_folder: &Path, generated: &Path) -> Result<PathBuf> {
-    let shipped = "-Oz --converge --strip-debug --strip-producers --strip-target-features";
+    let shipped = "--flatten --rereloop -Oz -Oz --converge --strip-debug --strip-producers --strip-target-features";
     for (name, passes) in [
         ("core.named.wasm", "-g --no-inline=* -Oz --converge"),
         ("core.opt.wasm", shipped),
@@ -128,7 +129,41 @@ fn optimise(npm_folder: &Path, generated: &Path) -> Result<PathBuf> {
             .arg(generated.join(name))
             .run("wasm-opt sdk")?;
     }
-    Ok(generated.join("core.opt.wasm"))
+    let shipped = generated.join("core.opt.wasm");
+    let frames = frames_bytes(&std::fs::read(&shipped)?)?;
+    if frames > STACK_BYTES {
+        bail!("the recorder's calls may stack {frames} bytes, and there are {STACK_BYTES}");
+    }
+    Ok(shipped)
+}
+
+/// What the functions of a module take of its stack together: none calls itself, so no more can be in
+/// use at once.
+fn frames_bytes(wasm: &[u8]) -> Result<i32> {
+    let mut bytes = 0;
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::CodeSectionEntry(body) = payload? {
+            let mut pushed = 0;
+            let mut of_stack = false;
+            for operator in body.get_operators_reader()? {
+                // The first global is the stack's pointer, which a function takes down by a constant.
+                match operator? {
+                    Operator::GlobalGet { global_index: 0 } => of_stack = true,
+                    Operator::I32Const { value } => pushed = value,
+                    Operator::I32Sub if of_stack && pushed > 0 => {
+                        bytes += pushed;
+                        break;
+                    }
+                    Operator::I32Add if of_stack && pushed < 0 => {
+                        bytes -= pushed;
+                        break;
+                    }
+                    _ => of_stack = false,
+                }
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// Writes `wasm.ts`: the module as text. It is deflated first, because base64 hides from the web
@@ -189,7 +224,7 @@ fn pack(npm_folder: &Path) -> Result<PathBuf> {
 
 /// How deep the recorder's calls may stack, bytes. What its memory begins with: where it lies is named in
 /// the code all over, and low addresses are short.
-const STACK_BYTES: usize = 16 * 1024;
+const STACK_BYTES: i32 = 2_048;
 
 /// The flags of the compiler, as cargo takes them: the folder of cargo's sources is taken out of the
 /// names of files, and the stack is small.
