@@ -152,11 +152,11 @@ fn frames_bytes(wasm: &[u8]) -> Result<i32> {
                     Operator::I32Const { value } => pushed = value,
                     Operator::I32Sub if of_stack && pushed > 0 => {
                         bytes += pushed;
-                        break;
+                        of_stack = false;
                     }
                     Operator::I32Add if of_stack && pushed < 0 => {
                         bytes -= pushed;
-                        break;
+                        of_stack = false;
                     }
                     _ => of_stack = false,
                 }
@@ -246,6 +246,25 @@ fn target_folder(root: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_are_counted_however_they_are_taken() {
+        let code = |body: &[u8]| {
+            // One function without parameters, a memory being of no matter.
+            let mut wasm = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0".to_vec();
+            let len = body.len() as u8;
+            wasm.extend([10, len + 4, 1, len + 2, 0]);
+            wasm.extend(body);
+            wasm.push(0x0b);
+            wasm
+        };
+        // global.get 0, i32.const 48, i32.sub, drop; and i32.const -64, i32.add.
+        let sub = [0x23, 0, 0x41, 48, 0x6b, 0x1a];
+        let add = [0x23, 0, 0x41, 0x40, 0x6a, 0x1a];
+        for (body, bytes) in [(vec![], 0), (sub.to_vec(), 48), ([sub, add].concat(), 112)] {
+            assert_eq!(frames_bytes(&code(&body)).expect("a module"), bytes);
+        }
+    }
 
     #[test]
     fn base64_is_that_of_the_standard() {
