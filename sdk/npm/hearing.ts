@@ -11,6 +11,7 @@ import * as forms from "./forms.js";
 import * as looking from "./looking.js";
 import * as outcome from "./outcome.js";
 import { held } from "./persist.js";
+import { hurry } from "./transport.js";
 import type { Facts, Framed } from "./types.js";
 import { Kind } from "./wasm.js";
 
@@ -260,6 +261,7 @@ function stands(leaves: boolean, asleep: boolean, at: number): void {
     step(Kind.RESUME, at);
     return show(at, true);
   }
+  hurry();
   // Where the last movement ended: no event may tell of it any more.
   settleScrolls();
   step(Kind.SCROLLED, at, scrollX, scrollY);

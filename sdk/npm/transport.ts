@@ -10,6 +10,8 @@ import { Kind } from "./wasm.js";
 const REQUEST_MAX = 30_000;
 
 let socket: WebSocket | undefined;
+/** The page may be going: what is being compressed is sent as it is, in a request that outlives the page. */
+export let hurry = (): void => {};
 
 const address = (path: string) => `${endpoint}/v1/${path}?key=${options.key}`;
 
@@ -56,10 +58,15 @@ export async function post(number: number, bytes: Uint8Array<ArrayBuffer>, keepa
   let status = 0;
   let wait = 0;
   try {
-    const body: BodyInit =
-      keepalive || !window.CompressionStream
-        ? bytes
-        : await new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer();
+    let body: BodyInit = bytes;
+    if (!keepalive && window.CompressionStream) {
+      body = await Promise.race([
+        new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer(),
+        new Promise<BodyInit>((go) => {
+          hurry = () => go(((keepalive = true), bytes));
+        }),
+      ]);
+    }
     // Bytes without a type: a simple request, which needs no preflight.
     const ask = (keepalive: boolean) =>
       fetch(address("batch"), {

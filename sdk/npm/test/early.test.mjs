@@ -210,6 +210,33 @@ test("a scroll that still runs when the page is left is sent", { timeout: TEST_M
   }
 });
 
+test("what is being compressed when the page is left is sent as it is", { timeout: TEST_MAX }, async () => {
+  const it = await open(browser, {
+    // Nothing is kept that another page could send.
+    options: { consent: "cookieless" },
+    before: ({ page, collector }) => {
+      collector.refuseStream = true;
+      return page.addInitScript(() => {
+        window.CompressionStream = class extends TransformStream {
+          constructor() {
+            super({ transform: () => new Promise(() => (window.packing = true)) });
+          }
+        };
+      });
+    },
+  });
+  const { page, collector } = it;
+  try {
+    await page.waitForFunction(() => window.packing);
+    assert.equal(collector.batches.length, 0);
+    await page.goto(`${collector.url}/away`);
+    await until(() => collector.of("page_view").length > 0, "the page view");
+    assert.deepEqual([collector.of("page_view").length, collector.problems, it.errors], [1, [], []]);
+  } finally {
+    await it.close();
+  }
+});
+
 test("after wrong options, right ones start it", { timeout: TEST_MAX }, async () => {
   const it = await open(browser, { options: { key: "not a key" } });
   const { page, collector, errors } = it;
