@@ -20,12 +20,14 @@ pub(super) struct Spoilt {
     pub last: bool,
 }
 
-/// Segments of a log, oldest first.
+/// Segments of a log that hold something, oldest first; one made in advance does not.
 fn segments(log: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(log)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "log") {
+        let entry = entry?;
+        let path = entry.path();
+        let is_segment = path.extension().is_some_and(|extension| extension == "log");
+        if is_segment && entry.metadata()?.len() > SEGMENT_HEADER_BYTES {
             found.push(path);
         }
     }
@@ -61,13 +63,9 @@ pub(super) fn tear(log: &Path, chance: &mut Chance) -> Result<()> {
 /// # Errors
 /// There is no log, or it cannot be written.
 pub(super) fn flip(log: &Path, chance: &mut Chance) -> Result<Spoilt> {
-    let all = segments(log)?;
-    let with_groups = all
-        .iter()
-        .filter(|path| std::fs::metadata(path).is_ok_and(|file| file.len() > SEGMENT_HEADER_BYTES));
-    let with_groups: Vec<_> = with_groups.collect();
+    let with_groups = segments(log)?;
     let at = chance.below(with_groups.len().max(1) as u64) as usize;
-    let segment = *with_groups.get(at).context("no log with a group")?;
+    let segment = with_groups.get(at).context("no log with a group")?;
     let (base, mut bytes) = read(segment)?;
     let place = chance.below(bytes.len() as u64) as usize;
     let mut spoilt = Spoilt::default();
