@@ -14,6 +14,10 @@ use upriver_wire::limits::PROPS_MAX;
 pub const SITES_MAX: usize = 1_000;
 /// Most funnels of one site.
 pub const FUNNELS_MAX: usize = 50;
+/// Most experiments of one site that are planned.
+pub const EXPERIMENTS_MAX: usize = 200;
+/// Most variants of one planned experiment.
+pub const EXPERIMENT_VARIANTS_MAX: usize = 20;
 /// Fewest and most steps of a funnel.
 pub const STEPS_MIN: usize = 2;
 /// See [`STEPS_MIN`].
@@ -59,6 +63,31 @@ pub struct Site {
     /// Its funnels.
     #[serde(default, rename = "funnel")]
     pub funnels: Vec<Funnel>,
+    /// Its experiments, where the shares of their variants are not equal or the control is not the
+    /// first by name.
+    #[serde(default, rename = "experiment")]
+    pub experiments: Vec<Experiment>,
+}
+
+/// An experiment as it is planned.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Its name in exposures: `buy-button`.
+    pub id: String,
+    /// Its variants, the control first.
+    #[serde(rename = "variant")]
+    pub variants: Vec<Variant>,
+}
+
+/// A variant as it is planned.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Its name in exposures: `green`.
+    pub name: String,
+    /// Its part of the visitors, beside those of the other variants: 50, 1, 0.5.
+    pub share: f64,
 }
 
 /// A funnel.
@@ -264,6 +293,44 @@ impl Site {
                     return Err(format!(
                         "funnel {:?}, step {:?}: element must be 16 hexadecimal digits",
                         funnel.id, step.name
+                    ));
+                }
+            }
+        }
+        self.check_experiments()
+    }
+
+    fn check_experiments(&self) -> Result<(), String> {
+        if self.experiments.len() > EXPERIMENTS_MAX {
+            return Err(format!(
+                "{} experiments; at most {EXPERIMENTS_MAX} can be planned",
+                self.experiments.len()
+            ));
+        }
+        let mut ids = HashSet::new();
+        for experiment in &self.experiments {
+            let (id, variants) = (&experiment.id, &experiment.variants);
+            if id.is_empty() || !ids.insert(id) {
+                return Err(format!("experiment id {id:?} is empty or there twice"));
+            }
+            if !(2..=EXPERIMENT_VARIANTS_MAX).contains(&variants.len()) {
+                return Err(format!(
+                    "experiment {id:?} has {} variants; 2 to {EXPERIMENT_VARIANTS_MAX} are possible",
+                    variants.len()
+                ));
+            }
+            let mut names = HashSet::new();
+            for variant in variants {
+                if !names.insert(&variant.name) {
+                    return Err(format!(
+                        "experiment {id:?}: variant {:?} is there twice",
+                        variant.name
+                    ));
+                }
+                if !(variant.share.is_finite() && variant.share > 0.0) {
+                    return Err(format!(
+                        "experiment {id:?}, variant {:?}: share must be above 0",
+                        variant.name
                     ));
                 }
             }

@@ -316,7 +316,11 @@ impl<S: Storage> Plan<S> {
         mut client: watch::Receiver<Option<Client>>,
         mark: u64,
     ) {
-        let from_ms = live::history_from_ms(clock::now_ms());
+        let now_ms = clock::now_ms();
+        let since = history::Since {
+            all_ms: live::history_from_ms(now_ms),
+            experiments_ms: live::experiments_from_ms(now_ms),
+        };
         let mut progress = history::Progress::default();
         loop {
             let Ok(found) = client
@@ -334,7 +338,7 @@ impl<S: Storage> Plan<S> {
                 }
                 apply(&self.live, events, elements).await;
             };
-            match history::from_clickhouse(&found, from_ms, mark, &mut progress, take).await {
+            match history::from_clickhouse(&found, since, mark, &mut progress, take).await {
                 Ok(()) => break,
                 Err(error) => {
                     tracing::warn!(%error, "history could not be read; trying again");

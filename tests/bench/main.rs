@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ack;
+mod experiments;
 mod live;
 
 use anyhow::Result;
@@ -31,6 +32,12 @@ enum What {
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3_600))]
         seconds: u64,
     },
+    /// Whether the numbers of experiments stay honest while they are watched.
+    Experiments {
+        /// Experiments without a difference, of 10,000 visitors each.
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=100_000))]
+        experiments: u64,
+    },
     /// Events per second of processor time through the live engine, beside a recount.
     Live {
         /// Visitors, about five events each.
@@ -44,6 +51,13 @@ async fn main() -> Result<()> {
     let flags = Flags::parse();
     let figures = match flags.what {
         What::Ack { rate, seconds } => ack::run(rate, seconds).await?,
+        What::Experiments { experiments } => {
+            let figures = experiments::run(experiments, 10_000, flags.json)?;
+            if !flags.json {
+                return Ok(());
+            }
+            figures
+        }
         What::Live { visitors } => live::run(visitors as usize)?,
     };
     if flags.json {

@@ -3,6 +3,7 @@
 mod audit;
 mod cookbook;
 mod crash;
+mod experiments;
 mod import;
 mod ingest;
 mod live;

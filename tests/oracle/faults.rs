@@ -24,6 +24,8 @@ pub enum Fault {
     Undecided,
     /// What excludes is passed over.
     ExclusionIgnored,
+    /// A conversion counts for a variant that was shown after it.
+    ConvertedBefore,
     /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
     SqlWindowOverOrd,
     /// SQL in which one event may serve two steps (`windowFunnel` without `strict_once`).
@@ -32,7 +34,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::WindowLonger,
         Self::WindowShorter,
         Self::TieOrder,
@@ -43,6 +45,7 @@ impl Fault {
         Self::FilterIgnored,
         Self::Undecided,
         Self::ExclusionIgnored,
+        Self::ConvertedBefore,
         Self::SqlWindowOverOrd,
         Self::SqlNotOnce,
     ];
@@ -60,6 +63,7 @@ impl Fault {
             Self::FilterIgnored => "a filter ignored",
             Self::Undecided => "who pressed counted as undecided",
             Self::ExclusionIgnored => "exclusions ignored",
+            Self::ConvertedBefore => "conversions from before the variant was shown",
             Self::SqlWindowOverOrd => "SQL with its window over plain ord",
             Self::SqlNotOnce => "SQL without strict_once",
         }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use upriver_collector::live::{Resource, Window};
-use upriver_wire::live::{Board, Campaigns, Funnel, HeatMap, Money, Overview, Pages};
+use upriver_wire::live::{Board, Campaigns, Experiments, Funnel, HeatMap, Money, Overview, Pages};
 
 /// The numbers of `overview`, as the answer and SQL call them: visitors, then events by kind.
 pub(super) const OVERVIEW: [&str; 23] = [
@@ -136,6 +136,7 @@ impl Numbers {
         match answer {
             Resource::Overview(answer) => self.overview(answer),
             Resource::Campaigns(answer) => self.campaigns(answer),
+            Resource::Experiments(answer) => self.experiments(answer),
             Resource::Pages(answer) => self.pages(answer),
             Resource::Funnel(answer) => self.funnel(answer),
             Resource::HeatMap(answer) => self.heat_map(place, answer),
@@ -194,6 +195,31 @@ impl Numbers {
             for (minute, views) in row.minutes.iter().enumerate() {
                 self.add(format!("{key}/minute/{minute}"), i128::from(*views));
             }
+        }
+    }
+
+    /// Takes `experiments` in.
+    pub(super) fn experiments(&mut self, answer: &Experiments) {
+        for row in &answer.rows {
+            let mut visitors = 0;
+            for variant in &row.variants {
+                let key = format!("experiments/{}/{}", row.experiment, variant.variant);
+                self.row(
+                    &key,
+                    &[
+                        ("visitors", variant.visitors),
+                        ("converted", variant.converted),
+                        ("conversions", variant.conversions),
+                    ],
+                );
+                self.money(&key, &variant.value);
+                visitors += variant.visitors;
+            }
+            let key = format!("experiments/{}", row.experiment);
+            self.row(&key, &[("conflicting", row.conflicting)]);
+            // The sum over its variants is told beside them.
+            let beside = i128::from(visitors) - i128::from(row.visitors);
+            self.add(format!("{key}/not in a variant"), beside);
         }
     }
 
@@ -305,6 +331,14 @@ impl Numbers {
                     ),
                     &["visitors", "engaged", "converted", "conversions"],
                 ),
+                Resource::Experiments(_) => {
+                    let key = format!("experiments/{}", text("experiment")?);
+                    self.add(format!("{key}/conflicting"), whole(&row["conflicting"])?);
+                    (
+                        format!("{key}/{}", text("variant")?),
+                        &["visitors", "converted", "conversions"],
+                    )
+                }
                 Resource::Pages(_) => (
                     format!("pages/{}", text("path")?),
                     &["views", "visitors", "presses"],

@@ -192,7 +192,12 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
     let boards = world.boards.iter().enumerate();
     let boards =
         boards.map(|(place, (filter, by))| (board_key(place), Query::Board(filter.clone(), *by)));
-    let others = funnels.chain([Query::Overview, Query::Campaigns, Query::Pages]);
+    let others = funnels.chain([
+        Query::Overview,
+        Query::Campaigns,
+        Query::Experiments,
+        Query::Pages,
+    ]);
     heat_maps
         .chain(boards)
         .chain(others.map(|query| (Place::new(), query)))

@@ -185,6 +185,9 @@ async fn answer(
         Query::Campaigns => {
             Resource::Campaigns(serde_json::from_value(get("campaigns", &[]).await?)?)
         }
+        Query::Experiments => {
+            Resource::Experiments(serde_json::from_value(get("experiments", &[]).await?)?)
+        }
         _ => Resource::Pages(serde_json::from_value(get("pages", &[]).await?)?),
     })
 }

@@ -7,6 +7,7 @@ mod batches;
 mod collector;
 #[path = "../crash/mod.rs"]
 pub mod crash;
+pub mod experiments;
 #[path = "../oracle/mod.rs"]
 pub mod oracle;
 mod visit;

@@ -81,7 +81,8 @@ enum Command {
     Crash(Crash),
     /// The SDK's tests in Chromium, Firefox and WebKit, and a table of what each driver leaves out.
     Browsers(Browsers),
-    /// Measure: how long an acknowledgement takes, what counting live costs.
+    /// Measure: how long an acknowledgement takes, what counting live costs, whether statistics that
+    /// are watched stay honest.
     Bench(Bench),
     /// Become a program that ends when its owner does.
     #[command(hide = true)]
@@ -160,6 +161,13 @@ enum Measure {
         /// How long it lasts.
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3_600))]
         seconds: u64,
+    },
+    /// Whether the numbers of experiments stay honest while they are watched: a thousand without a
+    /// difference, some with one, looked at after every event.
+    Experiments {
+        /// Experiments without a difference, of 10,000 visitors each.
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=100_000))]
+        experiments: u64,
     },
     /// Events per second of processor time through the live engine, beside a recount.
     Live {

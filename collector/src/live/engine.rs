@@ -125,6 +125,7 @@ impl Engine {
             let (pages, campaigns) = (site.pages.usage(), site.campaigns.usage());
             let (heat, elements) = (site.heat.usage(), site.elements.usage());
             let origins = (site.origins.len(), site.origins.overflowed());
+            let experiments = site.experiments.usage();
             let currencies = (site.currencies.len(), site.currencies.overflowed());
             for (map, (used, past)) in [
                 ("pages", pages),
@@ -135,6 +136,7 @@ impl Engine {
                 ("marks", site.marks.usage()),
                 ("origins", origins),
                 ("currencies", currencies),
+                ("experiment_visitors", experiments),
             ] {
                 gauge("upriver_live_map_entries", site, map, used as f64);
                 gauge("upriver_live_map_overflows", site, map, past as f64);

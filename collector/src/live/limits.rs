@@ -30,6 +30,14 @@ pub const BOARD_ROWS_MAX: usize = 1_000;
 pub const ELEMENTS_MAX: usize = 50_000;
 /// Events of one visitor kept for one funnel.
 pub const FUNNEL_ROWS_MAX: usize = 4_096;
+/// Variants of all experiments of a site; what is shown of others is not counted.
+pub const VARIANTS_MAX: usize = 2_000;
+/// Visitors of a site with an exposure or conversion that experiments keep, for 30 days.
+pub const EXPERIMENT_VISITORS_MAX: usize = 1_000_000;
+/// Variants by day of one visitor kept for experiments.
+pub const SHOWN_PER_VISITOR_MAX: usize = 128;
+/// Conversions of one visitor kept for experiments.
+pub const CONVERSIONS_PER_VISITOR_MAX: usize = 256;
 /// Items of the activity feed.
 pub const ACTIVITY_MAX: usize = 100;
 /// Pages and campaigns named by `presence`; the rest share one row.
@@ -81,6 +89,10 @@ pub struct Bounds {
     pub elements: usize,
     /// See [`FUNNEL_ROWS_MAX`]; never more than it.
     pub funnel_rows: usize,
+    /// See [`VARIANTS_MAX`].
+    pub variants: usize,
+    /// See [`EXPERIMENT_VISITORS_MAX`].
+    pub experiment_visitors: usize,
 }
 
 impl Default for Bounds {
@@ -99,6 +111,8 @@ impl Default for Bounds {
             styles: STYLES_MAX,
             elements: ELEMENTS_MAX,
             funnel_rows: FUNNEL_ROWS_MAX,
+            variants: VARIANTS_MAX,
+            experiment_visitors: EXPERIMENT_VISITORS_MAX,
         }
     }
 }

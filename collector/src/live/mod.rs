@@ -11,6 +11,7 @@ mod campaign;
 mod chain;
 mod element;
 mod engine;
+mod experiment;
 mod filter;
 mod funnel;
 mod heatmap;
@@ -37,6 +38,7 @@ mod tests;
 pub use beyond::Beyond;
 pub use board::By;
 pub use engine::Engine;
+pub use experiment::{EXPERIMENT_DAYS, evidence, experiments_from_ms};
 pub use filter::{Filter, ROBOT_SCORE_MIN, Seen};
 pub use heatmap::{HeatKind, Over};
 pub use hub::{LiveError, Published};
@@ -77,7 +79,8 @@ impl Default for Options {
 }
 
 /// The rows that history must hold at a time: those of the live range by `time`, and those
-/// received in it, for the feed and presence. Unix milliseconds.
+/// received in it, for the feed and presence. Unix milliseconds. Experiments reach further back:
+/// [`experiments_from_ms`].
 pub fn history_from_ms(now_ms: u64) -> u64 {
     range::Range::at(now_ms)
         .start_ms()

@@ -26,6 +26,15 @@ impl Sums {
         });
     }
 
+    /// Takes out a value that was added.
+    pub(crate) fn remove(&mut self, currency: u32, micros: i64) {
+        if let Some(own) = self.0.iter_mut().find(|own| own.currency == currency) {
+            own.values -= 1;
+            own.micros -= i128::from(micros);
+        }
+        self.0.retain(|sum| sum.values > 0);
+    }
+
     /// Adds a sum. 2⁶⁴ values of 64 bits fit into 128.
     pub(crate) fn merge(&mut self, sum: Sum) {
         match self.0.iter_mut().find(|own| own.currency == sum.currency) {

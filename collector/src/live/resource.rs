@@ -4,10 +4,10 @@ use super::board::{self, By};
 use super::filter::{Filter, pages_of};
 use super::heatmap::HeatKind;
 use super::site::SiteState;
-use super::{activity, campaign, heatmap, overview, page, presence};
+use super::{activity, campaign, experiment, heatmap, overview, page, presence};
 use serde::Serialize;
 use upriver_wire::live::{
-    Activity, Basis, Board, Campaigns, Extent, Funnel, HeatMap, Overview, Pages, Presence,
+    Activity, Basis, Board, Campaigns, Experiments, Extent, Funnel, HeatMap, Overview, Pages, Presence,
 };
 
 /// What a subscriber or reader asks a site for.
@@ -23,6 +23,8 @@ pub enum Query {
     Funnel(String),
     /// All campaigns.
     Campaigns,
+    /// All experiments.
+    Experiments,
     /// Who is here.
     Presence,
     /// All pages.
@@ -41,6 +43,7 @@ pub enum Resource {
     Board(Board),
     Funnel(Funnel),
     Campaigns(Campaigns),
+    Experiments(Experiments),
     Presence(Presence),
     Pages(Pages),
     Activity(Activity),
@@ -68,6 +71,7 @@ impl SiteState {
             Query::Board(..) => revisions.board,
             Query::Funnel(id) => revisions.funnels[self.funnel(id)?],
             Query::Campaigns => revisions.campaigns,
+            Query::Experiments => revisions.experiments,
             Query::Presence => revisions.presence,
             Query::Pages => revisions.pages,
             Query::Activity => revisions.activity,
@@ -86,6 +90,13 @@ impl SiteState {
                 let (rows, too_large) = self.campaigns.rows(self.now_ms, &self.currencies);
                 return Some((
                     Resource::Campaigns(Campaigns { basis: None, rows }),
+                    too_large,
+                ));
+            }
+            Query::Experiments => {
+                let (rows, too_large) = self.experiments.rows(&self.currencies);
+                return Some((
+                    Resource::Experiments(Experiments { basis: None, rows }),
                     too_large,
                 ));
             }
@@ -121,6 +132,7 @@ impl SiteState {
                     .is_some_and(|at| self.funnels[at].not_kept() > 0);
                 !full && self.totals.every_visitor_kept()
             }
+            Query::Experiments => self.experiments.nothing_left_out(),
             Query::HeatMap(..) => self.holds(query),
             Query::Board(..) => {
                 self.holds(query) && self.marks.every_one_kept() && self.totals.every_visitor_kept()
@@ -153,6 +165,10 @@ impl SiteState {
                 campaign::DEFINITION.into(),
                 campaign::query(site, from_ms, self.now_ms),
             ),
+            Query::Experiments => (
+                experiment::DEFINITION.into(),
+                experiment::query(site, self.experiments.start_ms()),
+            ),
             Query::Presence => (
                 presence::DEFINITION.into(),
                 presence::query(site, self.now_ms),
@@ -172,6 +188,7 @@ impl SiteState {
     pub(crate) fn start_ms(&self, query: &Query) -> u64 {
         match query {
             Query::Presence => self.now_ms.saturating_sub(super::limits::PRESENCE_MS),
+            Query::Experiments => self.experiments.start_ms(),
             Query::HeatMap(_, filter) | Query::Board(filter, _) => {
                 filter.window.start_ms(self.now_ms)
             }
@@ -206,6 +223,7 @@ impl Resource {
             Self::Board(data) => &mut data.basis,
             Self::Funnel(data) => &mut data.basis,
             Self::Campaigns(data) => &mut data.basis,
+            Self::Experiments(data) => &mut data.basis,
             Self::Presence(data) => &mut data.basis,
             Self::Pages(data) => &mut data.basis,
             Self::Activity(data) => &mut data.basis,
@@ -263,6 +281,10 @@ impl Resource {
                 // A row's list of values is replaced whole, so a currency may leave it.
                 let rows = changed(&now.rows, &before.rows, key)?;
                 Self::Campaigns(Campaigns { basis: None, rows })
+            }
+            (Self::Experiments(now), Self::Experiments(before)) => {
+                let rows = changed(&now.rows, &before.rows, |row| row.experiment.clone())?;
+                Self::Experiments(Experiments { basis: None, rows })
             }
             (Self::Pages(now), Self::Pages(before)) => {
                 let rows = changed(&now.rows, &before.rows, |row| row.path.clone())?;

@@ -6,6 +6,7 @@ use super::activity::Feed;
 use super::campaign::Campaigns;
 use super::chain::StepRow;
 use super::element::Elements;
+use super::experiment::Experiments;
 use super::funnel::FunnelCounts;
 use super::heatmap::{Heat, HeatKind};
 use super::limits::Bounds;
@@ -31,6 +32,7 @@ pub(crate) struct Revisions {
     pub(crate) pages: u64,
     pub(crate) activity: u64,
     pub(crate) board: u64,
+    pub(crate) experiments: u64,
     pub(crate) funnels: Vec<u64>,
 }
 
@@ -44,6 +46,7 @@ impl Revisions {
             &mut self.pages,
             &mut self.activity,
             &mut self.board,
+            &mut self.experiments,
         ] {
             *revision += 1;
         }
@@ -73,6 +76,7 @@ pub(crate) struct SiteState {
     board_changed: bool,
     pub(crate) presence: PresenceCounts,
     pub(crate) feed: Feed,
+    pub(crate) experiments: Experiments,
     pub(crate) funnels: Vec<FunnelCounts>,
     pub(crate) origins: Origins,
     pub(crate) elements: Elements,
@@ -104,6 +108,7 @@ impl SiteState {
             board_changed: false,
             presence: PresenceCounts::default(),
             feed: Feed::default(),
+            experiments: Experiments::new(&site.experiments, &bounds, now_ms),
             funnels,
             origins: Origins::new(&bounds),
             elements: Elements::new(bounds.elements),
@@ -117,6 +122,10 @@ impl SiteState {
 
     /// Counts an event. `settle` must follow before anyone looks.
     pub(crate) fn count(&mut self, row: &EventRow) {
+        // Experiments reach further back than everything else.
+        if self.experiments.count(row, &mut self.currencies) {
+            self.revisions.experiments += 1;
+        }
         let hour = self.range.hour_of(row.time);
         let recent = row.is_news() && presence::is_recent(row.received_at, self.now_ms);
         if hour.is_none() {
@@ -249,6 +258,9 @@ impl SiteState {
         if let Some(gone) = self.range.advance(now_ms) {
             self.forget(gone);
             self.revisions.all();
+        }
+        if self.experiments.advance(now_ms, &mut self.currencies) {
+            self.revisions.experiments += 1;
         }
         for at in 0..self.funnels.len() {
             self.pass_deadlines(at);

@@ -317,6 +317,7 @@ proptest! {
             visitors: 1_000, pages: 1, campaigns: 1, names: 1, origins: 1, currencies: 1,
             heat_keys: 1, heat_cells: 2, elements: 1, marks: 1,
             subjects: 1, styles: 1, funnel_rows: 4_096,
+            ..Bounds::default()
         };
         let sites = sites();
         let rows: Vec<_> = drawn.iter().enumerate().map(|(at, row)| event(at, row)).collect();
@@ -362,7 +363,10 @@ fn totals(answers: &[Resource]) -> Vec<u64> {
                 sums.extend([of("campaign"), of("device")]);
             }
             // Events without a page are not listed, unless they fell into (other).
-            Resource::Pages(_) | Resource::Activity(_) | Resource::Board(_) => (),
+            Resource::Pages(_)
+            | Resource::Activity(_)
+            | Resource::Board(_)
+            | Resource::Experiments(_) => (),
             // Where nothing but the page is asked for, what fell into (other) is there too.
             Resource::HeatMap(data) => sums.extend((data.page == "*").then_some(data.total)),
         }

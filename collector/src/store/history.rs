@@ -20,15 +20,24 @@ pub struct Progress {
     next: (u64, u32),
 }
 
-/// Hands over every element, and every event that happened or was received from `from_ms` on and
-/// that ClickHouse holds in batches up to `watermark`, in chunks of at most [`CHUNK_ROWS`]. Call it
-/// again with the same progress after an error; nothing is handed over twice.
+/// From when on history is wanted, Unix milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Since {
+    /// Every event that happened or was received from then on.
+    pub all_ms: u64,
+    /// Exposures and conversions that happened from then on.
+    pub experiments_ms: u64,
+}
+
+/// Hands over every element, and every event that is wanted by [`Since`] and that ClickHouse holds
+/// in batches up to `watermark`, in chunks of at most [`CHUNK_ROWS`]. Call it again with the same
+/// progress after an error; nothing is handed over twice.
 ///
 /// # Errors
 /// ClickHouse refused, or was lost on the way.
 pub async fn from_clickhouse<F: Future<Output = ()>>(
     client: &Client,
-    from_ms: u64,
+    since: Since,
     watermark: u64,
     progress: &mut Progress,
     mut take: impl FnMut(Vec<EventRow>, Vec<ElementRow>) -> F,
@@ -44,14 +53,18 @@ pub async fn from_clickhouse<F: Future<Output = ()>>(
     }
     let sql = "SELECT ?fields FROM events \
                WHERE (time >= fromUnixTimestamp64Milli(?) \
-                 OR received_at >= fromUnixTimestamp64Milli(?)) \
+                 OR received_at >= fromUnixTimestamp64Milli(?) \
+                 OR (kind IN ('exposure', 'conversion') \
+                   AND time >= fromUnixTimestamp64Milli(?))) \
                AND lane = ? AND batch <= ? AND (batch, idx) >= (?, ?) \
                ORDER BY batch, idx";
-    let from = i64::try_from(from_ms).unwrap_or(i64::MAX);
+    let whole = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    let from = whole(since.all_ms);
     let query = client
         .query(sql)
         .bind(from)
         .bind(from)
+        .bind(whole(since.experiments_ms))
         .bind(LANE)
         .bind(watermark);
     let mut cursor = query

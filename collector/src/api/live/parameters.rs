@@ -54,6 +54,11 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         parameters: &[],
     },
     ResourceHelp {
+        name: "experiments",
+        holds: "which variant does better, and what of that is proven",
+        parameters: &[],
+    },
+    ResourceHelp {
         name: "presence",
         holds: "who is here now",
         parameters: &[],
@@ -128,6 +133,7 @@ pub(super) fn query(resource: &str, parameters: &str) -> Result<Query, ApiError>
             Query::Funnel(id.unwrap_or_default())
         }
         "campaigns" => Query::Campaigns,
+        "experiments" => Query::Experiments,
         "presence" => Query::Presence,
         "pages" => Query::Pages,
         _ => Query::Activity,
