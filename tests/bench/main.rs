@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ack;
+mod alerts;
 mod experiments;
 mod live;
 
@@ -32,6 +33,12 @@ enum What {
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3_600))]
         seconds: u64,
     },
+    /// Whether alerts come early and seldom in vain.
+    Alerts {
+        /// Campaigns of each kind.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=10_000))]
+        campaigns: u64,
+    },
     /// Whether the numbers of experiments stay honest while they are watched.
     Experiments {
         /// Experiments without a difference, of 10,000 visitors each.
@@ -49,20 +56,16 @@ enum What {
 #[tokio::main]
 async fn main() -> Result<()> {
     let flags = Flags::parse();
+    let has_table = matches!(flags.what, What::Alerts { .. } | What::Experiments { .. });
     let figures = match flags.what {
         What::Ack { rate, seconds } => ack::run(rate, seconds).await?,
-        What::Experiments { experiments } => {
-            let figures = experiments::run(experiments, 10_000, flags.json)?;
-            if !flags.json {
-                return Ok(());
-            }
-            figures
-        }
+        What::Alerts { campaigns } => alerts::run(campaigns, flags.json)?,
+        What::Experiments { experiments } => experiments::run(experiments, 10_000, flags.json)?,
         What::Live { visitors } => live::run(visitors as usize)?,
     };
     if flags.json {
         println!("{figures}");
-    } else {
+    } else if !has_table {
         print("", &figures);
     }
     Ok(())

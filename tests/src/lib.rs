@@ -3,6 +3,8 @@
 //!
 //! Owns processes and their end. Knows nothing of what a test is about.
 
+#[path = "../alert/mod.rs"]
+pub mod alert;
 mod batches;
 mod collector;
 #[path = "../crash/mod.rs"]

@@ -13,6 +13,7 @@ use std::path::Path;
 pub(crate) fn run(root: &Path, flags: &Bench) -> Result<()> {
     let mut words = match &flags.measure {
         Measure::Ack { rate, seconds } => format!("ack --rate {rate} --seconds {seconds}"),
+        Measure::Alerts { campaigns } => format!("alerts --campaigns {campaigns}"),
         Measure::Experiments { experiments } => format!("experiments --experiments {experiments}"),
         Measure::Live { visitors } => format!("live --visitors {visitors}"),
         Measure::Sdk { runs, only } => return bench_sdk::run(root, *runs, only, flags.json),

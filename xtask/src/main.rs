@@ -162,6 +162,13 @@ enum Measure {
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3_600))]
         seconds: u64,
     },
+    /// Whether alerts about campaigns that no longer convert come early and seldom in vain, in
+    /// simulated campaigns, beside alarms on hourly rates.
+    Alerts {
+        /// Campaigns of each kind.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=10_000))]
+        campaigns: u64,
+    },
     /// Whether the numbers of experiments stay honest while they are watched: a thousand without a
     /// difference, some with one, looked at after every event.
     Experiments {
