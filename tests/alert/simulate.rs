@@ -10,7 +10,7 @@ use std::f64::consts::TAU;
 const MINUTE_MS: u64 = 60_000;
 const DAY_MINUTES: u64 = 1_440;
 /// Steps that are watched: from the cart to the checkout, from there to the order.
-pub const STEPS: usize = 2;
+const STEPS: usize = 2;
 /// Mean rates of the site, and how much campaigns differ from them, as a share of the mean.
 const RATES: [f64; STEPS] = [0.45, 0.6];
 const RATES_DIFFER: f64 = 0.25;
@@ -23,7 +23,7 @@ const RUSH_MINUTES: std::ops::Range<u64> = 540..560;
 /// Campaigns and days the site knows already.
 const KNOWN: (u64, u64) = (20, 14);
 /// Evidence that is an alarm: 30 days in hours, for each detector of the campaign.
-pub const ENOUGH: f64 = 30.0 * 24.0 * STEPS as f64;
+const ENOUGH: f64 = 30.0 * 24.0 * STEPS as f64;
 
 /// What kind of campaign.
 #[derive(Clone, Copy, Debug)]
