@@ -133,6 +133,12 @@ async fn live_numbers_equal_their_sql_before_and_after_a_crash() -> Result<()> {
 async fn a_subscription_gives_a_snapshot_and_then_every_change() -> Result<()> {
     let collector = Collector::start().await?;
     visit(&collector, 3).await?;
+    // Acknowledged is on disk; counted it is a moment later.
+    eventually("the first visit is counted", async || {
+        let overview = collector.live("overview").await?;
+        Ok((overview["presses"] == 3).then_some(()))
+    })
+    .await?;
     let response = collector
         .http
         .get(format!("{}/v1/live/overview", collector.url))
