@@ -7,7 +7,8 @@ use super::site::SiteState;
 use super::{activity, campaign, experiment, heatmap, overview, page, presence};
 use serde::Serialize;
 use upriver_wire::live::{
-    Activity, Basis, Board, Campaigns, Experiments, Extent, Funnel, HeatMap, Overview, Pages, Presence,
+    Activity, Basis, Board, Campaigns, Experiments, Extent, Funnel, HeatMap, Overview, Pages,
+    Presence,
 };
 
 /// What a subscriber or reader asks a site for.
