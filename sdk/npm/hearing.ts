@@ -10,7 +10,7 @@ import { fault } from "./fault.js";
 import * as forms from "./forms.js";
 import * as looking from "./looking.js";
 import * as outcome from "./outcome.js";
-import { held } from "./persist.js";
+import { held, leave } from "./persist.js";
 import { hurry } from "./transport.js";
 import type { Facts, Framed } from "./types.js";
 import { Kind } from "./wasm.js";
@@ -231,7 +231,8 @@ export function hear(event: Event, facts?: Facts): void {
       return;
     default:
       stands(kind === Heard.LEAVE, asleep, event.timeStamp);
-      return settle();
+      settle();
+      return leave();
   }
   enter();
   arm();

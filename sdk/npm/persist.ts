@@ -5,7 +5,7 @@
 // it travels. Where the browser refuses a database, nothing is kept and nothing else changes.
 
 import { give, now, options, recorder, settle, turn } from "./core.js";
-import { DATABASE } from "./visit.js";
+import { DATABASE, OURS } from "./visit.js";
 import { Kind } from "./wasm.js";
 
 /** Batches kept of all pages; beyond it those that matter least go, the oldest first. A batch is at
@@ -15,6 +15,10 @@ const KEPT_MAX = 200;
 const ADOPTED_MAX = 16;
 /** So many are written between two looks at what there is. */
 const WRITES_BETWEEN = 20;
+/** Batches set down by a page that goes, at most: the newest of those not written for certain. */
+const SET_DOWN_MAX = 16;
+/** What a page that goes sets down is kept under this and its name. */
+const SET_DOWN = OURS + "left.";
 
 /** One batch, in the order in which they go when there are too many. */
 interface Kept {
@@ -51,6 +55,9 @@ let keys: Map<number, Kept["key"]>;
 /** This page's site and name, and pages whose batches are ours. */
 let page: string;
 let claimed: Set<string>;
+/** Of those, what is not known to be in the database. */
+let unsure: Map<number, Kept>;
+let setDown: boolean;
 /** Whether there is, or will be, a database. */
 let may: boolean;
 let db: IDBDatabase | undefined;
@@ -73,9 +80,11 @@ export const lost = (): number => gone;
 /** Uses a database, none where nothing may be stored, under a name that is used by no other page. */
 export function begin(opening: Promise<IDBDatabase> | undefined, name: string): void {
   keys = new Map();
+  unsure = new Map();
+  setDown = false;
   page = `${options.key}.${name}`;
   may = !!opening;
-  early = [];
+  early = opening && [];
   writes = adopted = gone = 0;
   more = false;
   if (!opening) return;
@@ -133,6 +142,7 @@ async function look(): Promise<void> {
     const mine = turn;
     more = false;
     const all = batches();
+    Object.keys(localStorage).forEach((key) => key.startsWith(SET_DOWN) && take(key, all));
     const rows: Kept[] = await done(all.getAll());
     for (const { key } of rows.splice(0, rows.length - KEPT_MAX)) {
       all.delete(key);
@@ -162,6 +172,21 @@ async function look(): Promise<void> {
   looking = false;
 }
 
+// Writes down properly what a page that is gone has set down.
+function take(key: string, all: IDBObjectStore): void {
+  const done = () => localStorage.removeItem(key);
+  if (key === SET_DOWN + page) return;
+  try {
+    for (const [key_, text, ahead] of JSON.parse(localStorage[key]) as [Kept["key"], string, number][]) {
+      all.put({ key: key_, bytes: Uint8Array.from(text, (letter) => letter.charCodeAt(0)), ahead });
+    }
+    all.transaction.addEventListener("complete", done);
+  } catch {
+    // Nothing of ours looks like that.
+    done();
+  }
+}
+
 // How far the clock of this page is ahead of the system's now, ms.
 const clockAhead = () => now() - Date.now();
 
@@ -181,12 +206,41 @@ export function keep(number: number, bytes: Uint8Array): void {
   const key: Kept["key"] = [number % 2, Date.now(), number, page];
   const kept: Kept = { key, bytes, ahead: clockAhead() };
   keys.set(number, key);
-  change((batches) => batches.put(kept));
+  unsure.set(number, kept);
+  change((batches) => {
+    batches.put(kept);
+    batches.transaction.addEventListener("complete", () => sure(number));
+  });
   if (db && ++writes % WRITES_BETWEEN === 0) look();
+}
+
+// A batch is in the database, or needed no more.
+function sure(number: number): void {
+  unsure.delete(number);
+  if (!setDown || unsure.size) return;
+  setDown = false;
+  try {
+    localStorage.removeItem(SET_DOWN + page);
+  } catch {}
+}
+
+/** The page may be gone at once, and with it what it has asked the database to write: sets that down where
+ * a page can write while it goes. */
+export function leave(): void {
+  // Where the database was refused nobody would take it from there.
+  if (!unsure.size || !(db || early)) return;
+  const all = [...unsure.values()].slice(-SET_DOWN_MAX);
+  try {
+    localStorage.setItem(SET_DOWN + page, JSON.stringify(
+      all.map(({ key, bytes, ahead }) => [key, String.fromCharCode(...bytes), ahead]),
+    ));
+    setDown = true;
+  } catch {}
 }
 
 /** Forgets a batch. */
 export function forget(number: number): void {
+  sure(number);
   const key = keys.get(number);
   if (!key) return;
   keys.delete(number);

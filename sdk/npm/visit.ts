@@ -11,8 +11,8 @@ export const IDLE_MAX = 30 * 60 * 1000;
 const SAVE_EVERY = 10_000;
 /** What waits for its ack is all in one, so that a refusal can delete it: see `persist.ts`. */
 export const DATABASE = "upriver";
-/** What every key here begins with. */
-const OURS = "upriver.";
+/** What every key of ours begins with. */
+export const OURS = "upriver.";
 const FIELDS = ["source", "medium", "campaign", "term", "content"];
 
 /** The `utm_*` fields: source, medium, campaign, term, content. */

@@ -31,6 +31,20 @@ export const SCENES = {
       await it.settled(await it.visit(page));
     },
   },
+  "left before its database has written": {
+    async run(it) {
+      it.proxy.set("503");
+      const page = await it.visit();
+      // What a page asks for while it goes is not always written.
+      await page.evaluate(() => (IDBDatabase.prototype.transaction = () => { throw new Error("gone"); }));
+      await it.press(page);
+      await page.goto(`${it.url}/other`);
+      it.proxy.set(undefined);
+      await it.settled(await it.visit(page));
+      const left = await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith("upriver.left")));
+      assert.deepEqual(left, [], "what was set down is taken up");
+    },
+  },
   "the connection drops and comes back": {
     async run(it) {
       const page = await it.visit();
