@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { gunzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 
 const folder = join(import.meta.dirname, '..');
@@ -27,6 +28,9 @@ export async function openShop({ endpoint = '', key = '', root } = {}) {
   return { address, stop };
 }
 
+/** Whether a body is compressed: told as the collector tells it, by its first bytes. */
+const isGzip = (body) => body[0] === 0x1f && body[1] === 0x8b;
+
 /** Stands where a collector would: refuses the stream, takes every batch (2xx: on disk), keeps the bytes. */
 export async function openListener() {
   const bodies = [];
@@ -35,7 +39,8 @@ export async function openListener() {
     const parts = [];
     request.on('data', (part) => parts.push(part));
     request.on('end', () => {
-      bodies.push(Buffer.concat(parts));
+      const body = Buffer.concat(parts);
+      bodies.push(isGzip(body) ? gunzipSync(body) : body);
       response.writeHead(204, { 'access-control-allow-origin': '*' }).end();
       for (const look of waiting) look();
     });
