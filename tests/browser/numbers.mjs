@@ -57,10 +57,10 @@ export async function sqlNumbers(collector, live) {
   const elements = await collector.rows("SELECT lower(leftPad(hex(element), 16, '0')) AS id, selector FROM elements FINAL WHERE site = 'shop'");
   const selectors = new Map(elements.map(({ id, selector }) => [id, selector]));
   for (const [path, heat] of live.heat) {
-    for (const { element_id: id, cell, presses } of await ask(heat)) {
+    for (const { element_id: id, cell, amount } of await ask(heat)) {
       const name = nameOf(selectors.get(id) ?? '');
-      add(numbers, `heat ${path} · ${name}`, presses);
-      if (name !== 'other') add(numbers, `heat ${path} · ${name} cell ${cell}`, presses);
+      add(numbers, `heat ${path} · ${name}`, amount);
+      if (name !== 'other') add(numbers, `heat ${path} · ${name} cell ${cell}`, amount);
     }
   }
   for (const row of await ask(live.campaigns)) {
