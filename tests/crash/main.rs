@@ -167,6 +167,14 @@ fn print(flags: &Flags, outcome: &Outcome, seconds: f64) {
             None => println!("planted: {:<27} NOT CAUGHT", control.planted),
         }
     }
+    let runs: u64 = outcome.lines.iter().map(|(_, line)| line.runs).sum();
+    let missed = outcome
+        .controls
+        .iter()
+        .filter(|control| control.caught.is_none());
+    let failed = outcome.failures.len() + missed.count();
+    let checks = usize::try_from(runs).unwrap_or(usize::MAX) + outcome.controls.len();
+    println!("checks: {} passed, {failed} failed", checks - failed);
 }
 
 fn figures(flags: &Flags, outcome: &Outcome, seconds: f64) -> serde_json::Value {

@@ -15,6 +15,9 @@ const SHOWN_LINES_MAX: usize = 60;
 /// How long a service may take to drain before it is killed.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(20);
 
+/// What a program ended with, what it said, and where that is kept.
+pub(crate) type Ran = (ExitStatus, String, PathBuf);
+
 /// A program to run to its end.
 #[derive(Clone)]
 pub(crate) struct Task {
@@ -90,7 +93,7 @@ impl Task {
     }
 
     /// As [`Task::run`], but a failure is the caller's to judge.
-    pub(crate) fn run_to_log(&self, name: &str) -> Result<(ExitStatus, String, PathBuf)> {
+    pub(crate) fn run_to_log(&self, name: &str) -> Result<Ran> {
         let log = log_path(name)?;
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let status = self
@@ -104,6 +107,12 @@ impl Task {
             .map_err(|error| self.not_started(&error))?;
         let text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
         Ok((status, text, log))
+    }
+
+    /// Runs it before the eyes of whoever started this: its output is theirs.
+    pub(crate) fn watch(&self) -> Result<ExitStatus> {
+        let status = self.command().status();
+        status.map_err(|error| self.not_started(&error))
     }
 
     /// Runs it and returns what it wrote to its standard output.

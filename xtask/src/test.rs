@@ -5,13 +5,12 @@
 //! busy machine is not ours to make punctual. Only a whole green run of the step counts, and what
 //! failed first is named as unsteady below the table, to be mended.
 
-use crate::process::Task;
+use crate::process::{Ran, Task};
 use crate::report::{Table, say, step_judged};
 use crate::tally::{self, Tally};
-use crate::{Browser, browser, browsers, build, check, fuzz, npm, size, smoke};
+use crate::{Browser, browser, browsers, build, check, crash, fuzz, npm, size, smoke};
 use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::path::Path;
 use std::time::Instant;
 
 /// How long each fuzz target runs here.
@@ -97,12 +96,12 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         })
     };
     outcome.part("size", sized).ok();
+    outcome.runner("crash", Repeat::Never, || {
+        runner_step("crash", || crash::in_short(root))
+    });
     outcome.part("demo --smoke", || smoke::test(root)).ok();
     outcome.finish(begun)
 }
-
-/// What a runner ended with, what it said, and where that is kept.
-type Ran = (ExitStatus, String, PathBuf);
 
 fn runner_step(name: &str, work: impl FnOnce() -> Result<Ran>) -> Result<Ran> {
     step_judged(name, |ran| ran.0.success(), work)
