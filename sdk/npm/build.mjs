@@ -96,5 +96,5 @@ copyFileSync("generated/core.opt.wasm", "dist/upriver.wasm");
 // What each module takes of the shell.
 const { inputs } = metafile.outputs["dist/core.js"];
 writeFileSync("generated/shell.json", JSON.stringify(Object.fromEntries(
-  Object.entries(inputs).map(([module, { bytesInOutput }]) => [module, bytesInOutput]),
+  Object.entries(inputs).flatMap(([module, { bytesInOutput }]) => (bytesInOutput ? [[module, bytesInOutput]] : [])),
 )));
