@@ -63,8 +63,9 @@ let may: boolean;
 let db: IDBDatabase | undefined;
 let letGo = () => {};
 let lock: Promise<void>;
-/** Of this task: all it changes is one transaction. */
+/** Of this task: all it changes is one transaction, and the numbers of what that writes. */
 let open: IDBObjectStore | undefined;
+let written: number[];
 /** What was asked before the database was open; none when it is, or was refused. */
 let early: (() => void)[] | undefined;
 let writes: number;
@@ -110,6 +111,8 @@ function change(how: (batches: IDBObjectStore) => void): void {
   try {
     if (!open) {
       const { transaction } = (open = batches());
+      const numbers: number[] = (written = []);
+      transaction.oncomplete = () => numbers.forEach(sure);
       queueMicrotask(() => {
         open = undefined;
         // Said at once: what is committed when the page next has time is lost with the page.
@@ -142,7 +145,9 @@ async function look(): Promise<void> {
     const mine = turn;
     more = false;
     const all = batches();
-    Object.keys(localStorage).forEach((key) => key.startsWith(SET_DOWN) && take(key, all));
+    const down = Object.keys(localStorage).filter((key) => key.startsWith(SET_DOWN) && key !== SET_DOWN + page);
+    down.forEach((key) => take(localStorage[key], all));
+    all.transaction.oncomplete = () => down.forEach((key) => localStorage.removeItem(key));
     const rows: Kept[] = await done(all.getAll());
     for (const { key } of rows.splice(0, rows.length - KEPT_MAX)) {
       all.delete(key);
@@ -173,17 +178,13 @@ async function look(): Promise<void> {
 }
 
 // Writes down properly what a page that is gone has set down.
-function take(key: string, all: IDBObjectStore): void {
-  const done = () => localStorage.removeItem(key);
-  if (key === SET_DOWN + page) return;
+function take(text: string, all: IDBObjectStore): void {
   try {
-    for (const [key_, text, ahead] of JSON.parse(localStorage[key]) as [Kept["key"], string, number][]) {
-      all.put({ key: key_, bytes: Uint8Array.from(text, (letter) => letter.charCodeAt(0)), ahead });
+    for (const [key, letters, ahead] of JSON.parse(text) as [Kept["key"], string, number][]) {
+      all.put({ key, bytes: Uint8Array.from(letters, (letter) => letter.charCodeAt(0)), ahead });
     }
-    all.transaction.addEventListener("complete", done);
   } catch {
     // Nothing of ours looks like that.
-    done();
   }
 }
 
@@ -209,7 +210,7 @@ export function keep(number: number, bytes: Uint8Array): void {
   unsure.set(number, kept);
   change((batches) => {
     batches.put(kept);
-    batches.transaction.addEventListener("complete", () => sure(number));
+    written.push(number);
   });
   if (db && ++writes % WRITES_BETWEEN === 0) look();
 }
