@@ -60,7 +60,8 @@ test('the shop reports exposure, cart and search, with their properties', () =>
 test('what is typed at the checkout stays in the page', () =>
   measured(async ({ page, listener, shop }) => {
     await listener.heard(await buy(page, shop, 'moss-mug', 'orange'));
-    assert.ok(listener.count('add_to_cart') >= 1, 'the listener reads nothing');
+    // The listener reads what is sent; an earlier page's part may come after the last page's.
+    await listener.heard('add_to_cart');
     // The short numbers could be any bytes of a time or a length; the long texts could not.
     for (const secret of ['4242', ...Object.values(address).filter((text) => text.length > 5)]) {
       assert.equal(listener.count(secret), 0, `${secret} was sent`);
