@@ -8,6 +8,7 @@
 export interface Resources {
   overview: Overview;
   heatmap: HeatMap;
+  elements: Board;
   funnel: Funnel;
   campaigns: Campaigns;
   presence: Presence;
@@ -60,6 +61,18 @@ export const HEAT_KINDS = [
   "swipe_direction", "move", "attention", "scroll_depth", "scroll_direction", "impression",
 ] as const;
 export type HeatKind = (typeof HEAT_KINDS)[number];
+
+/** Which events a heat map counts; empty: all. As the parameters of the live API. */
+export interface HeatChoice {
+  kind: HeatKind;
+  window: string;
+  device: string;
+  campaign: string;
+  traffic: string;
+}
+
+/** What a heat map begins with. */
+export const HEAT_CHOICE: HeatChoice = { kind: "press", window: "", device: "", campaign: "", traffic: "" };
 
 export interface HeatMap extends Based {
   page: string;

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { CampaignRow, Update, Resources, ResourceName } from "./api";
-import { ACTIVITY_ITEMS_MAX, GRID_SIDE, merge, type Held } from "./merge";
+import { ACTIVITY_ITEMS_MAX, merge, type Held } from "./merge";
 
 const basis = { definition: "what", sql: "SELECT 1", from_ms: 5, complete: true };
 const HEAT = { page: "/", kind: "press", unit: "events", over: "element", columns: 16, rows: 16 } as const;
@@ -78,8 +78,9 @@ describe("merge", () => {
     const held = after("heatmap",
       ["snapshot", { ...HEAT, total: 3, elements: [{ ...row, cells: [[0, 1], [255, 2]] }] }],
       ["delta", { ...HEAT, total: 5, elements: [{ ...row, total: 5, cells: [[17, 5]] }] }]);
-    const grid = held.elements[0]!.grid;
-    expect(grid).toHaveLength(GRID_SIDE * GRID_SIDE);
+    const { columns, rows, cells: grid } = held.elements[0]!.grid;
+    expect([columns, rows]).toEqual([HEAT.columns, HEAT.rows]);
+    expect(grid).toHaveLength(HEAT.columns * HEAT.rows);
     expect([...grid].reduce((sum, presses) => sum + presses, 0)).toBe(5);
     expect(grid[17]).toBe(5);
     expect(held.total).toBe(5);

@@ -5,22 +5,21 @@
 // Pure: `merge` never changes its arguments. Rows carry a `key`, the identity the wire gives them.
 
 import type {
-  Activity, ActivityItem, Basis, CampaignRow, Campaigns, Count, Funnel, FunnelGroup, FunnelStep,
+  Activity, ActivityItem, Basis, Board, BoardRow, CampaignRow, Campaigns, Count, Funnel, FunnelGroup, FunnelStep,
   HeatElement, HeatMap, Money, Overview, PageRow, Pages, Presence, ResourceName, Resources, Update,
 } from "./api";
+import type { Grid } from "./draw/heat";
 
 export type Keyed<T> = T & { key: string };
 
-/** Cells along each side of an element's grid. */
-export const GRID_SIDE = 16;
-
-/** An element with its presses spread out: `grid[row * 16 + column]`. */
-export type HeatRow = Keyed<Omit<HeatElement, "cells"> & { grid: Uint32Array }>;
+/** An element with its amounts spread out. */
+export type HeatRow = Keyed<Omit<HeatElement, "cells"> & { grid: Grid }>;
 
 /** What the page holds of each resource. */
 export interface Held {
   overview: Omit<Overview, "value"> & { value: Keyed<Money>[] };
-  heatmap: { basis?: Basis; page: string; total: number; elements: HeatRow[] };
+  heatmap: Omit<HeatMap, "elements"> & { elements: HeatRow[] };
+  elements: Omit<Board, "rows"> & { rows: Keyed<BoardRow>[] };
   funnel: Omit<Funnel, "groups" | "steps"> & { steps: Keyed<FunnelStep>[]; groups: Keyed<FunnelGroup>[] };
   campaigns: { basis?: Basis; rows: Keyed<CampaignRow>[] };
   presence: {
@@ -57,9 +56,12 @@ const RULES: { [N in ResourceName]: (before: Held[N] | undefined, data: Resource
     value: replace(before?.value, keyed(data.value, (money) => money.currency)),
   }),
   heatmap: (before, data: HeatMap) => ({
-    page: data.page,
-    total: data.total,
-    elements: replace(before?.elements, data.elements.map(heatRow)),
+    ...data,
+    elements: replace(before?.elements, data.elements.map((element) => heatRow(element, data.columns, data.rows))),
+  }),
+  elements: (before, data: Board) => ({
+    ...data,
+    rows: replace(before?.rows, keyed(data.rows, (row) => row.element)),
   }),
   funnel: (before, data: Funnel) => ({
     ...data,
@@ -107,8 +109,11 @@ function composite(...parts: string[]): string {
   return JSON.stringify(parts);
 }
 
-function heatRow({ cells, ...element }: HeatElement): HeatRow {
-  const grid = new Uint32Array(GRID_SIDE * GRID_SIDE);
-  for (const [cell, presses] of cells) grid[cell] = presses;
+/** Cells of the largest grid there is, over a document. */
+const CELLS_MAX = 32 * 128;
+
+function heatRow({ cells, ...element }: HeatElement, columns: number, rows: number): HeatRow {
+  const grid = { columns, rows, cells: new Uint32Array(Math.min(columns * rows, CELLS_MAX)) };
+  for (const [cell, amount] of cells) grid.cells[cell] = amount;
   return { ...element, key: element.element, grid };
 }

@@ -24,7 +24,7 @@ const links = (page: Page): Promise<Record<string, string>> => page.evaluate(() 
 
 /** Waits until every panel is live: from then on whatever the collector pushes is shown. */
 const allLive = (page: Page): Promise<void> => expect.poll(() => links(page)).toEqual(
-  Object.fromEntries(["overview", "funnel", "campaigns", "presence", "activity", "heat"].map((name) => [name, "live"])));
+  Object.fromEntries(["overview", "funnel", "campaigns", "presence", "activity", "heat", "board"].map((name) => [name, "live"])));
 
 describe("dashboard", () => {
   it("shows snapshots, then what deltas change and nothing else", async () => {
@@ -104,11 +104,11 @@ describe("dashboard", () => {
     const before = fixture.opened.length;
     await page.evaluate(() => {
       const seen = ((window as unknown as { seen: string[] }).seen = []) as (string | undefined)[];
-      for (const panel of document.querySelectorAll<HTMLElement>("[data-link]:not(.heat)")) {
+      for (const panel of document.querySelectorAll<HTMLElement>("[data-link]:not(.heat, .board)")) {
         new MutationObserver(() => seen.push(panel.dataset["link"])).observe(panel, { attributeFilter: ["data-link"] });
       }
     });
-    await page.getByLabel("Presses from device").selectOption("phone");
+    await page.getByLabel("From device").selectOption("phone");
     await expect.poll(() => fixture.opened.length).toBeGreaterThan(before);
     await allLive(page);
     fixture.push("overview", { ...rest, visitors: 1_286 });
@@ -124,8 +124,8 @@ describe("dashboard", () => {
     const { page } = await openPage(browser);
     await page.goto(fixture.login);
     await allLive(page);
-    await page.getByLabel("Presses from device").selectOption("phone");
-    await expect.poll(() => fixture.watched.filter((url) => url.includes("device=phone")).length).toBe(1);
+    await page.getByLabel("From device").selectOption("phone");
+    await expect.poll(() => fixture.watched.filter((url) => url.includes("/heatmap?") && url.includes("device=phone")).length).toBe(1);
     await allLive(page);
     expect(fixture.opened.filter((opened) => !opened.includes("ticket="))).toEqual(["websocket live"]);
     expect(fixture.open).toBe(1);
@@ -138,15 +138,16 @@ describe("dashboard", () => {
     const heat = page.getByRole("region", { name: "Heat map" });
     await page.getByText("Drawn live on the page at 1280 px").waitFor();
     await heat.scrollIntoViewIfNeeded();
-    await page.getByText("Drawn live on the page at 1280 px; 1 pressed element is not on it now.").waitFor();
+    await page.getByText("Drawn live on the page at 1280 px; 1 element is not on it now.").waitFor();
     const frame = page.frames()[1]!;
     await frame.evaluate(() => { document.title = "the same page"; });
-    await heat.getByLabel("Presses from device").selectOption("phone");
+    await heat.getByLabel("From device").selectOption("phone");
     await expect.poll(() => fixture.opened.filter((opened) => opened.includes("ticket=") && opened.includes("device=phone")).length).toBeGreaterThan(0);
-    await expect.poll(() => fixture.watched.filter((url) => url.includes("device=phone")).length).toBe(1);
+    await expect.poll(() => fixture.watched.filter((url) => url.includes("/heatmap?") && url.includes("device=phone")).length).toBe(1);
     await allLive(page);
     const element = fixture.data.shop.heatmap.elements[6]!;
-    fixture.push("heatmap", { page: "/product/kettle", total: 2_812, elements: [{ ...element, total: 1_000 }] });
+    const { basis: _, ...shape } = fixture.data.shop.heatmap;
+    fixture.push("heatmap", { ...shape, total: 2_812, elements: [{ ...element, total: 1_000 }] });
     await expect.poll(() => heat.locator(".elements tbody tr").first().textContent()).toContain("Black Friday");
     // A press on its name brings the element into sight in the frame.
     // The page in the frame is still the one it was, and not loaded again.
@@ -161,6 +162,47 @@ describe("dashboard", () => {
     await expect.poll(tickets).toBeGreaterThan(before);
     await page.getByText("Drawn live on the page").waitFor();
     expect(complaints.filter((text) => !text.includes("WebSocket"))).toEqual([]);
+  });
+
+  it("draws every kind of heat map, over what it lies over, here and on the page", async () => {
+    const { page, complaints } = await openPage(browser);
+    await page.goto(fixture.login);
+    const heat = page.getByRole("region", { name: "Heat map" });
+    await page.getByText("Drawn live on the page").waitFor();
+    const choose = async (kind: string, words: RegExp): Promise<void> => {
+      await heat.getByLabel("What is drawn").selectOption(kind);
+      await expect.poll(() => heat.locator(".heat-side").textContent()).toMatch(words);
+      await expect.poll(() => fixture.opened.filter((opened) => opened.includes("ticket=") && opened.includes(`kind=${kind}`)).length).toBeGreaterThan(0);
+    };
+    await choose("hesitation", /^344 hesitations on 1 element.*Add to basket/);
+    await choose("attention", /of attentionIn each twentieth.*0–5 %1\.5 h/);
+    await choose("move", /of pointerOver the whole page/);
+    await choose("swipe_path", /swipesOver the screen/);
+    await choose("scroll_direction", /^2,535 scroll gestures.*down2,204 · 87%/);
+    await heat.getByLabel("Of which time").selectOption("5m");
+    await expect.poll(() => fixture.watched.filter((url) => url.includes("window=5m")).map((url) => url.split("?")[0]).sort())
+      .toEqual(["/v1/live/elements", "/v1/live/heatmap"]);
+    await allLive(page);
+    expect(complaints).toEqual([]);
+  });
+
+  it("shows who saw, hesitated and pressed, and compares", async () => {
+    const { page } = await openPage(browser);
+    await page.goto(fixture.login);
+    const board = page.getByRole("region", { name: "Buttons and links" });
+    const first = board.locator("tbody").first();
+    await expect.poll(() => first.textContent()).toMatch(/^Add to basketbutton#buy902344118 34%363/);
+    await board.getByRole("radio", { name: "By variant" }).check();
+    await expect.poll(() => first.textContent()).toContain("buy-button=blue");
+    const row = fixture.data.shop.elements.rows[0]!;
+    fixture.push("elements", { page: "/product/kettle", by: "variant", left_out: 0, rows: [{ ...row, seen: 1_000, groups: [] }] });
+    await expect.poll(() => first.textContent()).toContain("1,000");
+    // Its name brings the element into sight on the page above.
+    await page.getByText("Drawn live on the page").waitFor();
+    const frame = page.frames()[1]!;
+    await frame.evaluate(() => scrollTo(0, 900));
+    await first.getByRole("button", { name: /^Add to basket/ }).click();
+    await expect.poll(() => frame.evaluate(() => scrollY)).toBeLessThan(300);
   });
 
   it("says so when the page refuses to be framed, and still has the table", async () => {

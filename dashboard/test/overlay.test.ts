@@ -130,6 +130,27 @@ describe("overlay", () => {
     expect((await heat(page, { x: 0, y: box.y, width: 24, height: box.height })).weight).toBe(0);
   });
 
+  it("draws what lies over the page where it lies, and it scrolls with the page", async () => {
+    const cells = spot(8, 8, 100_000) as [number, number][];
+    // A blot in the middle of the page's first screen, in a grid of 16 × 16 over the whole page.
+    const whole = { ...fixture.data.shop.heatmap, kind: "move", unit: "ms", over: "document" };
+    fixture.data.shop.heatmap = { ...whole, total: 100_000, elements: [{ element: "0".repeat(16), selector: "", label: "", role: "", total: 100_000, cells }] } as never;
+    const { page } = await openShop({ width: 1100, height: 2_600 });
+    const size = await page.evaluate(() => ({ x: document.documentElement.scrollWidth, y: document.documentElement.scrollHeight }));
+    const middle = { x: (8.5 / 16) * size.x, y: (8.5 / 16) * size.y };
+    const near = { x: middle.x - 250, y: middle.y - 350, width: 500, height: 700 };
+    await expect.poll(async () => {
+      const { x, y, weight } = await heat(page, near);
+      return weight > 50 && Math.max(Math.abs(x - middle.x), Math.abs(y - middle.y)) < 30;
+    }).toBe(true);
+    await page.setViewportSize({ width: 1100, height: 1_600 });
+    await page.evaluate(() => scrollTo(0, 400));
+    await expect.poll(async () => {
+      const { x, y, weight } = await heat(page, { ...near, y: near.y - 400 });
+      return weight > 50 && Math.max(Math.abs(x - middle.x), Math.abs(y + 400 - middle.y)) < 30;
+    }).toBe(true);
+  });
+
   it("ignores selectors that are wrong or find nothing, and keeps the page usable", async () => {
     only("#buy");
     const [row] = fixture.data.shop.heatmap.elements;

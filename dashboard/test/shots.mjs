@@ -18,6 +18,16 @@ for (const [name, viewport] of [["phone", { width: 390, height: 844 }], ["desk",
     await page.locator("iframe").scrollIntoViewIfNeeded();
     await page.waitForTimeout(600);
     await page.screenshot({ path: `${dir}/${name}-${colorScheme}-heat.png` });
+    await page.locator(".board").scrollIntoViewIfNeeded();
+    await page.locator(".board").getByRole("radio", { name: "By variant" }).check();
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: `${dir}/${name}-${colorScheme}-board.png` });
+    for (const kind of ["attention", "move", "swipe_path", "scroll_direction"]) {
+      await page.getByLabel("What is drawn").selectOption(kind);
+      await page.locator("iframe").scrollIntoViewIfNeeded();
+      await page.waitForTimeout(700);
+      if (colorScheme === "dark") await page.locator(".heat").screenshot({ path: `${dir}/${name}-${kind}.png` });
+    }
     await page.evaluate(() => scrollTo(0, 0));
     await page.waitForTimeout(200);
     await page.screenshot({ path: `${dir}/${name}-${colorScheme}.png`, fullPage: true });

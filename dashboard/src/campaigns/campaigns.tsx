@@ -3,11 +3,12 @@
 import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import type { CampaignRow } from "../api";
 import { Spark } from "../draw/spark";
-import { campaignName, count, money, percent, share } from "../format";
+import { campaignName, count, money, share } from "../format";
 import type { Live } from "../live";
 import type { Held } from "../merge";
 import { Figure } from "../panel/figure";
 import { Empty, Panel } from "../panel/panel";
+import { Rate } from "../panel/rate";
 import "./campaigns.css";
 
 /** Campaigns shown before “show all”. */
@@ -79,7 +80,9 @@ function Row(props: { row: CampaignRow; scale: number }): JSX.Element {
         {count(props.row.engaged)} <span class="cell-note">{share(props.row.engaged, props.row.visitors)}</span>
       </td>
       <td class="num" data-label="Converted"><Figure text={count(props.row.converted)} /></td>
-      <td data-label="Rate" class="campaign-rate"><Rate row={props.row} scale={props.scale} /></td>
+      <td data-label="Rate" class="campaign-rate">
+        <Rate of={props.row.visitors} rate={props.row.rate} low={props.row.rate_low} high={props.row.rate_high} scale={props.scale} />
+      </td>
       <td class="num" data-label="Value">
         <For each={props.row.value} fallback={<span class="cell-note">–</span>}>
           {(sum) => <span class="campaign-value">{money(sum.micros, sum.currency)}</span>}
@@ -87,21 +90,5 @@ function Row(props: { row: CampaignRow; scale: number }): JSX.Element {
       </td>
       <td data-label="Last 30 min" class="campaign-spark"><Spark values={props.row.minutes} unit="Page views" /></td>
     </tr>
-  );
-}
-
-function Rate(props: { row: CampaignRow; scale: number }): JSX.Element {
-  const at = (rate: number): string => `${(rate / props.scale) * 100}%`;
-  return (
-    <Show when={props.row.visitors > 0} fallback={<span class="cell-note">–</span>}>
-      <span class="rate-text">
-        <b>{percent(props.row.rate)}</b>{" "}
-        <span class="cell-note">{percent(props.row.rate_low)}–{percent(props.row.rate_high)}</span>
-      </span>
-      <span class="rate" aria-hidden="true">
-        <span class="rate-range" style={{ left: at(props.row.rate_low), width: at(props.row.rate_high - props.row.rate_low) }} />
-        <span class="rate-point" style={{ left: at(props.row.rate) }} />
-      </span>
-    </Show>
   );
 }

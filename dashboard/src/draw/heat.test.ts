@@ -1,13 +1,15 @@
 // The field of heat: every press is kept, edges are held inside the box, the palette follows the peak.
 
 import { describe, expect, it } from "vitest";
-import { Field, FIELD_STEP_PX, level, palette, peak, type Box } from "./heat";
+import { Field, FIELD_STEP_PX, level, palette, peak, type Box, type Grid } from "./heat";
 
-const cells = (entries: [number, number][]): Uint32Array => {
-  const grid = new Uint32Array(256);
-  for (const [cell, presses] of entries) grid[cell] = presses;
-  return grid;
+const cells = (entries: [number, number][], columns = 16, rows = 16): Grid => {
+  const cells = new Uint32Array(columns * rows);
+  for (const [cell, presses] of entries) cells[cell] = presses;
+  return { columns, rows, cells };
 };
+/** The same amount in every cell of an element. */
+const flat = (amount: number): Grid => ({ columns: 16, rows: 16, cells: new Uint32Array(256).fill(amount) });
 const sum = (field: Field): number => field.cells.reduce((all, value) => all + value, 0);
 
 /** Centre of mass in CSS pixels. */
@@ -21,7 +23,7 @@ function centre(field: Field): { x: number; y: number } {
   return { x: (x / sum(field)) * FIELD_STEP_PX, y: (y / sum(field)) * FIELD_STEP_PX };
 }
 
-function drawn(grid: Uint32Array, box: Box, clip?: Box): Field {
+function drawn(grid: Grid, box: Box, clip?: Box): Field {
   const field = new Field();
   field.reset(800, 600);
   field.add(grid, box, clip);
@@ -57,9 +59,21 @@ describe("Field", () => {
     }
   });
 
+  it("spreads other grids too: bands of a page, its columns and rows", () => {
+    const box = { left: 0, top: -200, width: 640, height: 2_000 };
+    // The fifth of twenty bands lies from 200 to 300 px of the window.
+    const bands = drawn(cells([[4, 50]], 1, 20), box);
+    expect(sum(bands)).toBeCloseTo(50, 1);
+    expect(Math.abs(centre(bands).y - 250)).toBeLessThan(4);
+    expect(Math.abs(centre(bands).x - 320)).toBeLessThan(4);
+    const places = drawn(cells([[32 * 20 + 8, 10]], 32, 128), box);
+    expect(Math.abs(centre(places).x - 8.5 * 20)).toBeLessThan(4);
+    expect(Math.abs(centre(places).y - (20.5 * (2_000 / 128) - 200))).toBeLessThan(4);
+  });
+
   it("draws nothing outside of the clip", () => {
     const box = { left: 100, top: 100, width: 160, height: 160 };
-    const field = drawn(new Uint32Array(256).fill(1), box, { left: 100, top: 100, width: 80, height: 160 });
+    const field = drawn(flat(1), box, { left: 100, top: 100, width: 80, height: 160 });
     expect(sum(field)).toBeCloseTo(128, 0);
     expect(field.cells.some((value, at) => value > 0 && ((at % field.columns) * FIELD_STEP_PX) >= 180)).toBe(false);
   });
@@ -71,7 +85,7 @@ describe("Field", () => {
   });
 
   it("is as flat over a large element as the presses are", () => {
-    const field = drawn(new Uint32Array(256).fill(4), { left: 80, top: 80, width: 640, height: 400 });
+    const field = drawn(flat(4), { left: 80, top: 80, width: 640, height: 400 });
     field.blur();
     const at = (x: number, y: number): number => field.cells[(y / FIELD_STEP_PX) * field.columns + x / FIELD_STEP_PX]!;
     for (const x of [120, 240, 400, 600]) expect(at(x, 240) / at(400, 280)).toBeCloseTo(1, 1);
@@ -90,7 +104,7 @@ describe("peak", () => {
     expect(peak(cells([[0, 9]]), 0, 10)).toBe(0);
   });
   it("stays cheap and about right for an element larger than any screen", () => {
-    const grid = new Uint32Array(256).fill(10);
+    const grid = flat(10);
     expect(peak(grid, 4000, 4000)).toBeCloseTo((2560 * 24 * 24) / 16_000_000, 3);
   });
 });

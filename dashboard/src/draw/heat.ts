@@ -4,14 +4,19 @@
 // elements are, where numbers come from. Cost depends on the size of the field alone, never on the
 // number of presses.
 
-import { GRID_SIDE } from "../merge";
-
 /** A box in CSS pixels. */
 export interface Box {
   left: number;
   top: number;
   width: number;
   height: number;
+}
+
+/** Amounts in cells: `cells[row * columns + column]`, from the top left. */
+export interface Grid {
+  columns: number;
+  rows: number;
+  cells: Uint32Array;
 }
 
 /** CSS pixels along each side of one cell of the field. */
@@ -46,18 +51,18 @@ export class Field {
   }
 
   /**
-   * Adds the presses of a 16 × 16 grid over `box`, in CSS pixels from the field's top left. Where
-   * `clip` is given, only what lies inside of it.
+   * Adds what a grid over `box` holds, in CSS pixels from the field's top left. Where `clip` is
+   * given, only what lies inside of it.
    */
-  add(grid: Uint32Array, box: Box, clip?: Box): void {
+  add(grid: Grid, box: Box, clip?: Box): void {
     const clipped = clip ?? { left: 0, top: 0, width: Infinity, height: Infinity };
-    const across = axis(box.left, box.width, clipped.left, clipped.width, this.columns);
-    const down = axis(box.top, box.height, clipped.top, clipped.height, this.rows);
-    for (let cell = 0; cell < grid.length; cell += 1) {
-      const presses = grid[cell] as number;
+    const across = axis(grid.columns, box.left, box.width, clipped.left, clipped.width, this.columns);
+    const down = axis(grid.rows, box.top, box.height, clipped.top, clipped.height, this.rows);
+    for (let cell = 0; cell < grid.cells.length; cell += 1) {
+      const presses = grid.cells[cell] as number;
       if (presses === 0) continue;
-      const x = across[cell % GRID_SIDE] as Share;
-      const y = down[Math.floor(cell / GRID_SIDE)] as Share;
+      const x = across[cell % grid.columns] as Share;
+      const y = down[Math.floor(cell / grid.columns)] as Share;
       for (let row = 0; row < y.parts.length; row += 1) {
         const amount = presses * (y.parts[row] as number);
         let at = (y.from + row) * this.columns + x.from;
@@ -85,33 +90,35 @@ export class Field {
   }
 }
 
-/** How one of the 16 parts of an axis is spread over the field: `parts[i]` goes to cell `from + i`. */
+/** How one of the equal parts of an axis is spread over the field: `parts[i]` goes to cell `from + i`. */
 interface Share {
   from: number;
   parts: number[];
 }
 
-// The shares of the 16 parts of one axis, lengths in CSS pixels. Each part's shares add up to 1
+// The shares of the `count` parts of one axis, lengths in CSS pixels. Each part's shares add up to 1
 // before clipping. A part wider than two cells fades into its neighbours (linear interpolation,
 // held at the ends of the box), so that large elements show no steps; a smaller one covers what it
 // covers, and one below a cell is widened to a cell around its centre, which keeps its centre of mass.
-function axis(boxFrom: number, boxLength: number, clipFrom: number, clipLength: number, cells: number): Share[] {
-  const part = boxLength / GRID_SIDE / FIELD_STEP_PX;
+function axis(
+  count: number, boxFrom: number, boxLength: number, clipFrom: number, clipLength: number, cells: number,
+): Share[] {
+  const part = boxLength / count / FIELD_STEP_PX;
   const start = boxFrom / FIELD_STEP_PX;
   const low = Math.max(0, clipFrom / FIELD_STEP_PX);
   const high = Math.min(cells, (clipFrom + clipLength) / FIELD_STEP_PX);
   const fades = part > 2;
   const reach = fades ? part * 1.5 : Math.max(1, part) / 2;
   const shares: Share[] = [];
-  for (let i = 0; i < GRID_SIDE; i += 1) {
+  for (let i = 0; i < count; i += 1) {
     const centre = start + (i + 0.5) * part;
     const from = fades ? Math.max(start, centre - reach) : centre - reach;
-    const to = fades ? Math.min(start + GRID_SIDE * part, centre + reach) : centre + reach;
+    const to = fades ? Math.min(start + count * part, centre + reach) : centre + reach;
     const share: Share = { from: Math.max(0, Math.floor(Math.max(from, low))), parts: [] };
     let sum = 0;
     for (let cell = Math.floor(from); cell < to; cell += 1) {
       const covered = Math.min(cell + 1, to) - Math.max(cell, from);
-      const weight = covered * (fades ? tent((cell + 0.5 - start) / part - 0.5, i) : 1);
+      const weight = covered * (fades ? tent((cell + 0.5 - start) / part - 0.5, i, count) : 1);
       sum += weight;
       const inside = Math.min(cell + 1, high) - Math.max(cell, low);
       if (inside > 0) share.parts.push(weight * Math.min(1, inside));
@@ -123,8 +130,8 @@ function axis(boxFrom: number, boxLength: number, clipFrom: number, clipLength: 
 }
 
 // Weight of part `i` at position `at`, in parts, both counted from the first part's centre.
-const tent = (at: number, i: number): number =>
-  Math.max(0, 1 - Math.abs(Math.min(GRID_SIDE - 1, Math.max(0, at)) - i));
+const tent = (at: number, i: number, count: number): number =>
+  Math.max(0, 1 - Math.abs(Math.min(count - 1, Math.max(0, at)) - i));
 
 // One moving average of 2·BLUR_REACH+1 along `length` cells of `lines` lines, by running sum.
 function slide(
@@ -146,15 +153,15 @@ function slide(
   }
 }
 
-/** Most presses per spot that one element reaches by itself, at this size in CSS pixels. */
-export function peak(grid: Uint32Array, width: number, height: number): number {
+/** Most of it per spot that one element reaches by itself, at this size in CSS pixels. */
+export function peak(grid: Grid, width: number, height: number): number {
   if (width <= 0 || height <= 0) return 0;
   const margin = (BLUR_REACH * BLUR_PASSES + 1) * FIELD_STEP_PX;
   const cells = ((width + 2 * margin) / FIELD_STEP_PX) * ((height + 2 * margin) / FIELD_STEP_PX);
   if (cells > PEAK_CELLS_MAX) {
     let most = 0;
-    for (const presses of grid) if (presses > most) most = presses;
-    return (most * GRID_SIDE * GRID_SIDE * SPOT_PX * SPOT_PX) / (width * height);
+    for (const presses of grid.cells) if (presses > most) most = presses;
+    return (most * grid.columns * grid.rows * SPOT_PX * SPOT_PX) / (width * height);
   }
   const field = new Field();
   field.reset(width + 2 * margin, height + 2 * margin);
@@ -208,16 +215,16 @@ export function colour(field: Field, max: number, image: ImageData): void {
 }
 
 /** A grid alone, as a small picture that fills `canvas`; scaled to its own largest cell. */
-export function paintGrid(canvas: HTMLCanvasElement, grid: Uint32Array): void {
+export function paintGrid(canvas: HTMLCanvasElement, grid: Grid): void {
   const context = canvas.getContext("2d");
   if (!context) return;
-  const image = context.createImageData(GRID_SIDE, GRID_SIDE);
-  const most = Math.max(1, ...grid);
-  grid.forEach((presses, cell) => {
+  const image = context.createImageData(grid.columns, grid.rows);
+  const most = grid.cells.reduce((most, amount) => Math.max(most, amount), 1);
+  grid.cells.forEach((presses, cell) => {
     const colour = Math.round(level(presses, most) * (PALETTE_STEPS - 1)) * 4;
     for (let c = 0; c < 4; c += 1) image.data[cell * 4 + c] = palette[colour + c] as number;
   });
-  const small = new OffscreenCanvas(GRID_SIDE, GRID_SIDE);
+  const small = new OffscreenCanvas(grid.columns, grid.rows);
   small.getContext("2d")?.putImageData(image, 0, 0);
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingEnabled = false;

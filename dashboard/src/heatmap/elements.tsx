@@ -1,31 +1,36 @@
-// The elements of a page by presses: also what one reads when the page refuses to be framed.
+// The elements of a page by what a heat map counts: also what one reads when the page refuses to be framed.
 
 import { createEffect, createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import { paintGrid } from "../draw/heat";
 import { count, share } from "../format";
+import type { HeatKind } from "../api";
 import type { HeatRow } from "../merge";
 import { Figure } from "../panel/figure";
 import { Empty } from "../panel/panel";
+import { isTime, kindUnit, shortTime } from "./kinds";
 
 /** Elements shown before “show all”. */
 const ROWS_SHOWN = 12;
 
-/** The table, most pressed first. `show` is called with the element whose name is pressed. */
-export function ElementTable(props: { elements: HeatRow[]; total: number; show: (element: string) => void }): JSX.Element {
+/** An amount as people read it. */
+export const inWords = (kind: HeatKind, amount: number): string => (isTime(kind) ? shortTime(amount) : count(amount));
+
+/** The table, most first. `show` is called with the element whose name is pressed. */
+export function ElementTable(props: { elements: HeatRow[]; kind: HeatKind; total: number; show: (element: string) => void }): JSX.Element {
   const [all, setAll] = createSignal(false);
   const sorted = createMemo(() => [...props.elements].sort((a, b) => b.total - a.total || (a.key < b.key ? -1 : 1)));
   const shown = (): HeatRow[] => (all() ? sorted() : sorted().slice(0, ROWS_SHOWN));
   return (
     <Show
       when={sorted().length > 0}
-      fallback={<Empty title="Nobody has pressed anything here.">With a filter set, try without it.</Empty>}
+      fallback={<Empty title={`No ${kindUnit(props.kind, 2)} here.`}>With a filter or a short time set, try without it.</Empty>}
     >
       <table class="table elements">
         <thead>
           <tr>
             <th scope="col"><span class="visually-hidden">Where in the element</span></th>
             <th scope="col">Element</th>
-            <th scope="col" class="num">Presses</th>
+            <th scope="col" class="num">{isTime(props.kind) ? "Time" : "Times"}</th>
             <th scope="col" class="num">Share</th>
           </tr>
         </thead>
@@ -40,7 +45,7 @@ export function ElementTable(props: { elements: HeatRow[]; total: number; show: 
                   </button>
                   <code title={row.selector}>{row.selector || "not described yet"}</code>
                 </th>
-                <td class="num"><Figure text={count(row.total)} /></td>
+                <td class="num"><Figure text={inWords(props.kind, row.total)} /></td>
                 <td class="num">{share(row.total, props.total)}</td>
               </tr>
             )}

@@ -4,7 +4,7 @@
 // whether its page refused to be framed; that the overlay reports back is the proof that it works.
 
 import { createEffect, createSignal, on, onCleanup, onMount, Show, untrack, type Accessor, type JSX } from "solid-js";
-import { buyTicket } from "../api";
+import { buyTicket, type HeatChoice } from "../api";
 import { Icon } from "../draw/icons";
 import { count } from "../format";
 import { readState, type OverlaySet, type OverlayShow, type OverlayState } from "../overlay/messages";
@@ -26,8 +26,7 @@ interface FrameProps {
   baseUrl: string;
   page: string;
   width: FrameWidth;
-  device: string;
-  campaign: string;
+  choice: HeatChoice;
   /** The element to bring into sight; a new object each time one is asked for. */
   show: { element: string } | undefined;
   /** Called with the path when someone goes to another page inside the frame. */
@@ -86,7 +85,7 @@ export function PageFrame(props: FrameProps): JSX.Element {
 
 function missing(elements: number): string {
   if (elements === 0) return "";
-  return elements === 1 ? "; 1 pressed element is not on it now" : `; ${count(elements)} pressed elements are not on it now`;
+  return elements === 1 ? "; 1 element is not on it now" : `; ${count(elements)} elements are not on it now`;
 }
 
 interface Talk {
@@ -123,7 +122,7 @@ function createTalk(props: FrameProps, target: () => Window | undefined): Talk {
     }
   };
   const tell = async (withTicket: boolean): Promise<void> => {
-    const set: OverlaySet = { upriver: "overlay.set", device: untrack(() => props.device), campaign: untrack(() => props.campaign) };
+    const set: OverlaySet = { ...untrack(() => props.choice), upriver: "overlay.set" };
     // Without a ticket the overlay stays as it is and asks again.
     if (withTicket) set.ticket = await buyTicket(props.site).catch(() => "");
     if (set.ticket !== "") target()?.postMessage(set, origin);
@@ -139,7 +138,7 @@ function createTalk(props: FrameProps, target: () => Window | undefined): Talk {
     if (said.page !== shown) { shown = said.page; props.moved(said.page); }
   };
   createEffect(on(() => props.page, (page) => { if (page !== shown) void load(page); }));
-  createEffect(on(() => [props.device, props.campaign], () => void tell(true), { defer: true }));
+  createEffect(on(() => props.choice, () => void tell(true), { defer: true }));
   window.addEventListener("message", hear);
   onCleanup(() => { window.removeEventListener("message", hear); clearTimeout(timer); });
   const show = (element: string): void => {

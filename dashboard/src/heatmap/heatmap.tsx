@@ -1,19 +1,21 @@
-// The heat map of one page: drawn over that page in a frame, and as a table of its elements.
+// The heat map of one page: drawn over that page in a frame, and in numbers beside it.
 //
-// Owns: the choice of page, width and filters. Refuses to know: how heat is drawn; the overlay in
-// the framed page does that, the table draws its thumbnails with the same code.
+// Owns: the choice of page, kind, width and filters. Refuses to know: how heat is drawn; the overlay
+// in the framed page does that, the numbers beside it draw their thumbnails with the same code.
 
 import { createEffect, createMemo, createSignal, For, Show, type JSX } from "solid-js";
-import { buyTicket, type Site } from "../api";
+import { buyTicket, HEAT_CHOICE, type HeatChoice, type HeatKind, type Site } from "../api";
+import { Board } from "../board/board";
 import { Icon } from "../draw/icons";
-import { count, short } from "../format";
+import { short } from "../format";
 import { createLive, type Live } from "../live";
 import type { Held } from "../merge";
 import { Empty, Panel } from "../panel/panel";
 import { Tabs } from "../panel/tabs";
 import { overlayAddress } from "./address";
-import { ElementTable } from "./elements";
 import { PageFrame, type FrameWidth } from "./frame";
+import { KIND_NAMES, WINDOWS } from "./kinds";
+import { Side } from "./side";
 import "./heatmap.css";
 
 const DEVICES = ["phone", "tablet", "desktop", "other"] as const;
@@ -27,8 +29,7 @@ interface HeatMapProps {
 /** The view. Begins with the page that was pressed most. */
 export function HeatMapView(props: HeatMapProps): JSX.Element {
   const [page, setPage] = createSignal<string>();
-  const [device, setDevice] = createSignal("");
-  const [campaign, setCampaign] = createSignal("");
+  const [choice, setChoice] = createSignal<HeatChoice>(HEAT_CHOICE);
   const [width, setWidth] = createSignal<FrameWidth>(matchMedia("(max-width: 700px)").matches ? "phone" : "desktop");
   const [shown, setShown] = createSignal<{ element: string }>();
   const pages = createMemo(() =>
@@ -41,22 +42,23 @@ export function HeatMapView(props: HeatMapProps): JSX.Element {
   });
   const live = createLive("heatmap", () => {
     const path = page();
-    return path === undefined ? undefined : { site: props.site.id, page: path, device: device(), campaign: campaign() };
+    return path === undefined ? undefined : { site: props.site.id, page: path, ...choice() };
   });
+  const show = (element: string): void => { setShown({ element }); };
   const tools = (
     <Tools
-      site={props.site} pages={pages()} campaigns={names()} page={page()} device={device()} campaign={campaign()} width={width()}
-      choosePage={setPage} chooseDevice={setDevice} chooseCampaign={setCampaign} chooseWidth={setWidth}
+      site={props.site} pages={pages()} campaigns={names()} page={page()} choice={choice()} width={width()}
+      choosePage={setPage} choose={(part) => setChoice({ ...choice(), ...part })} chooseWidth={setWidth}
     />
   );
-  // The framed page stays where it is when other presses are asked for.
+  // The framed page stays where it is when something else is asked for.
   const columns = (body: JSX.Element): JSX.Element => (
     <div class="heat-columns" data-width={width()}>
       <Show when={props.site.base_url} keyed fallback={<NoBase />}>
         {(baseUrl) => (
           <PageFrame
             site={props.site.id} baseUrl={baseUrl} page={page() ?? "/"} width={width()}
-            device={device()} campaign={campaign()} show={shown()} moved={setPage}
+            choice={choice()} show={shown()} moved={setPage}
           />
         )}
       </Show>
@@ -66,16 +68,9 @@ export function HeatMapView(props: HeatMapProps): JSX.Element {
   return (
     <Show when={page() !== undefined} fallback={<NoPage pages={props.pages} />}>
       <Panel title="Heat map" class="heat" live={live} tools={tools} around={columns}>
-        {(data) => (
-          <>
-            <p class="heat-total">
-              <b>{count(data().total)}</b> {data().total === 1 ? "press" : "presses"} on{" "}
-              {count(data().elements.length)} {data().elements.length === 1 ? "element" : "elements"}
-            </p>
-            <ElementTable elements={data().elements} total={data().total} show={(element) => setShown({ element })} />
-          </>
-        )}
+        {(data) => <Side heat={data()} show={show} />}
       </Panel>
+      <Board site={props.site} page={page() ?? "/"} choice={choice()} show={show} />
     </Show>
   );
 }
@@ -85,12 +80,10 @@ interface ToolsProps {
   pages: Held["pages"]["rows"];
   campaigns: string[];
   page: string | undefined;
-  device: string;
-  campaign: string;
+  choice: HeatChoice;
   width: FrameWidth;
   choosePage: (page: string) => void;
-  chooseDevice: (device: string) => void;
-  chooseCampaign: (campaign: string) => void;
+  choose: (part: Partial<HeatChoice>) => void;
   chooseWidth: (width: FrameWidth) => void;
 }
 
@@ -103,22 +96,48 @@ function Tools(props: ToolsProps): JSX.Element {
           {(row) => <option value={row.path} selected={row.path === props.page}>{row.path} ({short(row.presses)})</option>}
         </For>
       </select>
-      <select class="select" aria-label="Presses from device" value={props.device} onChange={(event) => props.chooseDevice(event.currentTarget.value)}>
-        <option value="">All devices</option>
-        <For each={DEVICES}>{(name) => <option value={name}>{name}</option>}</For>
-      </select>
+      <Select
+        label="What is drawn" value={props.choice.kind} choose={(kind) => props.choose({ kind: kind as HeatKind })}
+        options={KIND_NAMES.map(({ kind, name }) => ({ value: kind, name }))}
+      />
+      <Select label="Of which time" value={props.choice.window} choose={(window) => props.choose({ window })} options={WINDOWS} />
+      <Select
+        label="From device" value={props.choice.device} choose={(device) => props.choose({ device })}
+        options={[{ value: "", name: "All devices" }, ...DEVICES.map((name) => ({ value: name, name }))]}
+      />
       <Show when={props.campaigns.length > 0}>
-        <select class="select" aria-label="Presses from campaign" value={props.campaign} onChange={(event) => props.chooseCampaign(event.currentTarget.value)}>
-          <option value="">All campaigns</option>
-          <For each={props.campaigns}>{(name) => <option value={name} selected={name === props.campaign}>{name}</option>}</For>
-        </select>
+        <Select
+          label="From campaign" value={props.choice.campaign} choose={(campaign) => props.choose({ campaign })}
+          options={[{ value: "", name: "All campaigns" }, ...props.campaigns.map((name) => ({ value: name, name }))]}
+        />
       </Show>
+      <Select
+        label="People or programs" value={props.choice.traffic} choose={(traffic) => props.choose({ traffic })}
+        options={[{ value: "", name: "People and bots" }, { value: "human", name: "People only" }]}
+      />
       <Tabs
         label="Width of the page" value={props.width} choose={(value) => props.chooseWidth(value as FrameWidth)}
         options={[{ value: "phone", label: "Phone" }, { value: "desktop", label: "Desktop" }]}
       />
       <OpenButton site={props.site} page={props.page} />
     </Show>
+  );
+}
+
+interface SelectProps {
+  label: string;
+  value: string;
+  options: readonly { value: string; name: string }[];
+  choose: (value: string) => void;
+}
+
+function Select(props: SelectProps): JSX.Element {
+  return (
+    <select class="select" aria-label={props.label} onChange={(event) => props.choose(event.currentTarget.value)}>
+      <For each={props.options}>
+        {({ value, name }) => <option value={value} selected={value === props.value}>{name}</option>}
+      </For>
+    </select>
   );
 }
 

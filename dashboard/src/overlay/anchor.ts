@@ -9,7 +9,8 @@ import type { HeatRow } from "../merge";
 /** A heat-map row that was found on the page. */
 export interface Anchor {
   row: HeatRow;
-  element: Element;
+  /** Nothing where the row lies over the window or the whole document. */
+  element?: Element;
   box: Box;
   /** What of the window the element may show in. */
   clip: Box;
@@ -53,6 +54,16 @@ export class Anchors {
       anchors.push({ row, element: found.element, box: { left, top, width, height }, clip });
     }
     return anchors;
+  }
+
+  /** Rows that lie over the window, or over the whole document. */
+  spread(rows: readonly HeatRow[], over: "window" | "document"): Anchor[] {
+    const clip: Box = { left: 0, top: 0, width: innerWidth, height: innerHeight };
+    this.missing = 0;
+    this.#rows = new WeakMap();
+    const { scrollWidth: width, scrollHeight: height } = document.documentElement;
+    const box = over === "window" ? clip : { left: -scrollX, top: -scrollY, width, height };
+    return rows.map((row) => ({ row, box, clip }));
   }
 
   /** The row of the innermost element on an event's way that has one. */

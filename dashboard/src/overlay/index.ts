@@ -4,11 +4,12 @@
 // Owns: when to look, when to draw, and what the parts tell each other. Refuses to know: cookies,
 // logins, anything of the page but where its elements are. The page below stays usable.
 
+import { HEAT_CHOICE, type HeatChoice } from "../api";
 import { Anchors, find, reveal, type Anchor } from "./anchor";
 import { Layer } from "./layer";
 import { readSet, readShow, type OverlayState } from "./messages";
-import { Panel, type Choice } from "./panel";
-import { HeatStream } from "./stream";
+import { Panel } from "./panel";
+import { HeatStream, type HeatHeld } from "./stream";
 import { sheet } from "./style";
 
 export interface OverlayOptions {
@@ -44,7 +45,7 @@ class Running {
   #ticket: string;
   #path: () => string;
   #page = "";
-  #choice: Choice = { device: "", campaign: "" };
+  #choice: HeatChoice = HEAT_CHOICE;
   #host = document.createElement("div");
   #layer = new Layer();
   #anchors = new Anchors();
@@ -156,6 +157,7 @@ class Running {
   #check(): void {
     if (this.#path() !== this.#page) return this.#subscribe();
     const moved = this.#drawn.some(({ element, box }) => {
+      if (!element) return false;
       const now = element.getBoundingClientRect();
       return now.left !== box.left || now.top !== box.top || now.width !== box.width || now.height !== box.height;
     });
@@ -176,20 +178,29 @@ class Running {
     if (this.#stale) this.#anchors.forget();
     this.#stale = false;
     const held = this.#stream.held;
-    this.#drawn = this.#anchors.measure(held?.elements ?? []);
+    this.#drawn = held ? this.#measure(held) : [];
     this.#layer.draw(this.#drawn);
     const under = this.#anchors.rowOf(this.#hovered);
     this.#layer.mark(under?.element);
-    this.#panel.hover(under && { ...under.row, share: under.row.total / Math.max(1, held?.total ?? 1) });
+    this.#panel.hover(under && { ...under.row, share: under.row.total / Math.max(1, held?.total ?? 1) }, this.#choice.kind);
     this.#panel.show({
       status: this.#stream.live ? "live" : held || this.#wantsTicket ? "lost" : "connecting",
       page: this.#page,
-      total: held?.total ?? 0,
-      elements: held?.elements.length ?? 0,
+      kind: this.#choice.kind,
+      held,
       missing: this.#anchors.missing,
       max: this.#layer.max,
     });
     this.#tell();
+  }
+
+  #measure({ over, elements }: HeatHeld): Anchor[] {
+    switch (over) {
+      case "element": case "nothing": return this.#anchors.measure(elements);
+      case "window": return this.#anchors.spread(elements, "window");
+      case "document": case "bands": return this.#anchors.spread(elements, "document");
+      case "directions": return [];
+    }
   }
 
   // The dashboard's origin is the collector's; nobody else's frame gets to hear anything.
@@ -220,14 +231,16 @@ class Running {
     if (show) return this.#show(show.element);
     const set = readSet(event.data);
     if (!set) return;
-    const changed = set.device !== this.#choice.device || set.campaign !== this.#choice.campaign;
-    this.#choice = { device: set.device, campaign: set.campaign };
+    const { upriver: _, ticket, ...choice } = set;
+    const names = Object.keys(HEAT_CHOICE) as (keyof HeatChoice)[];
+    const changed = names.some((name) => choice[name] !== this.#choice[name]);
+    this.#choice = choice;
     this.#panel.set(this.#choice);
-    if (set.ticket !== undefined) {
-      this.#ticket = set.ticket;
+    if (ticket !== undefined) {
+      this.#ticket = ticket;
       clearTimeout(this.#askTimer);
     }
-    if (changed || (set.ticket !== undefined && this.#wantsTicket)) this.#subscribe();
+    if (changed || (ticket !== undefined && this.#wantsTicket)) this.#subscribe();
   }
 }
 

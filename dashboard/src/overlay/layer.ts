@@ -3,7 +3,7 @@
 //
 // Owns: canvas, field and the page's one scale. Refuses to know: where numbers or boxes come from.
 
-import { colour, Field, FIELD_STEP_PX, peak, type Box } from "../draw/heat";
+import { colour, Field, FIELD_STEP_PX, peak, type Box, type Grid } from "../draw/heat";
 import type { Anchor } from "./anchor";
 
 /** Field that reaches beyond the window, so that heat just outside still glows in: CSS pixels. */
@@ -12,10 +12,10 @@ const MARGIN_PX = 32;
 export class Layer {
   readonly canvas = document.createElement("canvas");
   readonly outline = document.createElement("div");
-  /** Presses per spot at the top of the palette. */
+  /** Amount per spot at the top of the palette. */
   max = 0;
   #field = new Field();
-  #peaks = new Map<string, { grid: Uint32Array; width: number; height: number; peak: number }>();
+  #peaks = new Map<string, { grid: Grid; width: number; height: number; peak: number }>();
   #image: ImageData | undefined;
 
   constructor() {

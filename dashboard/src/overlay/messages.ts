@@ -3,11 +3,11 @@
 // Owns: the shapes and the reading of them. Both sides check origin and source before they read;
 // everything read is still checked here, because the shop's own scripts share the overlay's origin.
 
+import { HEAT_CHOICE, HEAT_KINDS, type HeatChoice } from "../api";
+
 /** Dashboard → overlay. `ticket` is there when the overlay asked for one. */
-export interface OverlaySet {
+export interface OverlaySet extends HeatChoice {
   upriver: "overlay.set";
-  device: string;
-  campaign: string;
   ticket?: string;
 }
 
@@ -37,7 +37,8 @@ const TEXT_CHARS_MAX = 2048;
 export function readSet(data: unknown): OverlaySet | undefined {
   const set = data as Partial<OverlaySet> | null;
   if (typeof set !== "object" || set === null || set.upriver !== "overlay.set") return undefined;
-  if (!isText(set.device) || !isText(set.campaign)) return undefined;
+  const names = Object.keys(HEAT_CHOICE) as (keyof HeatChoice)[];
+  if (!names.every((name) => isText(set[name])) || !HEAT_KINDS.includes(set.kind as HeatChoice["kind"])) return undefined;
   if (set.ticket !== undefined && !isText(set.ticket)) return undefined;
   return set as OverlaySet;
 }

@@ -2,25 +2,23 @@
 //
 // Owns: its own elements and what was chosen in them. Refuses to know: streams, layout of the page.
 
+import { HEAT_CHOICE, type HeatChoice, type HeatKind } from "../api";
 import { level, palette, SPOT_PX } from "../draw/heat";
-
-export interface Choice {
-  device: string;
-  campaign: string;
-}
+import { DIRECTIONS, isDrawn, isTime, KIND_NAMES, kindUnit, shortTime, WINDOWS } from "../heatmap/kinds";
+import type { HeatHeld } from "./stream";
 
 export interface Shown {
   status: "connecting" | "live" | "lost";
   page: string;
-  total: number;
-  elements: number;
+  kind: HeatKind;
+  held: HeatHeld | undefined;
   missing: number;
-  /** Presses per spot at the top of the palette. */
+  /** Amount per spot at the top of the palette. */
   max: number;
 }
 
 interface PanelEvents {
-  chosen(choice: Choice): void;
+  chosen(choice: HeatChoice): void;
   opacity(value: number): void;
   hidden(hidden: boolean): void;
   closed(): void;
@@ -48,6 +46,11 @@ export class Panel {
   #ticks = make("div", "ticks");
   #hover = make("p", "hover");
   #notice = make("p", "notice");
+  #unit = make("p", "unit");
+  #scale = make("div", "scale");
+  #choice: HeatChoice = HEAT_CHOICE;
+  #kind = make("select");
+  #window = make("select");
   #device = make("select");
   #campaign = make("input");
   #fold = make("button", "", "–");
@@ -59,8 +62,8 @@ export class Panel {
     this.#fold.onclick = () => this.fold(!this.root.classList.contains("folded"));
     this.#head.append(make("b", "", "Heat map"), this.#status, this.#fold, close);
     const body = make("div", "body");
-    body.append(this.#total, this.#detail, legend(), this.#ticks,
-      make("p", "unit", `presses in ${SPOT_PX} × ${SPOT_PX} px`), this.#filters(), this.#sliders(), this.#hover);
+    this.#scale.append(legend(), this.#ticks, this.#unit);
+    body.append(this.#total, this.#detail, this.#scale, ...this.#filters(), this.#sliders(), this.#hover);
     this.#notice.setAttribute("role", "status");
     this.root.append(this.#head, this.#notice, body);
     this.fold(folded);
@@ -72,12 +75,16 @@ export class Panel {
   show(shown: Shown): void {
     this.root.dataset["status"] = shown.status;
     this.#status.textContent = shown.status === "lost" ? "not live" : shown.status;
-    this.#total.textContent = `${whole.format(shown.total)} ${shown.total === 1 ? "press" : "presses"}`;
-    this.#detail.textContent = `${whole.format(shown.elements)} ${shown.elements === 1 ? "element" : "elements"}, ${whole.format(shown.missing)} not on the page · ${shown.page}`;
+    const { held, kind, page } = shown;
+    const total = held?.total ?? 0;
+    this.#total.textContent = `${amount(kind, total)} ${kindUnit(kind, total)}`;
+    this.#detail.textContent = `${held ? where(held, shown.missing) : ""}${page}`;
+    this.#scale.hidden = held !== undefined && !isDrawn(held);
+    this.#unit.textContent = `${isTime(kind) ? "time" : kindUnit(kind, 2)} in ${SPOT_PX} × ${SPOT_PX} px`;
     this.#ticks.replaceChildren(
       make("span", "", "0"),
-      make("span", "", numbers.format(shown.max / 4)),
-      make("span", "", numbers.format(shown.max)),
+      make("span", "", spot(kind, shown.max / 4)),
+      make("span", "", spot(kind, shown.max)),
     );
   }
 
@@ -88,14 +95,17 @@ export class Panel {
   }
 
   /** Shows the element under the pointer. */
-  hover(what: { label: string; role: string; total: number; share: number } | undefined): void {
+  hover(what: { label: string; role: string; total: number; share: number } | undefined, kind: HeatKind = "press"): void {
     this.#hover.textContent = what
-      ? `${what.label || what.role || "unnamed"}: ${whole.format(what.total)} (${Math.round(what.share * 100)} %)`
+      ? `${what.label || what.role || "unnamed"}: ${amount(kind, what.total)} (${Math.round(what.share * 100)} %)`
       : "Point at an element for its number.";
   }
 
   /** Takes a choice made elsewhere, without telling of it. */
-  set(choice: Choice): void {
+  set(choice: HeatChoice): void {
+    this.#choice = choice;
+    this.#kind.value = choice.kind;
+    this.#window.value = choice.window;
     this.#device.value = choice.device;
     this.#campaign.value = choice.campaign;
   }
@@ -107,22 +117,25 @@ export class Panel {
     this.#fold.setAttribute("aria-expanded", String(!folded));
   }
 
-  #filters(): HTMLElement {
-    for (const device of DEVICES) {
-      const option = make("option", "", device || "All devices");
-      option.value = device;
-      this.#device.append(option);
-    }
-    this.#device.setAttribute("aria-label", "Presses from device");
+  #filters(): HTMLElement[] {
+    choices(this.#kind, "What is drawn", KIND_NAMES.map(({ kind, name }) => [kind, name]));
+    choices(this.#window, "Of which time", WINDOWS.map(({ value, name }) => [value, name]));
+    choices(this.#device, "From device", DEVICES.map((device) => [device, device || "All devices"]));
     this.#campaign.placeholder = "All campaigns";
-    this.#campaign.setAttribute("aria-label", "Presses from campaign (exact name)");
+    this.#campaign.setAttribute("aria-label", "From campaign (exact name)");
     this.#campaign.maxLength = 128;
-    const chosen = (): void => this.events.chosen({ device: this.#device.value, campaign: this.#campaign.value.trim() });
-    this.#device.onchange = chosen;
-    this.#campaign.onchange = chosen;
-    const row = make("div", "row");
-    row.append(this.#device, this.#campaign);
-    return row;
+    const chosen = (): void => {
+      this.#choice = {
+        ...this.#choice, kind: this.#kind.value as HeatKind, window: this.#window.value,
+        device: this.#device.value, campaign: this.#campaign.value.trim(),
+      };
+      this.events.chosen(this.#choice);
+    };
+    for (const input of [this.#kind, this.#window, this.#device, this.#campaign]) input.onchange = chosen;
+    const [what, who] = [make("div", "row"), make("div", "row")];
+    what.append(this.#kind, this.#window);
+    who.append(this.#device, this.#campaign);
+    return [what, who];
   }
 
   #sliders(): HTMLElement {
@@ -165,6 +178,42 @@ export class Panel {
   }
 }
 
+/** An amount in full. */
+const amount = (kind: HeatKind, value: number): string => (isTime(kind) ? shortTime(value) : whole.format(value));
+
+/** What a colour stands for. */
+const spot = (kind: HeatKind, value: number): string => (isTime(kind) ? shortTime(value) : numbers.format(value));
+
+/** Over what it lies, in words, up to where the page is named. */
+function where({ over, elements, total }: HeatHeld, missing: number): string {
+  switch (over) {
+    case "element": case "nothing": {
+      const known = `${whole.format(elements.length)} ${elements.length === 1 ? "element" : "elements"}`;
+      return `${known}, ${whole.format(missing)} not on the page · `;
+    }
+    case "window": return "Over the screen, wherever the page was scrolled to · ";
+    case "document": return "Over the whole page · ";
+    case "bands": return "In each twentieth of the page's height · ";
+    case "directions": {
+      const sums = DIRECTIONS.map((name, cell) => ({
+        name, sum: elements.reduce((sum, row) => sum + (row.grid.cells[cell] ?? 0), 0),
+      }));
+      const said = sums.filter(({ sum }) => sum > 0).sort((a, b) => b.sum - a.sum);
+      const words = said.map(({ name, sum }) => `${name} ${Math.round((sum / Math.max(1, total)) * 100)} %`);
+      return words.length > 0 ? `${words.join(", ")} · ` : "";
+    }
+  }
+}
+
+function choices(select: HTMLSelectElement, label: string, options: readonly (readonly [string, string])[]): void {
+  select.setAttribute("aria-label", label);
+  for (const [value, text] of options) {
+    const option = make("option", "", text);
+    option.value = value;
+    select.append(option);
+  }
+}
+
 function button(text: string, label: string, press: () => void): HTMLButtonElement {
   const element = make("button", "", text);
   element.type = "button";
@@ -180,6 +229,6 @@ function legend(): HTMLCanvasElement {
   const image = new ImageData(new Uint8ClampedArray(palette), canvas.width, 1);
   canvas.getContext("2d")?.putImageData(image, 0, 0);
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `Colours from none to the most presses per ${SPOT_PX} × ${SPOT_PX} px; the middle is a quarter (${level(0.25, 1)} of the way)`);
+  canvas.setAttribute("aria-label", `Colours from none to the most per ${SPOT_PX} × ${SPOT_PX} px; the middle is a quarter (${level(0.25, 1)} of the way)`);
   return canvas;
 }
