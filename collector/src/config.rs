@@ -1,6 +1,10 @@
 //! What an operator can set: the command line for how the process runs, one TOML file for what it
 //! serves. Parsed once in `main`; each part is handed only its own piece.
 
+mod webhook;
+
+pub use webhook::{SECRET_PREFIX, WEBHOOKS_MAX, Webhook};
+
 use crate::row::Kind;
 use secrecy::SecretString;
 use serde::de::Error as _;
@@ -67,6 +71,9 @@ pub struct Site {
     /// first by name.
     #[serde(default, rename = "experiment")]
     pub experiments: Vec<Experiment>,
+    /// Other systems that are told of alerts.
+    #[serde(default, rename = "webhook")]
+    pub webhooks: Vec<Webhook>,
 }
 
 /// An experiment as it is planned.
@@ -297,6 +304,7 @@ impl Site {
                 }
             }
         }
+        webhook::check(&self.webhooks, plain)?;
         self.check_experiments()
     }
 

@@ -18,6 +18,7 @@ use upriver_collector::api::access;
 use upriver_collector::api::limits::LimitsConfig;
 use upriver_collector::config::Sites;
 use upriver_collector::ingest::Quota;
+use upriver_collector::signals::post::Reach;
 use upriver_collector::store::Access;
 use upriver_collector::store::child::ChildConfig;
 use upriver_collector::{ClickHouse, Options};
@@ -57,6 +58,9 @@ enum Command {
     /// what was taken before is not taken twice. Ends with 2 when lines were rejected; they are then
     /// in FILE.rejected.ndjson, each with its reason.
     Import(Import),
+    /// Has the running collector tell a webhook that this is a test. Prints the id of the message;
+    /// the collector's own log says what came of it.
+    WebhookTest(WebhookTest),
     /// Prints the schema: the statements that make the tables of this version.
     Schema(Schema),
 }
@@ -124,6 +128,10 @@ struct Serve {
     /// Seconds between two audits: is in the tables what was acknowledged, once each.
     #[arg(long, env = "UPRIVER_AUDIT_SECONDS", default_value = "60")]
     audit_seconds: NonZeroU32,
+    /// Allow webhooks to addresses that are not of the public internet: loopback, private networks,
+    /// link-local.
+    #[arg(long, env = "UPRIVER_WEBHOOK_ALLOW_PRIVATE")]
+    webhook_allow_private: bool,
 }
 
 #[derive(Args)]
@@ -180,6 +188,18 @@ struct Import {
     file: PathBuf,
 }
 
+#[derive(Args)]
+struct WebhookTest {
+    /// The collector's data folder.
+    #[arg(long, env = "UPRIVER_DATA")]
+    data: PathBuf,
+    /// The site the webhook is of.
+    #[arg(long)]
+    site: String,
+    /// Its id in the sites file.
+    webhook: String,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env()
@@ -194,6 +214,7 @@ async fn main() -> ExitCode {
         Command::Clickhouse(embedded) => clickhouse(embedded).await,
         Command::LoginLink(link) => login_link(&link),
         Command::Schema(asked) => schema(&asked),
+        Command::WebhookTest(asked) => webhook_test(&asked),
         Command::Audit(asked) => match audit(&asked) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::from(UNHEALTHY),
@@ -218,6 +239,19 @@ async fn main() -> ExitCode {
 fn schema(asked: &Schema) -> anyhow::Result<()> {
     let text = upriver_collector::store::schema::text(&asked.database, asked.cluster.as_deref())?;
     say(text.trim_end())
+}
+
+fn webhook_test(asked: &WebhookTest) -> anyhow::Result<()> {
+    let WebhookTest {
+        data,
+        site,
+        webhook,
+    } = asked;
+    let path = format!("/v1/sites/{site}/webhooks/{webhook}/test");
+    match ask::post(data, ADDRESS_FILE, &path, b"")? {
+        ask::Asked::Answered(body) => say(&body),
+        ask::Asked::Later(reason) => bail!("{reason}; does the collector run?"),
+    }
 }
 
 /// Prints an audit. False when it found a difference.
@@ -296,6 +330,11 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
             streams: serve.streams_per_address,
         },
         audit_every: Duration::from_secs(u64::from(serve.audit_seconds.get())),
+        webhook_reach: if serve.webhook_allow_private {
+            Reach::Anywhere
+        } else {
+            Reach::Public
+        },
     };
     upriver_collector::run(options, listener, stopped(false)?).await
 }

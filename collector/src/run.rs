@@ -17,6 +17,9 @@ use crate::log::{self, Position, Reader};
 use crate::past::Past;
 use crate::row::{ElementRow, EventRow};
 use crate::signals::Signals;
+use crate::signals::deliver::Webhooks;
+use crate::signals::outbox::Outbox;
+use crate::signals::post::Reach;
 use crate::store::audit::Auditor;
 use crate::store::child::{self, ChildConfig};
 use crate::store::keeper::Keeper;
@@ -45,6 +48,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Segments that the log has at least when it is full.
 const SEGMENTS_MIN: u64 = 16;
+/// File in the data folder with what webhooks were not told yet.
+const OUTBOX_FILE: &str = "outbox.redb";
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 25_000;
 
@@ -74,6 +79,8 @@ pub struct Options {
     pub limits: LimitsConfig,
     /// How often the tables are compared with what was acknowledged.
     pub audit_every: Duration,
+    /// Where webhooks may go.
+    pub webhook_reach: Reach,
 }
 
 /// Serves on the listener until `shutdown` resolves, then drains. Returns when everything that was
@@ -147,6 +154,11 @@ pub async fn run(
     let writer =
         tokio::spawn(plan.carry_out(ingest.clone(), client_watch.clone(), database, draining));
 
+    let outbox = Outbox::open(&options.data.join(OUTBOX_FILE), clock::now_ms())?;
+    let reach = options.webhook_reach;
+    let (webhooks, deliveries) = Webhooks::start(&options.sites, outbox, reach, stop.subscribe())
+        .context("cannot start webhooks")?;
+
     let access = web::Data::new(Access::new(&options.sites, access::signer(&options.data)?));
     let limits = web::Data::new(Limits::new(options.limits));
     let past_client = client_watch.clone();
@@ -159,9 +171,10 @@ pub async fn run(
         web::Data::new(audit),
         web::Data::new(Signals::default()),
         web::Data::new(Past::new(past_client)),
+        web::Data::new(webhooks),
     );
     let server = HttpServer::new(move || {
-        let (ingest, live, stopping, up, metrics, audit, signals, past) = shared.clone();
+        let (ingest, live, stopping, up, metrics, audit, signals, past, webhooks) = shared.clone();
         App::new()
             .app_data(access.clone())
             .app_data(limits.clone())
@@ -173,6 +186,7 @@ pub async fn run(
             .app_data(audit)
             .app_data(signals)
             .app_data(past)
+            .app_data(webhooks)
             .configure(api::configure)
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))
@@ -205,6 +219,7 @@ pub async fn run(
     stop.send_replace(true);
     clickhouse.await?;
     keeper.await?;
+    deliveries.await?;
     drop(ingest);
     drop(live);
     feeder.abort();

@@ -13,3 +13,4 @@ mod oracle;
 mod schema;
 mod signals;
 mod stream;
+mod webhooks;

@@ -17,6 +17,7 @@ pub mod reader;
 mod signals;
 pub mod stream;
 pub mod token;
+mod webhooks;
 
 pub use error::ApiError;
 pub use health::ClickHouseUp;
@@ -51,6 +52,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/v1/events", web::post().to(events::take))
         // To pages.
         .route("/v1/sites/{site}/signals", web::post().to(signals::send))
+        // To other systems.
+        .route(
+            "/v1/sites/{site}/webhooks/{webhook}/test",
+            web::post().to(webhooks::test),
+        )
         // To dashboards and programs.
         .configure(live::configure)
         .route("/v1/me", web::get().to(pages::me))

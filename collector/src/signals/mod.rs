@@ -8,6 +8,11 @@
 //! page of a visitor who was not there, or for the same page when its stream broke and it comes back
 //! or goes on by requests. So a page may get one twice, and acts on its number once.
 
+mod address;
+pub mod deliver;
+pub mod message;
+pub mod outbox;
+pub mod post;
 #[cfg(test)]
 mod tests;
 
