@@ -25,8 +25,8 @@ use crate::store::child::{self, ChildConfig};
 use crate::store::keeper::Keeper;
 use crate::store::ledger::Ledger;
 use crate::store::state::State;
-use crate::store::writer::{Resume, Watermarks, Writer};
-use crate::store::{self, StoreError, history, migrate};
+use crate::store::writer::{self, Resume, Watermarks, Writer};
+use crate::store::{self, StoreError, history, migrate, repair};
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use clickhouse::Client;
@@ -127,6 +127,8 @@ pub async fn run(
         live: live.clone(),
         seals: recovered.seals.clone(),
         checkpoint: recovered.checkpoint,
+        marked: recovered.marked,
+        gap: recovered.gap,
         end: recovered.log.position(),
     };
     let taken = recovered.unstored_events;
@@ -264,6 +266,10 @@ struct Plan<S: Storage> {
     live: Live,
     seals: Vec<ingest::record::Seal>,
     checkpoint: ingest::record::Seal,
+    /// Where the log was when the streams were remembered.
+    marked: Position,
+    /// Whether a part of the log after that cannot be read.
+    gap: bool,
     /// End of the log at the start: what comes later reaches the live engine by itself.
     end: Position,
 }
@@ -276,9 +282,14 @@ impl<S: Storage> Plan<S> {
         database: String,
         draining: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
-        let Some(watermarks) = ready(&client, &database, &draining).await else {
+        let ready = self.ready(&ingest, (&client, &database), &draining).await;
+        let Some((watermarks, seals)) = ready else {
             return Err(StoreError::NeverReady);
         };
+        if seals != self.seals {
+            self.ledger.begin(self.checkpoint, &seals);
+            self.seals = seals;
+        }
         if watermarks.events < self.checkpoint.batch {
             tracing::error!(
                 clickhouse = watermarks.events,
@@ -304,6 +315,59 @@ impl<S: Storage> Plan<S> {
         let result = writer.run(resume).await;
         history.abort();
         result
+    }
+
+    /// Waits for ClickHouse, brings the tables up to date, asks how far they are, and has them tell what
+    /// the log cannot. None when the process stops before that.
+    async fn ready(
+        &self,
+        ingest: &Ingest,
+        (client, database): (&watch::Receiver<Option<Client>>, &str),
+        draining: &watch::Receiver<bool>,
+    ) -> Option<(Watermarks, Vec<ingest::record::Seal>)> {
+        let (mut client, mut draining) = (client.clone(), draining.clone());
+        loop {
+            let found = tokio::select! {
+                found = client.wait_for(Option::is_some) => found.ok()?.clone()?,
+                _ = draining.wait_for(|draining| *draining) => return None,
+            };
+            let result = async {
+                migrate::migrate(&found, database).await?;
+                writer::settled_all(&found).await?;
+                let watermarks = Watermarks::read(&found).await?;
+                let seals = self.mend(ingest, &found, watermarks.highest()).await?;
+                Ok::<_, StoreError>((watermarks, seals))
+            };
+            match result.await {
+                Ok(ready) => return Some(ready),
+                Err(error) => {
+                    tracing::warn!(%error, "clickhouse cannot be used yet; trying again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Finds the seals that are gone, and has ingest learn what was taken when a part of the log that
+    /// told it is gone.
+    async fn mend(
+        &self,
+        ingest: &Ingest,
+        client: &Client,
+        highest: u64,
+    ) -> Result<Vec<ingest::record::Seal>, StoreError> {
+        let known = (self.checkpoint, &self.seals[..]);
+        let seals = repair::seals(client, &self.reader, known, highest).await?;
+        if self.gap {
+            repair::learn(client, self.checkpoint, ingest).await?;
+            let untold = repair::untold(client, &self.reader, &seals, self.marked).await?;
+            ingest.learned(untold).await?;
+            tracing::warn!(
+                untold,
+                "clickhouse has told what it holds of the spoilt log; events are taken again"
+            );
+        }
+        Ok(seals)
     }
 
     /// Gives the live engine every event before the start, each once: from ClickHouse up to its
@@ -371,31 +435,4 @@ impl<S: Storage> Plan<S> {
 fn described(row: &ElementRow) -> (String, u64, u64) {
     let hash = ingest::look_hash(&row.selector, &row.label, &row.role, row.background);
     (row.site.clone(), row.element, hash)
-}
-
-/// Waits for ClickHouse, brings the tables up to date, and asks how far they are. None when the
-/// process stops before that.
-async fn ready(
-    client: &watch::Receiver<Option<Client>>,
-    database: &str,
-    draining: &watch::Receiver<bool>,
-) -> Option<Watermarks> {
-    let (mut client, mut draining) = (client.clone(), draining.clone());
-    loop {
-        let found = tokio::select! {
-            found = client.wait_for(Option::is_some) => found.ok()?.clone()?,
-            _ = draining.wait_for(|draining| *draining) => return None,
-        };
-        let result = async {
-            migrate::migrate(&found, database).await?;
-            Watermarks::read(&found).await
-        };
-        match result.await {
-            Ok(watermarks) => return Some(watermarks),
-            Err(error) => {
-                tracing::warn!(%error, "clickhouse cannot be used yet; trying again");
-                tokio::time::sleep(STORE_PAUSE).await;
-            }
-        }
-    }
 }

@@ -82,9 +82,10 @@ impl From<IngestError> for ApiError {
         let message = error.to_string();
         match error {
             IngestError::Invalid(_) => Self::BadRequest("invalid_batch", message),
-            IngestError::Overloaded | IngestError::Stopping | IngestError::StateFailed(_) => {
-                Self::Unavailable(message, RETRY_AFTER_S)
-            }
+            IngestError::Overloaded
+            | IngestError::Stopping
+            | IngestError::StateFailed(_)
+            | IngestError::LogGap => Self::Unavailable(message, RETRY_AFTER_S),
             IngestError::LogFull | IngestError::NoSpace | IngestError::LogFailed => {
                 Self::Unavailable(message, LOG_RETRY_AFTER_S)
             }

@@ -25,6 +25,10 @@ pub async fn readyz(
     let (ready, log) = match status.pressure() {
         _ if status.log_failed() => (false, "failed: restart the collector"),
         _ if status.no_space() => (false, "no space on its disk: free some"),
+        _ if status.log_gap() => (
+            false,
+            "a part was spoilt: clickhouse has not said yet what it holds of it",
+        ),
         Pressure::Full => (false, "full: clickhouse takes no rows"),
         Pressure::Hard => (
             true,

@@ -47,6 +47,29 @@ impl EventKey {
     }
 }
 
+impl EventKey {
+    /// Names the event of a row: a row has only as much of the id as its number in the stream keeps.
+    pub fn of_row(site: u64, time_ms: u64, seq: u64) -> Self {
+        Self {
+            day: day(time_ms),
+            site,
+            id: u128::from(seq << 1),
+        }
+    }
+
+    /// The same event as its row names it.
+    fn as_row(self) -> Self {
+        let id = u128::from(seq(self.id) << 1);
+        Self { id, ..self }
+    }
+}
+
+/// The number in its stream that an event with such an id has. Not all 64 bits, so that it stays a
+/// number in every language that reads it.
+fn seq(id: u128) -> u64 {
+    (id as u64) >> 1
+}
+
 /// Days whose events are too old to be taken any more, by a time in Unix ms.
 pub fn oldest_day(now_ms: u64) -> u32 {
     day(now_ms.saturating_sub((AGE_DAYS_MAX + 1) * DAY_MS))
@@ -85,8 +108,7 @@ pub fn record(site: &str, id: &str, mut batch: Batch, now_ms: u64) -> Result<Bat
         &day(time_ms).to_le_bytes(),
         id.as_bytes(),
     ]);
-    // Not all 64 bits, so that it stays a number in every language that reads it.
-    batch.first_seq = (event_id as u64) >> 1;
+    batch.first_seq = seq(event_id);
     Ok(BatchRecord {
         site: site.to_owned(),
         received_ms: now_ms,
@@ -164,11 +186,19 @@ impl Imported {
     /// # Errors
     /// The state file cannot be read.
     pub fn taken(&self, keys: &[EventKey]) -> Result<Vec<bool>, String> {
-        let mut taken = (self.known)(keys)?;
-        for (taken, key) in taken.iter_mut().zip(keys) {
-            *taken |= self.fresh.contains(key) || self.handed.contains(key);
-        }
-        Ok(taken)
+        // An event that was learned again from its row is known by no more than that has.
+        let rows: Vec<EventKey> = keys.iter().map(|key| key.as_row()).collect();
+        let known = (self.known)(&[keys, &rows].concat())?;
+        let taken = |key: &EventKey, known: bool| {
+            known || self.fresh.contains(key) || self.handed.contains(key)
+        };
+        let (whole, short) = known.split_at(keys.len());
+        let whole = keys.iter().zip(whole);
+        let short = rows.iter().zip(short);
+        let both = whole.zip(short);
+        Ok(both
+            .map(|((key, known), (row, known_row))| taken(key, *known) || taken(row, *known_row))
+            .collect())
     }
 
     /// Takes an event. False when it was taken since the last time the state file was written.

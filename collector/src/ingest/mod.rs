@@ -8,12 +8,14 @@ mod group;
 pub mod imported;
 pub mod record;
 pub mod recovery;
+mod relearn;
 pub mod rows;
 mod sequencer;
 mod shed;
 mod taking;
 pub mod validate;
 
+pub use relearn::Stored;
 pub use sequencer::{Committed, EXPIRY_MS, StreamChanges};
 pub use shed::{Pressure, Quota};
 pub use taking::look_hash;
@@ -21,10 +23,11 @@ pub use taking::look_hash;
 use crate::log::storage::Storage;
 use crate::log::{Damages, Position};
 use imported::{Imported, Known};
+use metrics::gauge;
 use record::{Agent, BatchRecord, DeadLetter, Seal};
 use sequencer::{BatchJob, ImportJob, Job, Sequencer};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use upriver_wire::answer::Ack;
@@ -52,6 +55,11 @@ pub enum IngestError {
     /// The log's disk has no space left.
     #[error("the log's disk has no space left; try again later")]
     NoSpace,
+    /// A part of the log was spoilt, so that it is not known in full what was taken.
+    #[error(
+        "a part of the log was spoilt; nothing is taken until clickhouse has said what it holds"
+    )]
+    LogGap,
     /// The disk failed.
     #[error("the log's disk failed; the collector must be restarted")]
     LogFailed,
@@ -123,6 +131,8 @@ pub struct Accepted {
 pub struct Status {
     log_failed: AtomicBool,
     no_space: AtomicBool,
+    log_gap: AtomicBool,
+    relearned: AtomicU64,
     pressure: AtomicU8,
     damages: Arc<Damages>,
     taken: Mutex<Taken>,
@@ -148,6 +158,17 @@ impl Status {
         self.no_space.load(Ordering::SeqCst)
     }
 
+    /// Whether nothing is taken because a part of the log was spoilt and the tables have not said yet
+    /// what they hold of it.
+    pub fn log_gap(&self) -> bool {
+        self.log_gap.load(Ordering::SeqCst)
+    }
+
+    /// Events taken that no group of the log tells any more, but the tables do.
+    pub fn relearned(&self) -> u64 {
+        self.relearned.load(Ordering::SeqCst)
+    }
+
     /// How full the log is.
     pub fn pressure(&self) -> Pressure {
         Pressure::from_number(self.pressure.load(Ordering::SeqCst))
@@ -161,6 +182,17 @@ impl Status {
     /// Notes that the log failed. True the first time.
     fn fail(&self) -> bool {
         !self.log_failed.swap(true, Ordering::SeqCst)
+    }
+
+    fn set_log_gap(&self, gap: bool) {
+        self.log_gap.store(gap, Ordering::SeqCst);
+        gauge!("upriver_log_gap").set(f64::from(u8::from(gap)));
+    }
+
+    fn relearn(&self, events: u64) {
+        self.relearned.store(events, Ordering::SeqCst);
+        let mut taken = self.taken.lock().unwrap_or_else(|error| error.into_inner());
+        taken.events += events;
     }
 
     fn set_pressure(&self, pressure: Pressure, no_space: bool) {
@@ -211,6 +243,7 @@ pub fn start<S: Storage>(
         ..Status::default()
     });
     status.take(recovered.log.position(), recovered.unstored_events);
+    status.set_log_gap(recovered.gap);
     let sequencer = Sequencer {
         log: recovered.log,
         dedup: recovered.dedup,
@@ -222,6 +255,7 @@ pub fn start<S: Storage>(
         committed,
         received_ms: recovered.received_ms,
         no_space_ms: None,
+        gap: recovered.gap,
     };
     let thread = std::thread::Builder::new()
         .name("sequencer".into())
@@ -349,6 +383,25 @@ impl Ingest {
             .await
             .map_err(|_| IngestError::Stopping)?;
         answer.await.map_err(|_| IngestError::Stopping)
+    }
+
+    /// Tells events that the tables have and that may be in no group of the log any more.
+    ///
+    /// # Errors
+    /// The process is stopping.
+    pub async fn learn(&self, stored: Vec<Stored>) -> Result<(), IngestError> {
+        let learn = self.jobs.send(Job::Learn(stored)).await;
+        learn.map_err(|_| IngestError::Stopping)
+    }
+
+    /// All that the tables have was told: so many of these events are in no group of the log any
+    /// more. From here on batches are taken again.
+    ///
+    /// # Errors
+    /// The process is stopping.
+    pub async fn learned(&self, events: u64) -> Result<(), IngestError> {
+        let learned = self.jobs.send(Job::Learned(events)).await;
+        learned.map_err(|_| IngestError::Stopping)
     }
 
     /// Lets go of log that storage no longer needs.

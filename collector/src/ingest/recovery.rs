@@ -55,6 +55,11 @@ pub struct Recovered<S: Storage> {
     pub unstored_events: u64,
     /// Time of receipt of the newest record.
     pub received_ms: u64,
+    /// Where the log was when the streams were remembered.
+    pub marked: log::Position,
+    /// Whether what was taken since then is not known in full, because a part of the log that tells it
+    /// cannot be read. Nothing may be taken until the tables have said what they hold.
+    pub gap: bool,
     /// Stretches of the log that could not be read.
     pub damages: Arc<Damages>,
     /// Records of a form this version does not know.
@@ -89,6 +94,8 @@ pub fn recover<S: Storage>(
         seals: mark.sealed,
         unstored_events: mark.unstored,
         received_ms: mark.received_ms,
+        marked: mark.position,
+        gap: false,
         damages,
         unknown_records: 0,
     };
@@ -105,6 +112,7 @@ pub fn recover<S: Storage>(
             recovered.read(group.position, bytes);
         }
     }
+    recovered.gap = recovered.damages.touch(mark.position, log::Position::MAX);
     recovered.dedup.make_room();
     Ok(recovered)
 }

@@ -8,6 +8,7 @@ use super::dedup::{Dedup, Stream, StreamKey};
 use super::group::Group;
 use super::imported::{EventKey, Imported};
 use super::record::{Agent, BatchRecord, DeadLetter, Record, Seal};
+use super::relearn::Stored;
 use super::shed::{Pressure, Quota};
 use super::{Accepted, IngestError, Status, imported};
 use crate::log::storage::Storage;
@@ -40,6 +41,10 @@ pub(super) enum Job {
     Seal(Seal, Reply<()>),
     /// Hands out what changed in the memory of streams; the time is for the horizon.
     Streams(u64, oneshot::Sender<StreamChanges>),
+    /// Events that the tables have and the log may not tell any more.
+    Learn(Vec<Stored>),
+    /// All of them were told: how many no group of the log tells.
+    Learned(u64),
     /// Removes log that is no longer needed.
     ForgetLog(Position),
     /// Elements whose descriptors storage has already: site, element, hash of the descriptor.
@@ -53,7 +58,8 @@ impl Job {
             Self::Batch(job) => Some(&mut job.received_ms),
             Self::Import(job) => Some(&mut job.received_ms),
             Self::DeadLetter(letter, _) => Some(&mut letter.received_ms),
-            Self::Seal(..) | Self::Streams(..) | Self::ForgetLog(_) | Self::Described(_) => None,
+            Self::Seal(..) | Self::Streams(..) | Self::ForgetLog(_) => None,
+            Self::Learn(_) | Self::Learned(_) | Self::Described(_) => None,
         }
     }
 }
@@ -132,6 +138,8 @@ pub(super) struct Sequencer<S: Storage> {
     pub(super) received_ms: u64,
     /// When the disk was last found full, Unix ms.
     pub(super) no_space_ms: Option<u64>,
+    /// Whether it is not known in full what was taken.
+    pub(super) gap: bool,
 }
 
 impl<S: Storage> Sequencer<S> {
@@ -184,6 +192,8 @@ impl<S: Storage> Sequencer<S> {
             }
             Job::Seal(seal, reply) => group.push_seal(&Record::Seal(seal), reply),
             Job::Streams(now_ms, reply) => self.hand_out_streams(now_ms, reply),
+            Job::Learn(stored) => self.learn(stored),
+            Job::Learned(events) => self.learned(events),
             Job::ForgetLog(position) => {
                 if let Err(error) = self.log.forget_before(position) {
                     tracing::error!(%error, position, "old log could not be removed");
@@ -204,8 +214,9 @@ impl<S: Storage> Sequencer<S> {
     }
 
     fn hand_out_streams(&mut self, now_ms: u64, reply: oneshot::Sender<StreamChanges>) {
-        if self.log.is_poisoned() {
-            // What is remembered may not be in the log. Whoever asks sees the sender dropped.
+        if self.log.is_poisoned() || self.gap {
+            // What is remembered may not be in the log, or may not be all: a checkpoint after a gap
+            // would hide it from the next start. Whoever asks sees the sender dropped.
             return;
         }
         let silent = self.dedup.forget_silent(now_ms);
@@ -233,7 +244,9 @@ impl<S: Storage> Sequencer<S> {
 
     /// Whether there is room for anything.
     pub(super) fn room(&self, received_ms: u64) -> Result<(), IngestError> {
-        let (why, error) = if self.pressure() == Pressure::Full {
+        let (why, error) = if self.gap {
+            ("log_gap", IngestError::LogGap)
+        } else if self.pressure() == Pressure::Full {
             ("log_full", IngestError::LogFull)
         } else if self
             .no_space_ms

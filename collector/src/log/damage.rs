@@ -2,8 +2,9 @@
 //!
 //! Owns the list of them, the copies of their bytes, and the alarm. Knows nothing of groups.
 
-use super::segment;
+use super::frame::SEGMENT_HEADER_BYTES;
 use super::storage::{Storage, StorageFile};
+use super::{Position, segment};
 use metrics::{counter, gauge};
 use std::collections::BTreeMap;
 use std::io;
@@ -27,6 +28,15 @@ pub struct Damage {
     pub kept_as: Option<String>,
 }
 
+impl Damage {
+    /// From where to where in the log it goes; none when its segment has no segment's name.
+    fn stretch(&self) -> Option<(Position, Position)> {
+        let base = segment::base(&self.segment)?;
+        let at = |offset: u64| base + offset.saturating_sub(SEGMENT_HEADER_BYTES);
+        Some((at(self.offset), at(self.offset + self.bytes)))
+    }
+}
+
 /// What was found damaged since the process started. Anybody may look.
 #[derive(Debug, Default)]
 pub struct Damages {
@@ -44,6 +54,17 @@ impl Damages {
     pub fn total(&self) -> (usize, u64) {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         (found.len(), found.values().map(|damage| damage.bytes).sum())
+    }
+
+    /// Whether groups may be missing between two positions.
+    pub fn touch(&self, from: Position, to: Position) -> bool {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let within = |damage: &Damage| {
+            let stretch = damage.stretch();
+            stretch.is_none_or(|(start, end)| start < to && end > from)
+        };
+        // Of those that are only counted nobody knows where they lie.
+        found.len() >= TOLD_MAX || found.values().any(within)
     }
 
     /// Keeps the bytes of a stretch in a file of their own and raises the alarm, once a stretch

@@ -53,6 +53,11 @@ impl<S: Storage> Reader<S> {
         }
     }
 
+    /// What of the log could not be read so far.
+    pub fn damages(&self) -> &Damages {
+        &self.damages
+    }
+
     /// Position of the oldest group kept.
     pub fn start(&self) -> Position {
         let segments = segment::read(&self.segments);

@@ -11,7 +11,7 @@
 
 use super::batch::{self, BATCH_ROWS_MAX, Batch};
 use super::ledger::{Entry, Ledger};
-use super::{LANE, StoreError};
+use super::{LANE, StoreError, repair};
 use crate::ingest::record::Seal;
 use crate::ingest::{Ingest, IngestError};
 use crate::log::storage::Storage;
@@ -153,6 +153,7 @@ impl<S: Storage> Writer<S> {
         self.newest = resume.checkpoint;
         for seal in resume.seals {
             let batch = batch::read(&mut self.reader, seal)?;
+            let batch = self.whole(seal, batch).await?;
             self.insert(seal, batch).await?;
         }
         if self.watermarks.highest() > self.newest.batch {
@@ -187,6 +188,26 @@ impl<S: Storage> Writer<S> {
             }
         }
         Ok(())
+    }
+
+    /// A sealed batch as it was, when a part of it can no longer be read in the log and `events` has
+    /// it: the rest is made of the rows that are there.
+    async fn whole(&mut self, seal: Seal, batch: Batch) -> Result<Batch, StoreError> {
+        let spoilt = self.reader.damages().touch(seal.from, seal.to);
+        if !spoilt || seal.batch > self.watermarks.events {
+            return Ok(batch);
+        }
+        let mut pause = PAUSE_MIN;
+        loop {
+            let client = self.client().await?;
+            match repair::as_stored(&client, seal, &batch).await {
+                Ok(batch) => return Ok(batch),
+                Err(error) => {
+                    tracing::warn!(%error, batch = seal.batch, "a batch cannot be read back yet");
+                    self.pause(&mut pause).await;
+                }
+            }
+        }
     }
 
     /// Seals and inserts one batch of what lies before `end`. False when there is nothing left.
@@ -367,6 +388,22 @@ async fn insert_rows<T: RowOwned + RowWrite>(
     }
     insert.end().await?;
     Ok(())
+}
+
+/// Fails as long as inserts that an earlier process began are still running.
+///
+/// # Errors
+/// They are, or ClickHouse cannot be reached.
+pub async fn settled_all(client: &Client) -> Result<(), StoreError> {
+    let sql = "SELECT count() FROM system.processes WHERE startsWith(query_id, 'upriver-') \
+               AND query_kind = 'Insert' AND current_database = currentDatabase()";
+    match client.query(sql).fetch_one::<u64>().await? {
+        0 => Ok(()),
+        running => {
+            let what = format!("{running} inserts of an earlier process are still running");
+            Err(clickhouse::error::Error::Custom(what).into())
+        }
+    }
 }
 
 /// Fails as long as the insert of that id may still be running.

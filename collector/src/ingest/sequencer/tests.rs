@@ -1,6 +1,8 @@
 //! Ingest on a disk that does everything a disk may do: what was acknowledged is in the log once,
 //! and what was not can still be sent.
 
+mod gap;
+
 use super::*;
 use crate::ingest::Verdict;
 use crate::ingest::recovery::{Mark, Recovered, Remembered, recover};
@@ -228,6 +230,7 @@ fn sequencer(recovered: Recovered<Simulated>, quota: Quota) -> Sequencer<Simulat
         committed: mpsc::channel(1).0,
         received_ms: recovered.received_ms,
         no_space_ms: None,
+        gap: recovered.gap,
     }
 }
 

@@ -36,7 +36,8 @@ pub(super) async fn compare<S: Storage>(
     let reached = auditor.ledger.reaches(cut.position);
     let reached = tokio::time::timeout(REACH_TIMEOUT, reached).await;
     reached.map_err(|_| format!("clickhouse is more than {REACH_TIMEOUT:?} behind"))?;
-    let end = end(&auditor.ledger.page(), cut.taken)?;
+    let taken = cut.taken + auditor.ingest.status().relearned();
+    let end = end(&auditor.ledger.page(), taken)?;
     let mut sites = Vec::new();
     for live in cut.sites {
         let sql = counts(client, &live, end).await;
