@@ -58,6 +58,10 @@ pub struct Site {
     /// Secret that the site's servers tell events with. It reads nothing.
     #[serde(default)]
     pub import_token: Option<SecretString>,
+    /// Secret that programs define funnels, releases and annotations with. It reads them too, and
+    /// nothing else.
+    #[serde(default)]
+    pub admin_token: Option<SecretString>,
     /// Origins its pages are served from: `https://shop.example`. Empty: any origin.
     #[serde(default)]
     pub origins: Vec<String>,
@@ -137,6 +141,51 @@ pub struct Step {
     /// Properties it must have, each with this text as its value; `*` stands for any characters.
     #[serde(default)]
     pub props: BTreeMap<String, String>,
+}
+
+impl Funnel {
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// The reason, for a person.
+    pub fn check(&self) -> Result<(), String> {
+        if !(STEPS_MIN..=STEPS_MAX).contains(&self.steps.len()) {
+            return Err(format!(
+                "funnel {:?} has {} steps; {STEPS_MIN} to {STEPS_MAX} are possible",
+                self.id,
+                self.steps.len()
+            ));
+        }
+        if self.window.is_zero() || self.window > FUNNEL_WINDOW_MAX {
+            return Err(format!(
+                "funnel {:?}: window must be between 1ms and 30d",
+                self.id
+            ));
+        }
+        if self.excludes.len() > STEPS_MAX {
+            return Err(format!(
+                "funnel {:?} has {} exclusions; at most {STEPS_MAX} are possible",
+                self.id,
+                self.excludes.len()
+            ));
+        }
+        for step in self.steps.iter().chain(&self.excludes) {
+            if step.props.len() > PROPS_MAX {
+                return Err(format!(
+                    "funnel {:?}, step {:?}: at most {PROPS_MAX} props are possible",
+                    self.id, step.name
+                ));
+            }
+            let hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+            if !step.element.as_ref().is_none_or(hex) {
+                return Err(format!(
+                    "funnel {:?}, step {:?}: element must be 16 hexadecimal digits",
+                    self.id, step.name
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads a kind by the name it has in the column `kind`.
@@ -268,41 +317,7 @@ impl Site {
                     funnel.id
                 ));
             }
-            if !(STEPS_MIN..=STEPS_MAX).contains(&funnel.steps.len()) {
-                return Err(format!(
-                    "funnel {:?} has {} steps; {STEPS_MIN} to {STEPS_MAX} are possible",
-                    funnel.id,
-                    funnel.steps.len()
-                ));
-            }
-            if funnel.window.is_zero() || funnel.window > FUNNEL_WINDOW_MAX {
-                return Err(format!(
-                    "funnel {:?}: window must be between 1ms and 30d",
-                    funnel.id
-                ));
-            }
-            if funnel.excludes.len() > STEPS_MAX {
-                return Err(format!(
-                    "funnel {:?} has {} exclusions; at most {STEPS_MAX} are possible",
-                    funnel.id,
-                    funnel.excludes.len()
-                ));
-            }
-            for step in funnel.steps.iter().chain(&funnel.excludes) {
-                if step.props.len() > PROPS_MAX {
-                    return Err(format!(
-                        "funnel {:?}, step {:?}: at most {PROPS_MAX} props are possible",
-                        funnel.id, step.name
-                    ));
-                }
-                let hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
-                if !step.element.as_ref().is_none_or(hex) {
-                    return Err(format!(
-                        "funnel {:?}, step {:?}: element must be 16 hexadecimal digits",
-                        funnel.id, step.name
-                    ));
-                }
-            }
+            funnel.check()?;
         }
         webhook::check(&self.webhooks, plain)?;
         self.check_experiments()

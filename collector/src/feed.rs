@@ -54,7 +54,9 @@ pub(crate) async fn feed_live(
 async fn overviews(live: &Live) -> Option<Vec<LiveCounts>> {
     let mut sites = Vec::new();
     for site in live.sites() {
-        let published = live.snapshot(site.into(), live::Query::Overview).await;
+        let published = live
+            .snapshot(site.as_str().into(), live::Query::Overview)
+            .await;
         let update: serde_json::Value = serde_json::from_str(&published.ok()?.json).ok()?;
         let data = update.get("data")?;
         let overview: Overview = serde_json::from_value(data.clone()).ok()?;
@@ -68,7 +70,7 @@ async fn overviews(live: &Live) -> Option<Vec<LiveCounts>> {
             *count = data.get(name)?.as_u64()?;
         }
         sites.push(LiveCounts {
-            site: site.to_owned(),
+            site,
             from_ms: basis.from_ms,
             complete: basis.complete,
             counts,

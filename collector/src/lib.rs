@@ -7,6 +7,7 @@
 pub mod api;
 mod clock;
 pub mod config;
+pub mod definitions;
 mod feed;
 pub mod ingest;
 pub mod live;

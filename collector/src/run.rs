@@ -8,6 +8,7 @@ use crate::api::limits::{Limits, LimitsConfig};
 use crate::api::{self, ClickHouseUp, Stopping};
 use crate::clock;
 use crate::config::Site;
+use crate::definitions::{self, Definitions};
 use crate::feed::{apply, feed_live};
 use crate::ingest::recovery::{self, Recovered};
 use crate::ingest::{self, Ingest, Quota, imported};
@@ -109,12 +110,16 @@ pub async fn run(
     let metrics = PrometheusBuilder::new()
         .install_recorder()
         .context("cannot set up metrics")?;
-    let (live, live_thread) = Live::start(&options.sites, live::Options::default())
-        .context("cannot start the live engine")?;
+    let (book, sites) = definitions::open(&options.data, &options.sites)
+        .context("cannot open the file of definitions")?;
+    let (live, live_thread) =
+        Live::start(&sites, live::Options::default()).context("cannot start the live engine")?;
     // Three steps of stopping: streams close, the writer drains, ClickHouse ends.
     let (closing, closed) = watch::channel(false);
     let (stop, stopping) = watch::channel(false);
     let (client, client_watch) = watch::channel(None);
+    let (tables, tables_made) = watch::channel(false);
+    let (definitions, teller) = Definitions::new(book, &options.sites, live.clone());
 
     let state = Arc::new(state);
     let known: imported::Known = {
@@ -129,6 +134,7 @@ pub async fn run(
         checkpoint: recovered.checkpoint,
         marked: recovered.marked,
         gap: recovered.gap,
+        tables,
         end: recovered.log.position(),
     };
     let taken = recovered.unstored_events;
@@ -153,6 +159,12 @@ pub async fn run(
         ledger: plan.ledger.clone(),
     };
     let (audit, audits) = auditor.start(options.audit_every, draining.clone());
+    let teller = tokio::spawn(teller.run(definitions::Surroundings {
+        client: client_watch.clone(),
+        tables: tables_made,
+        ledger: plan.ledger.clone(),
+        durable: ingest.durable(),
+    }));
     let writer =
         tokio::spawn(plan.carry_out(ingest.clone(), client_watch.clone(), database, draining));
 
@@ -173,10 +185,12 @@ pub async fn run(
         web::Data::new(audit),
         web::Data::new(Signals::default()),
         web::Data::new(Past::new(past_client)),
+        web::Data::new(definitions),
         web::Data::new(webhooks),
     );
     let server = HttpServer::new(move || {
-        let (ingest, live, stopping, up, metrics, audit, signals, past, webhooks) = shared.clone();
+        let (ingest, live, stopping, up, metrics, audit, signals, past, definitions, webhooks) =
+            shared.clone();
         App::new()
             .app_data(access.clone())
             .app_data(limits.clone())
@@ -188,6 +202,7 @@ pub async fn run(
             .app_data(audit)
             .app_data(signals)
             .app_data(past)
+            .app_data(definitions)
             .app_data(webhooks)
             .configure(api::configure)
     })
@@ -218,6 +233,7 @@ pub async fn run(
         }
     }
     audits.abort();
+    teller.abort();
     stop.send_replace(true);
     clickhouse.await?;
     keeper.await?;
@@ -270,6 +286,8 @@ struct Plan<S: Storage> {
     marked: Position,
     /// Whether a part of the log after that cannot be read.
     gap: bool,
+    /// Told when the tables are up to date.
+    tables: watch::Sender<bool>,
     /// End of the log at the start: what comes later reaches the live engine by itself.
     end: Position,
 }
@@ -290,6 +308,7 @@ impl<S: Storage> Plan<S> {
             self.ledger.begin(self.checkpoint, &seals);
             self.seals = seals;
         }
+        self.tables.send_replace(true);
         if watermarks.events < self.checkpoint.batch {
             tracing::error!(
                 clickhouse = watermarks.events,

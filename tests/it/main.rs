@@ -4,6 +4,7 @@ mod alerts;
 mod audit;
 mod cookbook;
 mod crash;
+mod definitions;
 mod experiments;
 mod import;
 mod ingest;

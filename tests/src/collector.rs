@@ -21,6 +21,8 @@ const READ_TOKEN: &str = "rt_test_0001";
 pub const SIGNAL_TOKEN: &str = "st_test_0001";
 /// The token that servers tell events with.
 pub const IMPORT_TOKEN: &str = "it_test_0001";
+/// The token that defines things.
+pub const ADMIN_TOKEN: &str = "at_test_0001";
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,6 +33,7 @@ write_key = "wk_test_0001"
 read_token = "rt_test_0001"
 signal_token = "st_test_0001"
 import_token = "it_test_0001"
+admin_token = "at_test_0001"
 origins = ["https://shop.example"]
 
 [[site.funnel]]

@@ -16,7 +16,9 @@ mod visit;
 
 use anyhow::Context;
 pub use batches::Page;
-pub use collector::{Collector, IMPORT_TOKEN, SIGNAL_TOKEN, SITE, Sent, WRITE_KEY, eventually};
+pub use collector::{
+    ADMIN_TOKEN, Collector, IMPORT_TOKEN, SIGNAL_TOKEN, SITE, Sent, WRITE_KEY, eventually,
+};
 pub use visit::{Thing, Visit};
 
 /// The text of a page of the documentation.

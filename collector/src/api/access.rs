@@ -294,6 +294,13 @@ impl Access {
         })
     }
 
+    /// The site a request may define something of: by `Authorization: Bearer`, or by login.
+    pub(super) fn editor(&self, id: &str, request: &HttpRequest) -> Result<Arc<Site>, ApiError> {
+        self.permitted(Some(id), request, "admin_token", |site| {
+            site.admin_token.as_ref()
+        })
+    }
+
     /// The site whose token of a kind a request brings, or that somebody logged in asks for.
     fn permitted(
         &self,

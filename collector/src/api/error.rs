@@ -23,6 +23,10 @@ pub enum ApiError {
     Forbidden(String),
     /// There is no such thing.
     NotFound(String),
+    /// Something else is there than the request takes for granted.
+    Conflict(String),
+    /// The condition of the request does not hold.
+    PreconditionFailed(String),
     /// The body is too large.
     TooLarge(String),
     /// The body is of a kind that is not taken.
@@ -41,6 +45,8 @@ impl ApiError {
             Self::Unauthorized(_) => "unauthorized",
             Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",
+            Self::Conflict(_) => "conflict",
+            Self::PreconditionFailed(_) => "precondition_failed",
             Self::TooLarge(_) => "too_large",
             Self::Unsupported(_) => "unsupported_media_type",
             Self::TooMany(..) => "too_many_requests",
@@ -55,6 +61,8 @@ impl ApiError {
             | Self::Unauthorized(message)
             | Self::Forbidden(message)
             | Self::NotFound(message)
+            | Self::Conflict(message)
+            | Self::PreconditionFailed(message)
             | Self::TooLarge(message)
             | Self::Unsupported(message)
             | Self::TooMany(message, _)
@@ -100,6 +108,8 @@ impl ResponseError for ApiError {
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooMany(..) => StatusCode::TOO_MANY_REQUESTS,

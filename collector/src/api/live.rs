@@ -199,12 +199,9 @@ fn has(request: &HttpRequest, name: header::HeaderName, value: &str) -> bool {
 fn refusal(error: LiveError, live: &Live, site: &str, query: &Query) -> ApiError {
     match (error, query) {
         (LiveError::UnknownFunnel, Query::Funnel(id)) => {
-            let funnels = live.index(site).map(|index| index.funnels.as_slice());
-            let ids: Vec<_> = funnels
-                .unwrap_or_default()
-                .iter()
-                .map(|(id, _)| id.as_str())
-                .collect();
+            let funnels = live.index(site).map(|index| index.funnels);
+            let funnels = funnels.unwrap_or_default();
+            let ids: Vec<_> = funnels.iter().map(|(id, _)| id.as_str()).collect();
             let ids = if ids.is_empty() {
                 "none".to_owned()
             } else {

@@ -5,6 +5,7 @@ mod agent;
 mod audit;
 pub mod collect;
 pub mod decode;
+mod definitions;
 pub mod error;
 mod event_json;
 mod events;
@@ -57,6 +58,8 @@ pub fn configure(config: &mut ServiceConfig) {
             "/v1/sites/{site}/webhooks/{webhook}/test",
             web::post().to(webhooks::test),
         )
+        // What is counted and shown.
+        .configure(definitions::configure)
         // To dashboards and programs.
         .configure(live::configure)
         .route("/v1/me", web::get().to(pages::me))

@@ -3,6 +3,7 @@
 
 use super::access::{Access, TICKET_AGE};
 use super::error::ApiError;
+use crate::live::Live;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::Embed;
@@ -119,16 +120,21 @@ pub async fn login(
 }
 
 /// `GET /v1/me`: what somebody logged in may look at.
-pub async fn me(request: HttpRequest, access: web::Data<Access>) -> Result<HttpResponse, ApiError> {
+pub async fn me(
+    request: HttpRequest,
+    access: web::Data<Access>,
+    live: web::Data<Live>,
+) -> Result<HttpResponse, ApiError> {
     access.logged_in(&request)?;
     let sites: Vec<_> = access
         .sites()
         .iter()
         .map(|site| {
-            let funnels: Vec<_> = site
-                .funnels
-                .iter()
-                .map(|f| json!({"id": f.id, "name": f.name}))
+            let funnels = live.index(&site.id).map(|index| index.funnels);
+            let funnels: Vec<_> = funnels
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(id, name)| json!({"id": id, "name": name}))
                 .collect();
             json!({
                 "id": site.id,

@@ -6,7 +6,7 @@
 use super::limits::Bounds;
 use super::resource::{Query, Resource};
 use super::site::SiteState;
-use crate::config::Site;
+use crate::config::{Funnel, Site};
 use crate::row::{ElementRow, EventRow};
 use hashbrown::HashMap;
 use upriver_wire::live::Basis;
@@ -85,6 +85,35 @@ impl Engine {
         for site in &mut self.sites {
             site.feed.renumber();
             site.revisions.all();
+        }
+    }
+
+    /// Defines a funnel of a site anew, or without one removes it; false for an unknown site.
+    pub fn define(
+        &mut self,
+        site: &str,
+        id: &str,
+        funnel: Option<&Funnel>,
+        generation: u64,
+    ) -> bool {
+        let Some(at) = self.places.get(site) else {
+            return false;
+        };
+        self.sites[*at].define(id, funnel, generation);
+        true
+    }
+
+    /// Gives the funnel that was defined with this generation events from before, in any order, as
+    /// often as need be; `last`: these were all.
+    pub fn recount(&mut self, site: &str, generation: u64, rows: &[EventRow], last: bool) {
+        let Some(at) = self.places.get(site) else {
+            return;
+        };
+        let site = &mut self.sites[*at];
+        site.recount(generation, rows);
+        site.settle();
+        if last {
+            site.recounted(generation);
         }
     }
 

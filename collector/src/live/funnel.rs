@@ -38,6 +38,8 @@ pub(crate) struct FunnelCounts {
     deadlines: BinaryHeap<Reverse<(u64, u32)>>,
     /// Events past the bound of their visitor.
     not_kept: u64,
+    /// Whether all events of the range are in it that it was there for, and those from before.
+    whole: bool,
 }
 
 impl FunnelCounts {
@@ -65,7 +67,42 @@ impl FunnelCounts {
             devices: Default::default(),
             deadlines: BinaryHeap::new(),
             not_kept: 0,
+            whole: true,
         }
+    }
+
+    /// One that has yet to be given what was before it.
+    pub(crate) fn without_past(definition: &Definition) -> Self {
+        Self {
+            whole: false,
+            ..Self::new(definition)
+        }
+    }
+
+    /// A place without a funnel, which counts nothing.
+    pub(crate) fn free() -> Self {
+        Self::new(&Definition {
+            id: String::new(),
+            name: String::new(),
+            window: std::time::Duration::ZERO,
+            steps: Vec::new(),
+            excludes: Vec::new(),
+        })
+    }
+
+    /// Whether this place has no funnel.
+    pub(crate) fn is_free(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// What was before it was given.
+    pub(crate) fn past_is_whole(&mut self) {
+        self.whole = true;
+    }
+
+    /// Whether what was before it was given.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// The steps an event matches, one bit each, and whether it excludes.

@@ -142,6 +142,13 @@ impl Hub {
         Ok(receiver)
     }
 
+    /// Ends the subscriptions to what is no longer there.
+    pub(crate) fn drop_unknown(&mut self) {
+        let engine = &self.engine;
+        self.topics
+            .retain(|(site, query), _| engine.revision(site, query).is_some());
+    }
+
     /// Publishes what changed since the last tick to those who listen.
     pub(crate) fn publish(&mut self) {
         self.drop_closed();

@@ -9,6 +9,7 @@ mod beyond;
 mod board;
 mod campaign;
 mod chain;
+mod define;
 mod element;
 mod engine;
 mod experiment;
@@ -47,11 +48,11 @@ pub use range::{HOUR_MS, WHOLE_HOURS};
 pub use resource::{Query, Resource};
 pub use window::{RECENT_MINUTES, Window};
 
-use crate::config::Site;
+use crate::config::{Funnel, Site};
 use crate::row::{ElementRow, EventRow};
 use hub::Hub;
 use limits::{Bounds, COMMANDS_MAX, PRESENCE_MS, TICK_MS};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -92,7 +93,7 @@ pub fn history_from_ms(now_ms: u64) -> u64 {
 #[derive(Clone)]
 pub struct Live {
     commands: mpsc::Sender<Command>,
-    sites: Arc<[SiteIndex]>,
+    sites: Arc<RwLock<Vec<SiteIndex>>>,
 }
 
 /// What of a site can be asked for by name.
@@ -108,6 +109,8 @@ pub struct SiteIndex {
 enum Command {
     Apply(Arc<Vec<EventRow>>, Arc<Vec<ElementRow>>),
     HistoryComplete,
+    Define(Arc<str>, String, Option<Funnel>, u64),
+    Recount(Arc<str>, u64, Vec<EventRow>, bool),
     Snapshot(
         Arc<str>,
         Query,
@@ -152,7 +155,7 @@ impl Live {
         Ok((
             Self {
                 commands,
-                sites: sites.iter().map(index).collect(),
+                sites: Arc::new(RwLock::new(sites.iter().map(index).collect())),
             },
             thread,
         ))
@@ -179,6 +182,50 @@ impl Live {
         self.send(Command::HistoryComplete).await
     }
 
+    /// Defines a funnel of a site anew, or without one removes it. Its numbers are incomplete until
+    /// what was before has been given by [`Live::recount`] with the same generation, which is one
+    /// that no other definition of the site has.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn define(
+        &self,
+        site: Arc<str>,
+        id: &str,
+        funnel: Option<Funnel>,
+        generation: u64,
+    ) -> Result<(), LiveError> {
+        let name = funnel.as_ref().map(|funnel| funnel.name.clone());
+        let command = Command::Define(site.clone(), id.to_owned(), funnel, generation);
+        self.send(command).await?;
+        let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = sites.iter_mut().find(|index| index.site == *site) {
+            let at = index.funnels.iter().position(|(known, _)| known == id);
+            match (at, name) {
+                (Some(at), Some(name)) => index.funnels[at].1 = name,
+                (None, Some(name)) => index.funnels.push((id.to_owned(), name)),
+                (Some(at), None) => drop(index.funnels.remove(at)),
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a funnel events from before it was defined, as often as need be; `last`: these were all.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn recount(
+        &self,
+        site: Arc<str>,
+        generation: u64,
+        rows: Vec<EventRow>,
+        last: bool,
+    ) -> Result<(), LiveError> {
+        self.send(Command::Recount(site, generation, rows, last))
+            .await
+    }
+
     /// A resource as it is after everything applied so far.
     ///
     /// # Errors
@@ -200,13 +247,15 @@ impl Live {
     }
 
     /// The ids of the sites.
-    pub fn sites(&self) -> impl Iterator<Item = &str> {
-        self.sites.iter().map(|index| index.site.as_str())
+    pub fn sites(&self) -> Vec<String> {
+        let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
+        sites.iter().map(|index| index.site.clone()).collect()
     }
 
     /// What of a site can be asked for by name; none for an unknown site.
-    pub fn index(&self, site: &str) -> Option<&SiteIndex> {
-        self.sites.iter().find(|index| index.site == site)
+    pub fn index(&self, site: &str) -> Option<SiteIndex> {
+        let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
+        sites.iter().find(|index| index.site == site).cloned()
     }
 
     /// Ends the engine after what is queued; every subscription ends with it.
@@ -256,6 +305,13 @@ fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
             hub.engine.apply(&rows);
         }
         Command::HistoryComplete => hub.engine.history_complete(),
+        Command::Define(site, id, funnel, generation) => {
+            hub.engine.define(&site, &id, funnel.as_ref(), generation);
+            hub.drop_unknown();
+        }
+        Command::Recount(site, generation, rows, last) => {
+            hub.engine.recount(&site, generation, &rows, last);
+        }
         // Whoever asked may have gone; then nobody wants the answer.
         Command::Snapshot(site, query, answer) => {
             hub.engine.advance(clock());

@@ -2,6 +2,7 @@
 
 use super::board::{self, By};
 use super::filter::{Filter, pages_of};
+use super::funnel::FunnelCounts;
 use super::heatmap::HeatKind;
 use super::site::SiteState;
 use super::{activity, campaign, experiment, heatmap, overview, page, presence};
@@ -128,10 +129,10 @@ impl SiteState {
     pub(crate) fn nothing_left_out(&self, query: &Query) -> bool {
         match query {
             Query::Funnel(id) => {
-                let full = self
-                    .funnel(id)
-                    .is_some_and(|at| self.funnels[at].not_kept() > 0);
-                !full && self.totals.every_visitor_kept()
+                let whole = self.funnel(id).is_some_and(|at| {
+                    self.funnels[at].not_kept() == 0 && self.funnels[at].is_whole()
+                });
+                whole && self.totals.every_visitor_kept()
             }
             Query::Experiments => self.experiments.nothing_left_out(),
             Query::HeatMap(..) => self.holds(query),
@@ -211,7 +212,8 @@ impl SiteState {
     }
 
     fn funnel(&self, id: &str) -> Option<usize> {
-        self.funnels.iter().position(|funnel| funnel.id == id)
+        let there = |funnel: &FunnelCounts| funnel.id == id && !funnel.is_free();
+        self.funnels.iter().position(there)
     }
 }
 

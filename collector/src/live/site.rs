@@ -5,6 +5,7 @@
 use super::activity::Feed;
 use super::campaign::Campaigns;
 use super::chain::StepRow;
+use super::define::Defining;
 use super::element::Elements;
 use super::experiment::Experiments;
 use super::funnel::FunnelCounts;
@@ -83,7 +84,9 @@ pub(crate) struct SiteState {
     pub(crate) currencies: Names<Box<str>>,
     pub(crate) visitors: Visitors,
     /// Visitor and funnel of chains that must be replayed before anyone looks.
-    stale: Vec<(u32, u8)>,
+    pub(super) stale: Vec<(u32, u8)>,
+    /// Funnels whose past is being read.
+    pub(super) defining: Vec<Defining>,
     bounds: Bounds,
     /// Events outside the live range.
     pub(crate) out_of_range: u64,
@@ -115,6 +118,7 @@ impl SiteState {
             currencies: Names::new(OTHER.into(), bounds.currencies),
             visitors: Visitors::new(bounds.visitors),
             stale: Vec::new(),
+            defining: Vec::new(),
             bounds,
             out_of_range: 0,
         }
@@ -177,27 +181,33 @@ impl SiteState {
     }
 
     fn count_steps(&mut self, row: &EventRow, place: u32) {
-        for (at, funnel) in self.funnels.iter_mut().enumerate() {
-            let steps = funnel.steps_of(row);
-            if steps == 0 {
-                continue;
-            }
-            let origin = self.origins.acquire(row);
-            let own = self.visitors.at(place).funnel(at as u8);
-            let step = StepRow {
-                ord: row.ord,
-                tie: tie(row),
-                origin,
-                steps,
-            };
-            self.revisions.funnels[at] += 1;
-            if !funnel.insert(own, step, self.bounds.funnel_rows) {
-                self.origins.release(origin);
-            } else if own.chain.is_stale() {
-                self.stale.push((place, at as u8));
-            } else {
-                funnel.settle(own, place, &self.origins, self.now_ms);
-            }
+        for at in 0..self.funnels.len() {
+            self.count_steps_of(at, row, place);
+        }
+    }
+
+    /// Counts an event of the live range in one funnel.
+    pub(super) fn count_steps_of(&mut self, at: usize, row: &EventRow, place: u32) {
+        let steps = self.funnels[at].steps_of(row);
+        if steps == 0 || !self.meets(at, row) {
+            return;
+        }
+        let funnel = &mut self.funnels[at];
+        let origin = self.origins.acquire(row);
+        let own = self.visitors.at(place).funnel(at as u8);
+        let step = StepRow {
+            ord: row.ord,
+            tie: tie(row),
+            origin,
+            steps,
+        };
+        self.revisions.funnels[at] += 1;
+        if !funnel.insert(own, step, self.bounds.funnel_rows) {
+            self.origins.release(origin);
+        } else if own.chain.is_stale() {
+            self.stale.push((place, at as u8));
+        } else {
+            funnel.settle(own, place, &self.origins, self.now_ms);
         }
     }
 

@@ -5,7 +5,7 @@ mod recount;
 
 use super::limits::Bounds;
 use super::{Engine, Filter, HOUR_MS, HeatKind, Query, Resource, Window};
-use crate::config::{Site, Sites};
+use crate::config::{Funnel, Site, Sites};
 use crate::row::{Device, Direction, ElementRow, EventRow, Kind, order};
 use proptest::prelude::*;
 use recount::Recount;
@@ -307,6 +307,59 @@ proptest! {
         }
         let recount = Recount::new(&rows, &sites[0], now_ms);
         prop_assert_eq!(numbers(&engine), recount.answers(&queries()));
+    }
+
+    #[test]
+    fn a_funnel_defined_while_running_counts_as_one_that_was_there(
+        (drawn, seed, batch, at, until, twice) in
+            (drawn(), any::<u64>(), 1_usize..20, 0_usize..8, 0_usize..8, any::<bool>())
+    ) {
+        let sites = sites();
+        let rows: Vec<_> = drawn.iter().enumerate().map(|(at, row)| event(at, row)).collect();
+        let rows = shuffled(&rows, seed);
+        let mut engine = Engine::new(&sites, Bounds::default(), NOW_MS);
+        // Two places change hands: what was in them must leave nothing behind.
+        let [checkout, views, straight] = &sites[0].funnels[..] else { panic!("three funnels") };
+        let (mut come, mut generation, mut now_ms) = (0, 1, NOW_MS);
+        for (number, batch) in rows.chunks(batch).enumerate() {
+            if number == at {
+                engine.define("shop", "checkout", None, 0);
+                let other = Funnel { id: "views".into(), ..straight.clone() };
+                engine.define("shop", "views", Some(&other), 7);
+                engine.define("shop", "views", Some(views), 1);
+                engine.define("shop", "checkout", Some(checkout), 2);
+                // The past is read when more has come than was there.
+                generation = 2;
+            }
+            engine.apply(batch);
+            come += batch.len();
+            if number >= at && number >= until && generation == 2 {
+                let mut past = rows[..come].to_vec();
+                past.retain(|row| row.site == "shop");
+                for funnel in [1, 2] {
+                    if twice {
+                        engine.recount("shop", funnel, &past[..past.len() / 2], false);
+                    }
+                    engine.recount("shop", 7, &past, true);
+                    engine.recount("shop", funnel, &past, true);
+                }
+                generation = 3;
+            }
+            now_ms += 5 * 60_000;
+            engine.advance(now_ms);
+        }
+        if generation == 2 {
+            for funnel in [1, 2] {
+                engine.recount("shop", funnel, &rows[..come].iter().filter(|row| row.site == "shop").cloned().collect::<Vec<_>>(), true);
+            }
+        }
+        let recount = Recount::new(&rows, &sites[0], now_ms);
+        prop_assert_eq!(numbers(&engine), recount.answers(&queries()));
+        for later_ms in [now_ms + 2 * HOUR_MS, now_ms + 40 * HOUR_MS] {
+            engine.advance(later_ms);
+            let recount = Recount::new(&rows, &sites[0], later_ms);
+            prop_assert_eq!(numbers(&engine), recount.answers(&queries()));
+        }
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Visitor {
     }
 
     fn is_gone(&self) -> bool {
-        self.hours.is_empty() && self.present.is_none()
+        self.hours.is_empty() && self.present.is_none() && self.funnels.is_empty()
     }
 }
 

@@ -31,6 +31,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "origin",
         include_str!("../../migrations/0006_origin.sql"),
     ),
+    (
+        7,
+        "definitions",
+        include_str!("../../migrations/0007_definitions.sql"),
+    ),
 ];
 
 /// The version of the newest migration.
