@@ -11,8 +11,8 @@ before(async () => {
 });
 after(() => browser?.close());
 
-async function measured(run) {
-  const listener = await openListener();
+async function measured(run, answers) {
+  const listener = await openListener(answers);
   const shop = await openShop({ endpoint: listener.address, key: 'wk_test' });
   const guest = await visitor(browser, devices.phone, refusedStream);
   try {
@@ -40,6 +40,18 @@ test('an order is reported once: not again on reload, in another tab or on the w
     }
     assert.equal(listener.count(order), 1);
   }));
+
+test('an order whose answer comes after its page was left is sent again as the same, not reported again', () =>
+  measured(async ({ page, listener, shop }) => {
+    const order = await buy(page, shop, 'heron-kettle', 'green');
+    await listener.heard(order);
+    // The answer is still to come.
+    await page.reload();
+    await listener.again();
+    await press(page, page.locator('[data-upriver="quick-add-pond-kettle"]'));
+    await listener.heard('pond-kettle');
+    assert.equal(listener.count(order), 1);
+  }, { answerMs: 1_500 }));
 
 test('the shop reports exposure, cart and search, with their properties', () =>
   measured(async ({ page, listener, shop }) => {

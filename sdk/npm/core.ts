@@ -14,6 +14,7 @@ import * as forms from "./forms.js";
 import * as hearing from "./hearing.js";
 import * as looking from "./looking.js";
 import { VERSION } from "./naming.js";
+import * as outcome from "./outcome.js";
 import { address, view } from "./page.js";
 import * as persist from "./persist.js";
 import { onRoute } from "./routes.js";
@@ -138,7 +139,10 @@ export const now = (): number => origin + performance.now();
 
 /** Takes an input of that time of the page's clock; it goes on its way with the next {@link settle}. */
 // Each by its own name: gathered and spread they would be an array a time, and pointers move often.
-export const step: Recorder = (kind, at, a, b, c, d, e, f, g, h) => recorder(kind, origin + at!, a, b, c, d, e, f, g, h);
+export const step: Recorder = (kind, at, a, b, c, d, e, f, g, h) => {
+  if (at! > outcome.overdue) outcome.stopped();
+  return recorder(kind, origin + at!, a, b, c, d, e, f, g, h);
+};
 
 /** Hands bytes over for the next call. */
 export function give(bytes: ArrayLike<number>): void {

@@ -12,7 +12,7 @@
 // An effect is any of these: a mutation that changes something; for as long, another address, a field
 // or box, something on top of the page, media that start or stop; within 1 s also the focus going
 // elsewhere or something beside it coming to sight, as styles alone can do; within 100 ms also a
-// selection, a window opened, or the page being stopped by a dialog. Scrolls, page views and leaving
+// selection or a window opened; and the page being stopped by a dialog. Scrolls, page views and leaving
 // the page are told by the recorder's other inputs.
 
 import { options, step } from "./core.js";
@@ -31,12 +31,11 @@ const STEPS = /next|prev(?!ent|iew)|plus|minus|(in|de)cre(ment|ase)|stepper|forw
 const MARKUP_MAX = 400;
 /** Elements looked at for their values or whether they are to be seen. */
 const NEAR_MAX = 64;
-/** When an effect is looked for after a click, ms: once for what follows at once, once for what the
- * browser does, and at last. */
-const AT_ONCE = 100;
-const SOON = 1_000;
-/** A click whose timers come so late has opened a dialog that stopped the page, ms. */
-const STOPPED = 1_500;
+/** When an effect is looked for after a click, ms: for what follows at once, for what the browser does,
+ * so that the page is never long unwatched, and (just before the press would be dead) at last. */
+const LOOKS = [100, 1_000, 1_750];
+/** A look that comes so late was kept from it by a dialog that stopped the page, ms. */
+const STOPPED = 1_000;
 
 const OBSERVED = { subtree: true, childList: true, attributeOldValue: true, characterDataOldValue: true };
 /** As in sdk/src/presses.rs, ms. */
@@ -59,6 +58,9 @@ type Shown = [string, Element | null, number, number];
 /** From a click to being dead, ms. */
 let deadMs: number;
 let watch: Watch | undefined;
+/** From then on a look is so late that something has stopped the page: to be told ({@link stopped})
+ * before the recorder hears of any later time. */
+export let overdue = Infinity;
 
 const effect = (elsewhere: boolean) => step(Kind.EFFECT, performance.now(), +elsewhere);
 
@@ -77,22 +79,40 @@ const observer = new MutationObserver((records) => {
   }
 });
 
-function check(mine: Watch, round: number, click?: Event): void {
-  if (!mine.over) {
-    const [page, focus, sight, selected] = shown(mine.pressing);
-    const { targets, was } = mine;
-    if (
-      page !== was[0] ||
-      (round < 2 && ((focus !== was[1] && !targets.includes(focus!)) || sight > was[2])) ||
-      (click && ((selected && selected !== was[3]) || byBrowser(click)))
-    ) effect((mine.over = true));
-  }
-  if (round > 1 && watch === mine) stop();
+/** Something has stopped the page since the last click: its effect. */
+export function stopped(): void {
+  overdue = Infinity;
+  if (watch) watch.over = true;
+  effect(true);
+}
+
+// Looks for an effect of a click that was heard at this time, and will again.
+function follow(mine: Watch, click: Event, from: number, round = 0): void {
+  // Those of a site that waits for less come closer to each other.
+  const due = from + Math.min(LOOKS[round] ?? deadMs, deadMs - 40 + 10 * round);
+  if (watch === mine) overdue = due + STOPPED;
+  setTimeout(() => {
+    if (performance.now() > due + STOPPED) effect((mine.over = true));
+    if (!mine.over) check(mine, click, round);
+    if (round < LOOKS.length) follow(mine, click, from, round + 1);
+    else if (watch === mine) stop();
+  }, due - performance.now());
+}
+
+function check(mine: Watch, click: Event, round: number): void {
+  const { targets, was, pressing } = mine;
+  const [page, focus, sight, selected] = shown(pressing);
+  if (
+    page !== was[0] ||
+    (round < 2 && ((focus !== was[1] && !targets.includes(focus!)) || sight > was[2])) ||
+    (!round && ((selected && selected !== was[3]) || byBrowser(click)))
+  ) effect((mine.over = true));
 }
 
 function stop(): void {
   observer.disconnect();
   watch = undefined;
+  overdue = Infinity;
 }
 
 /** Presses of another recorder. */
@@ -129,9 +149,7 @@ export function clicked(click: Event): void {
   // What was pressed until the pointer was elsewhere is not what was clicked.
   if (!mine?.pressing.contains(click.composedPath()[0] as Node)) return void effect(false);
   mine.through = true;
-  setTimeout(check, AT_ONCE, mine, 0, click);
-  setTimeout(check, Math.min(SOON, deadMs - 20), mine, 1);
-  setTimeout(check, deadMs - 10, mine, 2);
+  follow(mine, click, performance.now());
 }
 
 const all = (selector: string) => [...document.querySelectorAll<any>(selector)].slice(0, NEAR_MAX);
@@ -159,7 +177,6 @@ function byBrowser(click: Event): boolean {
   return (
     (!click.defaultPrevented && link !== undefined && !/^(#|javascript:)/.test(link!)) ||
     // Used up: by a window, a chooser of files, the whole screen.
-    (navigator as any).userActivation?.isActive === false ||
-    performance.now() - click.timeStamp > STOPPED
+    (navigator as any).userActivation?.isActive === false
   );
 }

@@ -122,7 +122,7 @@ async function alone(tally, trap, context, act) {
   const page = await made.newPage();
   try {
     let shown;
-    page.on("dialog", (dialog) => (shown = wait(1_800).then(() => dialog.dismiss())));
+    page.on("dialog", (dialog) => (shown = wait(trap.dialogMs ?? 1_800).then(() => dialog.dismiss())));
     await page.goto(`${collector.url}/trap/0`);
     await ready(page);
     if (trap.scrolled) await page.evaluate((y) => scrollTo(0, y), trap.scrolled);
