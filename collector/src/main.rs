@@ -2,6 +2,7 @@
 
 mod ask;
 mod import;
+mod requeue;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
@@ -61,8 +62,18 @@ enum Command {
     /// Has the running collector tell a webhook that this is a test. Prints the id of the message;
     /// the collector's own log says what came of it.
     WebhookTest(WebhookTest),
+    /// Gives batches that ClickHouse refused back to the log, once the reason is gone. The collector must
+    /// not run meanwhile.
+    Requeue(Requeue),
     /// Prints the schema: the statements that make the tables of this version.
     Schema(Schema),
+}
+
+#[derive(Args)]
+struct Requeue {
+    /// The collector's data folder.
+    #[arg(long, env = "UPRIVER_DATA")]
+    data: PathBuf,
 }
 
 #[derive(Args)]
@@ -213,6 +224,7 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => self::serve(*serve).await,
         Command::Clickhouse(embedded) => clickhouse(embedded).await,
         Command::LoginLink(link) => login_link(&link),
+        Command::Requeue(asked) => requeue::requeue(&asked.data).and_then(|told| say(&told)),
         Command::Schema(asked) => schema(&asked),
         Command::WebhookTest(asked) => webhook_test(&asked),
         Command::Audit(asked) => match audit(&asked) {

@@ -25,6 +25,7 @@ use crate::store::audit::Auditor;
 use crate::store::child::{self, ChildConfig};
 use crate::store::keeper::Keeper;
 use crate::store::ledger::Ledger;
+use crate::store::quarantine::{self, Quarantine};
 use crate::store::state::State;
 use crate::store::writer::{self, Resume, Watermarks, Writer};
 use crate::store::{self, StoreError, history, migrate, repair};
@@ -126,6 +127,8 @@ pub async fn run(
         let state = state.clone();
         Box::new(move |keys| state.imported(keys).map_err(|error| error.to_string()))
     };
+    let quarantine = options.data.join(quarantine::FOLDER);
+    let quarantine = Quarantine::open(quarantine).context("cannot open the quarantine")?;
     let plan = Plan {
         reader: recovered.reader.clone(),
         ledger: Arc::default(),
@@ -165,8 +168,12 @@ pub async fn run(
         ledger: plan.ledger.clone(),
         durable: ingest.durable(),
     }));
-    let writer =
-        tokio::spawn(plan.carry_out(ingest.clone(), client_watch.clone(), database, draining));
+    let writer = tokio::spawn(plan.carry_out(
+        (ingest.clone(), quarantine),
+        client_watch.clone(),
+        database,
+        draining,
+    ));
 
     let outbox = Outbox::open(&options.data.join(OUTBOX_FILE), clock::now_ms())?;
     let reach = options.webhook_reach;
@@ -295,7 +302,7 @@ struct Plan<S: Storage> {
 impl<S: Storage> Plan<S> {
     async fn carry_out(
         mut self,
-        ingest: Ingest,
+        (ingest, quarantine): (Ingest, Quarantine),
         client: watch::Receiver<Option<Client>>,
         database: String,
         draining: watch::Receiver<bool>,
@@ -320,7 +327,7 @@ impl<S: Storage> Plan<S> {
             client.clone(),
             ingest.clone(),
             self.reader.clone(),
-            self.ledger.clone(),
+            (self.ledger.clone(), quarantine),
             draining.clone(),
         );
         let resume = Resume {

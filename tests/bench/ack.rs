@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use upriver_tests::{Collector, Page};
 
 /// Events of a batch.
-const EVENTS: usize = 50;
+pub(crate) const EVENTS: usize = 50;
 /// Connections that take turns; each has one batch on its way at a time.
 const CONNECTIONS: u64 = 128;
 /// Batches before the measured ones.
@@ -32,7 +32,7 @@ pub(crate) async fn run(rate: u64, seconds: u64) -> Result<Value> {
     collector
         .sql_becomes("SELECT count() FROM events", 0)
         .await?;
-    let bytes = Page::new("/").bytes(bodies()).len();
+    let bytes = Page::new("/").bytes(bodies(EVENTS)).len();
     let mut disk = Histogram::<u64>::new(3)?;
     bare_disk(&collector.data(), bytes, &mut disk)?;
     let warm = load(&collector, rate, WARM_UP).await?;
@@ -68,7 +68,11 @@ pub(crate) async fn run(rate: u64, seconds: u64) -> Result<Value> {
 }
 
 /// Sends at the rate for a while; the latencies in microseconds.
-async fn load(collector: &Collector, rate: u64, lasts: Duration) -> Result<Histogram<u64>> {
+pub(crate) async fn load(
+    collector: &Collector,
+    rate: u64,
+    lasts: Duration,
+) -> Result<Histogram<u64>> {
     let batches = rate * lasts.as_secs();
     // All connections are open before the first batch is due.
     let begin = Instant::now() + Duration::from_millis(300);
@@ -90,7 +94,7 @@ async fn load(collector: &Collector, rate: u64, lasts: Duration) -> Result<Histo
             for batch in (connection..batches).step_by(CONNECTIONS as usize) {
                 let due = begin + Duration::from_micros(batch * 1_000_000 / rate);
                 tokio::time::sleep_until(due.into()).await;
-                let body = page.bytes(bodies());
+                let body = page.bytes(bodies(EVENTS));
                 let answer = http.post(&url).body(body).send().await?;
                 ensure!(
                     answer.status() == 200,
@@ -110,10 +114,11 @@ async fn load(collector: &Collector, rate: u64, lasts: Duration) -> Result<Histo
     Ok(all)
 }
 
-fn bodies() -> Vec<upriver_wire::batch::Body> {
-    let bodies = (0..EVENTS).map(|event| match event % 10 {
+/// So many events, one in ten of them the site's own.
+pub(crate) fn bodies(events: usize) -> Vec<upriver_wire::batch::Body> {
+    let bodies = (0..events).map(|event| match event % 10 {
         0 => Page::custom("add_to_cart"),
-        _ => Page::press(event as f64 / EVENTS as f64, 0.5),
+        _ => Page::press(event as f64 / events as f64, 0.5),
     });
     bodies.collect()
 }
@@ -134,7 +139,7 @@ fn bare_disk(folder: &Path, bytes: usize, times: &mut Histogram<u64>) -> Result<
     Ok(())
 }
 
-fn quantiles(times: &Histogram<u64>) -> Value {
+pub(crate) fn quantiles(times: &Histogram<u64>) -> Value {
     let ms = |quantile: f64| times.value_at_quantile(quantile) as f64 / 1_000.0;
     json!({
         "p50": ms(0.5), "p99": ms(0.99), "p99.9": ms(0.999), "max": times.max() as f64 / 1_000.0,

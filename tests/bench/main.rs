@@ -7,6 +7,8 @@ mod ack;
 mod alerts;
 mod experiments;
 mod live;
+mod outage;
+mod restart;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -51,6 +53,21 @@ enum What {
         #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
         visitors: u32,
     },
+    /// ClickHouse stands still for minutes while pages go on sending.
+    Outage {
+        /// How long, minutes.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=120))]
+        minutes: u64,
+        /// Events a second.
+        #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(50..=1_000_000))]
+        rate: u64,
+    },
+    /// How long a collector with a long log takes to accept batches again.
+    Restart {
+        /// Length of the log, MiB.
+        #[arg(long, default_value_t = 1_024, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        mib: u64,
+    },
 }
 
 #[tokio::main]
@@ -62,6 +79,8 @@ async fn main() -> Result<()> {
         What::Alerts { campaigns } => alerts::run(campaigns, flags.json)?,
         What::Experiments { experiments } => experiments::run(experiments, 10_000, flags.json)?,
         What::Live { visitors } => live::run(visitors as usize)?,
+        What::Outage { minutes, rate } => outage::run(minutes, rate).await?,
+        What::Restart { mib } => restart::run(mib).await?,
     };
     if flags.json {
         println!("{figures}");

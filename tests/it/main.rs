@@ -11,6 +11,7 @@ mod ingest;
 mod live;
 mod multiplex;
 mod oracle;
+mod quarantine;
 mod schema;
 mod signals;
 mod stream;

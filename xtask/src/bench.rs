@@ -16,6 +16,8 @@ pub(crate) fn run(root: &Path, flags: &Bench) -> Result<()> {
         Measure::Alerts { campaigns } => format!("alerts --campaigns {campaigns}"),
         Measure::Experiments { experiments } => format!("experiments --experiments {experiments}"),
         Measure::Live { visitors } => format!("live --visitors {visitors}"),
+        Measure::Outage { minutes, rate } => format!("outage --minutes {minutes} --rate {rate}"),
+        Measure::Restart { mib } => format!("restart --mib {mib}"),
         Measure::Sdk { runs, only } => return bench_sdk::run(root, *runs, only, flags.json),
     };
     if flags.json {

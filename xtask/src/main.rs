@@ -182,6 +182,23 @@ enum Measure {
         #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
         visitors: u32,
     },
+    /// ClickHouse stands still for minutes while pages go on sending: lost events, memory of the collector,
+    /// and how fast the tables catch up.
+    Outage {
+        /// How long, minutes. The long form is 10.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=120))]
+        minutes: u64,
+        /// Events a second.
+        #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(50..=1_000_000))]
+        rate: u64,
+    },
+    /// How long a collector with a long log takes to accept batches again after it was killed, beside
+    /// reading the same bytes from the same disk.
+    Restart {
+        /// Length of the log, MiB.
+        #[arg(long, default_value_t = 1_024, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        mib: u64,
+    },
     /// What the SDK costs a page, beside its rivals: one scripted visit in Chromium.
     Sdk {
         /// Visits with each; the figures are medians.

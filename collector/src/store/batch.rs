@@ -172,6 +172,25 @@ pub fn read<S: Storage>(reader: &mut Reader<S>, seal: Seal) -> Result<Batch, Sto
     Ok(batch.sealed(seal))
 }
 
+/// The records that the batch a seal names is made of, group by group.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn groups<S: Storage>(
+    reader: &mut Reader<S>,
+    seal: Seal,
+) -> Result<Vec<Vec<Vec<u8>>>, StoreError> {
+    let (mut groups, mut position) = (Vec::new(), seal.from);
+    while let Some(group) = reader.read(position)? {
+        if group.position >= seal.to {
+            break;
+        }
+        position = group.next;
+        groups.push(group.records);
+    }
+    Ok(groups)
+}
+
 /// Reads the next batch that begins at `from`, and says where it ends: at `end`, when it is large
 /// enough, or where the day of receipt changes. It has no number yet; see [`Batch::sealed`].
 ///

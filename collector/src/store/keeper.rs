@@ -103,7 +103,7 @@ impl Keeper {
         let changes = self.ingest.stream_changes(now_ms()).await.ok()?;
         let mark = Mark {
             position: changes.position,
-            unstored: changes.taken.saturating_sub(page.events),
+            unstored: changes.taken.saturating_sub(page.events + page.quarantined),
             received_ms: changes.received_ms,
             forgotten_until_ms: changes.forgotten_until_ms,
             sealed: page.sealed.clone(),

@@ -23,6 +23,8 @@ pub struct Entry {
     pub events: u64,
     /// Rows in `dead_letters`.
     pub dead_letters: u64,
+    /// Whether ClickHouse refused it for good: no table has anything of it.
+    pub refused: bool,
 }
 
 /// What is known at one moment.
@@ -32,6 +34,8 @@ pub struct Page {
     pub newest: Seal,
     /// Rows in `events` of all batches since the process started.
     pub events: u64,
+    /// Events of batches that were refused for good, since the process started.
+    pub quarantined: u64,
     /// The newest batches, oldest first.
     pub recent: Vec<Entry>,
     /// Batches sealed, or about to be, that not all tables have.
@@ -49,6 +53,7 @@ pub struct Ledger {
 struct Inner {
     newest: Seal,
     events: u64,
+    quarantined: u64,
     recent: VecDeque<Entry>,
     sealed: Vec<Seal>,
 }
@@ -66,6 +71,17 @@ impl Ledger {
     /// A batch is about to be sealed: from here on it holds this and nothing else.
     pub fn sealing(&self, seal: Seal) {
         self.lock().sealed.push(seal);
+    }
+
+    /// A batch was refused for good and is kept apart: as far as the tables go it is done.
+    pub fn refused(&self, entry: Entry) {
+        self.lock().quarantined += entry.events;
+        self.stored(Entry {
+            events: 0,
+            dead_letters: 0,
+            refused: true,
+            ..entry
+        });
     }
 
     /// A batch is in all tables.
@@ -100,6 +116,7 @@ impl Ledger {
         Page {
             newest: inner.newest,
             events: inner.events,
+            quarantined: inner.quarantined,
             recent: inner.recent.iter().copied().collect(),
             sealed: inner.sealed.clone(),
         }
@@ -118,6 +135,7 @@ impl Entry {
             received_ms: batch.received().map_or(0, |(from, _)| from),
             events: batch.events.len() as u64,
             dead_letters: batch.dead_letters.len() as u64,
+            refused: false,
         }
     }
 }

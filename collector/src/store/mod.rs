@@ -9,6 +9,7 @@ pub mod history;
 pub mod keeper;
 pub mod ledger;
 pub mod migrate;
+pub mod quarantine;
 pub mod repair;
 pub mod rollup;
 pub mod schema;

@@ -6,12 +6,16 @@
 //! - One insert is in flight at a time, so each table holds every batch up to the highest number
 //!   found in it. That number is the table's watermark; a batch is inserted only above it.
 //! - A batch is one block in one partition, so ClickHouse takes all of it or nothing.
+//! - A batch that ClickHouse refuses again and again because of its rows is kept apart, and the lane
+//!   goes on. When one after the other is refused it is not the batches that are at fault: then it waits.
 //! - After any failure the watermark is asked for again, and only once the failed insert is known
 //!   not to be running any more, before the batch is sent a second time.
 
 use super::batch::{self, BATCH_ROWS_MAX, Batch};
 use super::ledger::{Entry, Ledger};
+use super::quarantine::{self, Quarantine, Refused};
 use super::{LANE, StoreError, repair};
+use crate::clock::now_ms;
 use crate::ingest::record::Seal;
 use crate::ingest::{Ingest, IngestError};
 use crate::log::storage::Storage;
@@ -27,6 +31,10 @@ const BATCH_AGE: Duration = Duration::from_millis(300);
 /// First and longest pause after a failure.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often rows must be refused for a reason that does not heal before they are kept apart.
+const REFUSALS: u32 = 5;
+/// Batches kept apart one after the other before it is the table that is believed to be at fault.
+const REFUSED_IN_A_ROW_MAX: u32 = 3;
 /// How long ClickHouse may take for one insert.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one attempt may take, questions included.
@@ -118,6 +126,8 @@ pub struct Writer<S: Storage> {
     ingest: Ingest,
     reader: Reader<S>,
     ledger: Arc<Ledger>,
+    quarantine: Quarantine,
+    refused_in_a_row: u32,
     watermarks: Watermarks,
     newest: Seal,
     stopping: watch::Receiver<bool>,
@@ -129,7 +139,7 @@ impl<S: Storage> Writer<S> {
         client: watch::Receiver<Option<Client>>,
         ingest: Ingest,
         reader: Reader<S>,
-        ledger: Arc<Ledger>,
+        (ledger, quarantine): (Arc<Ledger>, Quarantine),
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self {
@@ -137,6 +147,8 @@ impl<S: Storage> Writer<S> {
             ingest,
             reader,
             ledger,
+            quarantine,
+            refused_in_a_row: 0,
             watermarks: Watermarks::default(),
             newest: Seal::default(),
             stopping,
@@ -264,7 +276,7 @@ impl<S: Storage> Writer<S> {
     /// Inserts a sealed batch into every table that does not have it.
     async fn insert(&mut self, seal: Seal, batch: Batch) -> Result<(), StoreError> {
         let begun = Instant::now();
-        let entry = Entry::of(seal, &batch);
+        let mut entry = Entry::of(seal, &batch);
         let Batch {
             events,
             elements,
@@ -273,11 +285,21 @@ impl<S: Storage> Writer<S> {
             campaign_minutes,
             page_minutes,
             dead_letters,
-            ingest_log,
+            mut ingest_log,
         } = batch;
-        self.put("events", seal, &events, |marks| &mut marks.events)
-            .await?;
-        self.put("elements", seal, &elements, |marks| &mut marks.elements)
+        if !self
+            .offer("events", seal, &events, |marks| &mut marks.events)
+            .await?
+        {
+            self.newest = seal;
+            self.ledger.refused(entry);
+            return Ok(());
+        }
+        if !events.is_empty() {
+            self.refused_in_a_row = 0;
+        }
+        let described = self
+            .offer("elements", seal, &elements, |marks| &mut marks.elements)
             .await?;
         self.put("heatmap", seal, &heatmap, |marks| &mut marks.heatmap)
             .await?;
@@ -291,10 +313,16 @@ impl<S: Storage> Writer<S> {
             &mut marks.page_minutes
         })
         .await?;
-        self.put("dead_letters", seal, &dead_letters, |marks| {
-            &mut marks.dead_letters
-        })
-        .await?;
+        let told = self
+            .offer("dead_letters", seal, &dead_letters, |marks| {
+                &mut marks.dead_letters
+            })
+            .await?;
+        for row in &mut ingest_log {
+            row.elements *= u64::from(described);
+            row.dead_letters *= u64::from(told);
+        }
+        entry.dead_letters *= u64::from(told);
         // The last: a batch that is told here is in every table.
         self.put("ingest_log", seal, &ingest_log, |marks| {
             &mut marks.ingest_log
@@ -308,20 +336,79 @@ impl<S: Storage> Writer<S> {
         Ok(())
     }
 
-    /// Inserts rows into one table, trying until they are in. Waits while ClickHouse is away.
+    /// Inserts rows into one table, or keeps them apart when they are refused for good. Says whether the
+    /// table has them.
+    async fn offer<T>(
+        &mut self,
+        table: &str,
+        seal: Seal,
+        rows: &[T],
+        mark: impl Fn(&mut Watermarks) -> &mut u64,
+    ) -> Result<bool, StoreError>
+    where
+        T: RowOwned + RowWrite,
+    {
+        if self.quarantine.has(seal, table) {
+            return Ok(false);
+        }
+        let Some(reason) = self.put(table, seal, rows, mark).await? else {
+            return Ok(true);
+        };
+        let refused = Refused {
+            batch: seal.batch,
+            from: seal.from,
+            to: seal.to,
+            table: table.to_owned(),
+            rows: rows.len() as u64,
+            reason,
+            at_ms: now_ms(),
+        };
+        self.keep_apart(seal, &refused).await?;
+        Ok(false)
+    }
+
+    async fn keep_apart(&mut self, seal: Seal, refused: &Refused) -> Result<(), StoreError> {
+        let groups = batch::groups(&mut self.reader, seal)?;
+        let mut pause = PAUSE_MIN;
+        loop {
+            match self.quarantine.keep(refused, &groups) {
+                Ok(path) => {
+                    tracing::error!(?refused, path = %path.display(), "a batch is kept apart");
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(%error, ?refused, "a batch cannot be kept apart yet");
+                    self.pause(&mut pause).await;
+                }
+            }
+        }
+        self.refused_in_a_row += 1;
+        if refused.table == "dead_letters" {
+            return Ok(());
+        }
+        let letter = quarantine::letter(refused, &groups);
+        if let Err(error) = self.ingest.dead_letter(letter).await {
+            tracing::warn!(%error, "no dead letter tells of it");
+        }
+        Ok(())
+    }
+
+    /// Inserts rows into one table, trying until they are in, or refused so often and for such a reason
+    /// that they never will be: then it says which. Waits while ClickHouse is away.
     async fn put<T>(
         &mut self,
         table: &str,
         seal: Seal,
         rows: &[T],
         mark: impl Fn(&mut Watermarks) -> &mut u64,
-    ) -> Result<(), StoreError>
+    ) -> Result<Option<String>, StoreError>
     where
         T: RowOwned + RowWrite,
     {
         if rows.is_empty() || *mark(&mut self.watermarks) >= seal.batch {
-            return Ok(());
+            return Ok(None);
         }
+        let mut refusals = 0;
         let mut pause = PAUSE_MIN;
         let mut attempt = 0_u32;
         loop {
@@ -345,12 +432,18 @@ impl<S: Storage> Writer<S> {
                     counter!("upriver_writer_retries_total", "table" => table.to_owned())
                         .increment(1);
                     tracing::warn!(%error, table, batch = seal.batch, attempt, "insert failed");
+                    refusals += u32::from(quarantine::is_final(&error));
+                    let enough = refusals >= REFUSALS && quarantine::is_final(&error);
+                    let alone = self.refused_in_a_row < REFUSED_IN_A_ROW_MAX;
+                    if enough && alone && quarantine::KEPT_OF.contains(&table) {
+                        return Ok(Some(error.to_string()));
+                    }
                     self.pause(&mut pause).await;
                 }
             }
         }
         *mark(&mut self.watermarks) = seal.batch;
-        Ok(())
+        Ok(None)
     }
 
     /// The client, as soon as there is one.

@@ -83,6 +83,8 @@ pub struct Accounts {
     pub taken: u64,
     /// Handed to ClickHouse by the writer.
     pub written: u64,
+    /// Refused by ClickHouse for good and kept apart.
+    pub quarantined: u64,
     /// In the log between what was written and that position.
     pub in_log: u64,
 }
@@ -216,7 +218,8 @@ fn batches(facts: &Facts) -> Check {
         }
         let said = facts.told.iter().find(|t| t.batch == entry.seal.batch);
         let said = said.map(|t| (t.rows, t.events, t.dead_letters));
-        if said != Some((1, entry.events, entry.dead_letters)) {
+        let wanted = (!entry.refused).then_some((1, entry.events, entry.dead_letters));
+        if said != wanted {
             wrong.tell(1, || {
                 format!("ingest_log batch {}: {said:?}", entry.seal.batch)
             });
@@ -262,7 +265,7 @@ fn roll_up(facts: &Facts) -> Check {
     })
 }
 
-/// Taken = stored + in the log. Stored is what the writer wrote, corrected by what the tables have
+/// Taken = stored + in the log + in quarantine. Stored is what the writer wrote, corrected by what the tables have
 /// of its newest batches.
 fn accounts(facts: &Facts) -> Check {
     let accounts = match &facts.accounts {
@@ -277,12 +280,16 @@ fn accounts(facts: &Facts) -> Check {
     let recent = facts.events.iter().filter(|found| found.batch >= first);
     let there: u64 = recent.map(|found| found.rows).sum();
     let stored = (accounts.written + there).saturating_sub(written);
-    let difference = (stored + accounts.in_log).abs_diff(accounts.taken);
+    let kept = stored + accounts.in_log + accounts.quarantined;
+    let difference = kept.abs_diff(accounts.taken);
     let sign = if difference == 0 { "=" } else { "≠" };
-    let detail = format!(
+    let mut detail = format!(
         "{} taken {sign} {stored} stored + {} in the log",
         accounts.taken, accounts.in_log
     );
+    if accounts.quarantined > 0 {
+        detail.push_str(&format!(" + {} in quarantine", accounts.quarantined));
+    }
     verdict("accounts", difference, detail)
 }
 

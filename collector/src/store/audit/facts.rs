@@ -148,6 +148,7 @@ async fn accounts<S: Storage>(auditor: &mut Auditor<S>, page: &Page) -> Result<A
     Ok(Accounts {
         taken: taken.events,
         written: page.events,
+        quarantined: page.quarantined,
         in_log,
     })
 }

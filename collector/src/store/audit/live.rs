@@ -23,6 +23,12 @@ pub(super) async fn compare<S: Storage>(
     auditor: &Auditor<S>,
     client: &Client,
 ) -> Result<Vec<Compared>, String> {
+    let quarantined = auditor.ledger.page().quarantined;
+    if quarantined > 0 {
+        return Err(format!(
+            "{quarantined} events counted live were refused by clickhouse and are in quarantine"
+        ));
+    }
     let (ask, answer) = oneshot::channel();
     let stopped = "the live engine has stopped";
     auditor.cuts.send(ask).await.map_err(|_| stopped)?;

@@ -12,6 +12,7 @@ fn healthy() -> Facts {
         events,
         dead_letters,
         received_ms: 1,
+        refused: false,
     };
     let full = |batch, rows| Places {
         batch,
@@ -44,6 +45,7 @@ fn healthy() -> Facts {
             taken: 12,
             written: 7,
             in_log: 5,
+            quarantined: 0,
         }),
         live: Ok(vec![Compared::default()]),
     }
@@ -128,6 +130,7 @@ fn a_roll_up_that_differs_and_an_event_that_is_nowhere_are_found() {
         taken: 13,
         written: 7,
         in_log: 5,
+        quarantined: 0,
     });
     assert_eq!(wrong(&facts), [("accounts", 1)]);
     facts.accounts = Err("the log moved on".into());
