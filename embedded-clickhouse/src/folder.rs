@@ -27,6 +27,12 @@ pub enum FolderError {
         /// What the system said.
         source: io::Error,
     },
+    /// The definition of a table that has data is an empty file.
+    #[error(
+        "{0} is empty and its table has data: put back the file from a backup, or write the table's \
+         ATTACH TABLE statement into it; the engine does not start without it"
+    )]
+    EmptyDefinition(PathBuf),
     /// A password is empty.
     #[error("the password in {0} is empty; write one or delete the file to have one made")]
     EmptyPassword(PathBuf),

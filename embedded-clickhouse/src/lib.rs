@@ -9,6 +9,7 @@
 //! is synchronous, whatever `async_insert` says), the native TCP protocol, clusters.
 
 mod compression;
+mod definitions;
 mod engine;
 mod ffi;
 mod folder;
@@ -77,6 +78,7 @@ impl Server {
     /// See [`Error`]; nothing is left running on error.
     pub fn open(config: Config) -> Result<Self, Error> {
         let (data_dir, lock) = folder::lock(&config.data_dir)?;
+        definitions::set_aside(&data_dir)?;
         let password = match config.password {
             Some(password) => password,
             None => folder::kept_password(&data_dir)?,

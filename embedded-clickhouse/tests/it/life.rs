@@ -39,6 +39,42 @@ fn a_clean_stop_and_a_kill_keep_every_acknowledged_row() {
 }
 
 #[test]
+fn a_table_whose_definition_a_full_disk_left_empty_can_be_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    server.sql("CREATE DATABASE shop");
+    for table in ["full", "new"] {
+        let columns = "(a UInt8) ENGINE = MergeTree ORDER BY a";
+        server.sql(&format!("CREATE TABLE shop.{table} {columns}"));
+    }
+    server.sql("INSERT INTO shop.full VALUES (1)");
+    let metadata = server.folder.join("data/metadata/shop");
+    let data = server.folder.join("data");
+    server.stop();
+    let kept = std::fs::read(metadata.join("full.sql")).unwrap();
+
+    std::fs::write(metadata.join("new.sql"), "").unwrap();
+    let server = Server::start(folder.path());
+    server.sql("CREATE TABLE IF NOT EXISTS shop.new (a UInt8) ENGINE = MergeTree ORDER BY a");
+    server.sql("INSERT INTO shop.new VALUES (1), (2)");
+    assert_eq!(server.sql("SELECT count() FROM shop.new"), "2");
+    server.stop();
+
+    // Without its definition nobody would find the data again: that is for a person to decide.
+    std::fs::write(metadata.join("full.sql"), "").unwrap();
+    let refused = command(&data).output().unwrap();
+    let reason = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && reason.contains("full.sql is empty"),
+        "{reason}"
+    );
+    std::fs::write(metadata.join("full.sql"), kept).unwrap();
+    let server = Server::start(folder.path());
+    assert_eq!(server.sql("SELECT count() FROM shop.full"), "1");
+    server.stop();
+}
+
+#[test]
 fn a_second_process_on_the_folder_is_refused_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
