@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use upriver_collector::live::limits::Bounds;
-use upriver_collector::live::{Engine, HOUR_MS, Query, Resource};
+use upriver_collector::live::{Engine, Filter, HOUR_MS, Query, Resource};
 use upriver_collector::row::{Device, EventRow, Kind, order};
 use upriver_tests::oracle::Naive;
 use uuid::Uuid;
@@ -56,7 +56,7 @@ pub(crate) fn run(visitors: usize) -> Result<Value> {
     }
     let engine_s = (cpu_ns()? - begun) as f64 / 1e9;
     let grown = resident_bytes()?.saturating_sub(memory);
-    let answer = engine.answer("shop", &Query::Funnel("checkout".into()));
+    let answer = engine.answer("shop", &Query::Funnel("checkout".into(), Filter::default()));
     let Some(Resource::Funnel(live)) = answer else {
         anyhow::bail!("the engine has no funnel");
     };

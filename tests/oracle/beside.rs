@@ -123,7 +123,7 @@ impl Beside {
             if !differences.is_empty() {
                 found.push((format!("{}, recount and SQL", waiting.case), differences));
             }
-            let differences = live.of_sql().differences(&sql);
+            let differences = live.differences(&sql);
             if !differences.is_empty() {
                 found.push((format!("{}, live and SQL", waiting.case), differences));
             }
@@ -163,6 +163,7 @@ fn basis(answer: &Resource) -> Option<&upriver_wire::live::Basis> {
         Resource::HeatMap(data) => data.basis.as_ref(),
         Resource::Board(data) => data.basis.as_ref(),
         Resource::Funnel(data) => data.basis.as_ref(),
+        Resource::FunnelVisitors(data) => data.basis.as_ref(),
         Resource::Campaigns(data) => data.basis.as_ref(),
         Resource::Presence(data) => data.basis.as_ref(),
         Resource::Experiments(data) => data.basis.as_ref(),

@@ -24,6 +24,8 @@ pub enum Fault {
     Undecided,
     /// What excludes is passed over.
     ExclusionIgnored,
+    /// Who converted counts with the earliest of the events that could have begun it.
+    EarliestEntry,
     /// A conversion counts for a variant that was shown after it.
     ConvertedBefore,
     /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
@@ -34,7 +36,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::WindowLonger,
         Self::WindowShorter,
         Self::TieOrder,
@@ -45,6 +47,7 @@ impl Fault {
         Self::FilterIgnored,
         Self::Undecided,
         Self::ExclusionIgnored,
+        Self::EarliestEntry,
         Self::ConvertedBefore,
         Self::SqlWindowOverOrd,
         Self::SqlNotOnce,
@@ -63,6 +66,7 @@ impl Fault {
             Self::FilterIgnored => "a filter ignored",
             Self::Undecided => "who pressed counted as undecided",
             Self::ExclusionIgnored => "exclusions ignored",
+            Self::EarliestEntry => "the earliest beginning instead of the latest",
             Self::ConvertedBefore => "conversions from before the variant was shown",
             Self::SqlWindowOverOrd => "SQL with its window over plain ord",
             Self::SqlNotOnce => "SQL without strict_once",
@@ -92,7 +96,9 @@ impl Fault {
                 }
                 sql
             }
-            Self::SqlNotOnce => sql.replace(", 'strict_once'", ""),
+            Self::SqlNotOnce => sql
+                .replace(", 'strict_once'", "")
+                .replace(", \\'strict_once\\'", ""),
             _ => sql.to_owned(),
         }
     }

@@ -21,6 +21,7 @@ impl Naive {
             site: site.clone(),
             text: String::new(),
             windows_ms: Vec::new(),
+            narrowed: Vec::new(),
             heat_maps: Vec::new(),
             beyond: Vec::new(),
             boards: Vec::new(),

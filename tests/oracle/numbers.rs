@@ -5,7 +5,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use upriver_collector::live::{Resource, Window};
-use upriver_wire::live::{Board, Campaigns, Experiments, Funnel, HeatMap, Money, Overview, Pages};
+use upriver_wire::batch::Device;
+use upriver_wire::live::{
+    Board, Campaigns, Experiments, Funnel, FunnelVisitors, HeatMap, Money, Overview, Pages,
+};
 
 /// The numbers of `overview`, as the answer and SQL call them: visitors, then events by kind.
 pub(super) const OVERVIEW: [&str; 23] = [
@@ -36,6 +39,9 @@ pub(super) const OVERVIEW: [&str; 23] = [
 
 /// What the names of an answer's numbers begin with, where its query alone does not say it.
 pub(super) type Place = String;
+
+/// The place of a funnel's numbers of some visitors only.
+pub(super) const NARROWED: &str = "narrowed/";
 
 /// The columns of a row of a board that is no group.
 const BOARD: [&str; 10] = [
@@ -93,12 +99,6 @@ impl Numbers {
         self.0.len()
     }
 
-    /// Only those that SQL gives too: it has no groups of a funnel, and knows nothing of open.
-    #[must_use]
-    pub(super) fn of_sql(&self) -> Self {
-        self.without(&["/group/", "/open", "/lost"])
-    }
-
     /// Only those that do not change while time passes.
     #[must_use]
     pub(super) fn timeless(&self) -> Self {
@@ -138,7 +138,8 @@ impl Numbers {
             Resource::Campaigns(answer) => self.campaigns(answer),
             Resource::Experiments(answer) => self.experiments(answer),
             Resource::Pages(answer) => self.pages(answer),
-            Resource::Funnel(answer) => self.funnel(answer),
+            Resource::Funnel(answer) => self.funnel(place, answer),
+            Resource::FunnelVisitors(answer) => self.visitors(place, answer),
             Resource::HeatMap(answer) => self.heat_map(place, answer),
             Resource::Board(answer) => self.board(place, answer),
             Resource::Presence(_) | Resource::Activity(_) => {}
@@ -236,24 +237,65 @@ impl Numbers {
     }
 
     /// Takes a funnel in.
-    pub(super) fn funnel(&mut self, answer: &Funnel) {
+    fn funnel(&mut self, place: &Place, answer: &Funnel) {
+        let key = format!("{place}funnel/{}", answer.id);
         for (at, step) in answer.steps.iter().enumerate() {
             let numbers = [
                 ("visitors", step.visitors),
                 ("open", step.open),
                 ("lost", step.lost),
             ];
-            self.row(&format!("funnel/{}/{}", answer.id, at + 1), &numbers);
+            self.row(&format!("{key}/{}", at + 1), &numbers);
         }
+        for (ms, visitors) in &answer.took {
+            self.add(format!("{key}/took/{ms}"), i128::from(*visitors));
+        }
+        // The middle is checked against its own distribution, which is checked against the others.
+        let each: Vec<u64> = answer
+            .took
+            .iter()
+            .flat_map(|(ms, visitors)| std::iter::repeat_n(*ms, *visitors as usize))
+            .collect();
+        let middle = each.get(each.len().saturating_sub(1) / 2).copied();
+        self.add(
+            format!("{key}/no median"),
+            i128::from(middle != answer.median_ms),
+        );
         for group in &answer.groups {
-            let key = format!(
-                "funnel/{}/group/{}/{}",
-                answer.id, group.dimension, group.value
-            );
+            let key = format!("{key}/group/{}/{}", group.dimension, group.value);
             for (at, visitors) in group.visitors.iter().enumerate() {
                 self.add(format!("{key}/{}", at + 1), i128::from(*visitors));
             }
         }
+    }
+
+    /// Takes the visitors of a funnel in.
+    fn visitors(&mut self, place: &Place, answer: &FunnelVisitors) {
+        let key = format!("{place}stayed/{}/{}", answer.id, answer.state);
+        for row in &answer.rows {
+            let device = match row.device {
+                Device::Desktop => "desktop",
+                Device::Tablet => "tablet",
+                Device::Phone => "phone",
+                Device::Other => "other",
+            };
+            let with = [row.campaign.as_str(), &row.source, device, &row.page];
+            self.stayed(&key, &row.visitor, row.began_ms, row.reached_ms, with);
+        }
+    }
+
+    /// One visitor of a funnel: campaign, source, device and page are those they began with.
+    pub(super) fn stayed(
+        &mut self,
+        key: &str,
+        visitor: &str,
+        began_ms: u64,
+        reached_ms: u64,
+        with: [&str; 4],
+    ) {
+        let key = format!("{key}/{visitor}");
+        self.add(format!("{key}/{}", with.join("|")), 1);
+        self.row(&key, &[("began", began_ms), ("reached", reached_ms)]);
     }
 
     /// Takes a heat map in.
@@ -343,10 +385,39 @@ impl Numbers {
                     format!("pages/{}", text("path")?),
                     &["views", "visitors", "presses"],
                 ),
-                Resource::Funnel(funnel) => (
-                    format!("funnel/{}/{}", funnel.id, whole(&row["step"])?),
-                    &["visitors"],
-                ),
+                Resource::Funnel(funnel) => {
+                    let (step, value) = (whole(&row["step"])?, text("value")?);
+                    let key = format!("{place}funnel/{}", funnel.id);
+                    match text("dimension")? {
+                        "" => (format!("{key}/{step}"), &["visitors", "open", "lost"]),
+                        "took" => {
+                            self.add(format!("{key}/took/{value}"), whole(&row["visitors"])?);
+                            continue;
+                        }
+                        by => {
+                            let name = format!("{key}/group/{by}/{value}/{step}");
+                            self.add(name, whole(&row["visitors"])?);
+                            continue;
+                        }
+                    }
+                }
+                Resource::FunnelVisitors(stayed) => {
+                    let key = format!("{place}stayed/{}/{}", stayed.id, stayed.state);
+                    let ms = |field: &str| row[field].as_u64().context("no moment");
+                    let none = |field: &str| {
+                        let name = text(field)?;
+                        anyhow::Ok(if name.is_empty() { "(none)" } else { name })
+                    };
+                    let with = [
+                        none("campaign")?,
+                        none("source")?,
+                        text("device")?,
+                        none("page")?,
+                    ];
+                    let (began_ms, reached_ms) = (ms("began_ms")?, ms("reached_ms")?);
+                    self.stayed(&key, text("visitor")?, began_ms, reached_ms, with);
+                    continue;
+                }
                 Resource::Board(_) => {
                     let (element, value) = (text("element_id")?, text("value")?);
                     let fields: &[&str] = match value {

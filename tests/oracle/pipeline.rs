@@ -2,7 +2,7 @@
 //! deduplication, the log's sequencing, rows, engine. Only the disk is left out.
 
 use super::faults::Fault;
-use super::numbers::{Numbers, Place, board_key, heat_key};
+use super::numbers::{NARROWED, Numbers, Place, board_key, heat_key};
 use super::walk::Send;
 use super::world::World;
 use anyhow::{Context, Result, ensure};
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use upriver_collector::ingest::record::{Agent, BatchRecord};
 use upriver_collector::ingest::{Arrival, Committed, Ingest, Quota, imported, recovery, rows};
 use upriver_collector::live::limits::Bounds;
-use upriver_collector::live::{Engine, Query, Resource};
+use upriver_collector::live::{Engine, Filter, Query, Resource};
 use upriver_collector::log::Options;
 use upriver_collector::log::storage::{Storage, StorageFile};
 use upriver_collector::row::EventRow;
@@ -188,7 +188,13 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
         (key, Query::HeatMap(*kind, filter.clone()))
     });
     let funnels = world.site.funnels.iter();
-    let funnels = funnels.map(|funnel| Query::Funnel(funnel.id.clone()));
+    let funnels = funnels.map(|funnel| Query::Funnel(funnel.id.clone(), Filter::default()));
+    let narrowed = world.site.funnels.iter().zip(&world.narrowed);
+    let narrowed = narrowed.flat_map(|(funnel, (filter, step, state))| {
+        let (id, filter) = (funnel.id.clone(), filter.clone());
+        let list = Query::FunnelVisitors(id.clone(), filter.clone(), *step, *state);
+        [Query::Funnel(id, filter), list].map(|query| (NARROWED.to_owned(), query))
+    });
     let boards = world.boards.iter().enumerate();
     let boards =
         boards.map(|(place, (filter, by))| (board_key(place), Query::Board(filter.clone(), *by)));
@@ -200,6 +206,7 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
     ]);
     heat_maps
         .chain(boards)
+        .chain(narrowed)
         .chain(others.map(|query| (Place::new(), query)))
         .collect()
 }

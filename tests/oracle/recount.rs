@@ -4,13 +4,14 @@
 use super::board;
 use super::faults::Fault;
 use super::heat;
-use super::numbers::Numbers;
+use super::numbers::{NARROWED, Numbers};
 use super::shown;
 use super::truth::Fact;
 use super::world::World;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use upriver_collector::config::{Funnel, Step};
-use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
+use upriver_collector::live::limits::VISITOR_ROWS_MAX;
+use upriver_collector::live::{Filter, HOUR_MS, Stayed, WHOLE_HOURS};
 use upriver_collector::row::Kind;
 
 /// Minutes of a campaign's sparkline.
@@ -29,11 +30,22 @@ pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<
     for fact in &facts {
         visitors.entry(fact.visitor).or_default().push(fact);
     }
-    for funnel in &world.site.funnels {
-        for facts in visitors.values() {
-            if let Some(place) = place(facts, funnel, fault) {
-                count(&place, funnel, now_ms, &mut numbers);
+    for (at, funnel) in world.site.funnels.iter().enumerate() {
+        let places = visitors
+            .values()
+            .filter_map(|facts| place(facts, funnel, fault));
+        let places: Vec<_> = places.collect();
+        for place in &places {
+            count("", place, funnel, now_ms, &mut numbers);
+        }
+        // A measurement compares everyone's numbers only.
+        if let Some((filter, step, state)) = world.narrowed.get(at) {
+            let wanted = places.iter().filter(|place| begins(filter, place.entry));
+            let wanted: Vec<_> = wanted.collect();
+            for place in &wanted {
+                count(NARROWED, place, funnel, now_ms, &mut numbers);
             }
+            stayed(wanted, funnel, (*step, *state), now_ms, &mut numbers);
         }
     }
     numbers
@@ -120,16 +132,75 @@ fn plain(facts: &[&Fact], now_ms: u64, numbers: &mut Numbers) {
 /// How far a visitor got, and by which first event.
 struct Place<'a> {
     level: usize,
+    /// When they got there.
+    reached_ms: u64,
     entry: &'a Fact,
     /// Of the first events that may still go on, the latest.
     latest_ms: Option<u64>,
 }
 
-fn count(place: &Place<'_>, funnel: &Funnel, now_ms: u64, numbers: &mut Numbers) {
-    let key = format!("funnel/{}", funnel.id);
+/// Whether a filter wants what a visitor began with.
+fn begins(filter: &Filter, entry: &Fact) -> bool {
+    let campaign = filter.campaign.as_deref();
+    let variant = filter.variant.as_deref();
+    let mut variants = entry.variants.iter();
+    filter.device.is_none_or(|device| device == entry.device)
+        && campaign.is_none_or(|name| name == or_none(&entry.campaign))
+        && variant.is_none_or(|name| variants.any(|(e, v)| name == format!("{e}={v}")))
+        && !(filter.human && entry.robot)
+}
+
+fn is_open(place: &Place<'_>, funnel: &Funnel, now_ms: u64) -> bool {
+    let window_ms = funnel.window.as_millis() as u64;
+    let latest_ms = place.latest_ms;
+    latest_ms.is_some_and(|latest_ms| now_ms <= latest_ms + window_ms)
+}
+
+/// Lists who of these stopped at a step, the last to get there first.
+fn stayed(
+    places: Vec<&Place<'_>>,
+    funnel: &Funnel,
+    (step, state): (usize, Stayed),
+    now_ms: u64,
+    numbers: &mut Numbers,
+) {
+    let last = funnel.steps.len();
+    let mut places = places;
+    places.retain(|place| match state {
+        Stayed::Converted => place.level == last,
+        _ if place.level == last => false,
+        Stayed::Open => place.level == step && is_open(place, funnel, now_ms),
+        Stayed::Lost => place.level == step && !is_open(place, funnel, now_ms),
+    });
+    places.sort_by_key(|place| (std::cmp::Reverse(place.reached_ms), place.entry.visitor));
+    let key = format!("{NARROWED}stayed/{}/{}", funnel.id, state.name());
+    for place in places.into_iter().take(VISITOR_ROWS_MAX) {
+        let Fact {
+            visitor,
+            campaign,
+            source,
+            device,
+            path,
+            ..
+        } = place.entry;
+        let with = [
+            or_none(campaign),
+            or_none(source),
+            device.name(),
+            or_none(path),
+        ];
+        let visitor = uuid::Uuid::from_u128(*visitor).to_string();
+        numbers.stayed(&key, &visitor, place.entry.time, place.reached_ms, with);
+    }
+}
+
+fn count(whose: &str, place: &Place<'_>, funnel: &Funnel, now_ms: u64, numbers: &mut Numbers) {
+    let key = format!("{whose}funnel/{}", funnel.id);
     let mut groups = vec![
         format!("campaign/{}", or_none(&place.entry.campaign)),
         format!("device/{}", place.entry.device.name()),
+        format!("page/{}", or_none(&place.entry.path)),
+        format!("source/{}", or_none(&place.entry.source)),
     ];
     let variants = place.entry.variants.iter();
     groups.extend(variants.map(|(e, v)| format!("variant/{e}={v}")));
@@ -143,12 +214,15 @@ fn count(place: &Place<'_>, funnel: &Funnel, now_ms: u64, numbers: &mut Numbers)
         }
     }
     if place.level < funnel.steps.len() {
-        let window_ms = funnel.window.as_millis() as u64;
-        let open = place
-            .latest_ms
-            .is_some_and(|latest_ms| now_ms <= latest_ms + window_ms);
+        let open = is_open(place, funnel, now_ms);
         let name = if open { "open" } else { "lost" };
         numbers.add(format!("{key}/{}/{name}", place.level), 1);
+    } else {
+        // All digits but the first two become 0.
+        let ms = (place.reached_ms - place.entry.time).to_string();
+        let (lead, rest) = ms.split_at(ms.len().min(2));
+        let zeros = "0".repeat(rest.len());
+        numbers.add(format!("{key}/took/{lead}{zeros}"), 1);
     }
 }
 
@@ -226,15 +300,19 @@ fn place<'a>(facts: &[&'a Fact], funnel: &Funnel, fault: Option<Fault>) -> Optio
             ends = next;
         }
         let better = best.is_none_or(|(known, when, entry)| {
-            let (order, other) = ((ord(first), tie(first)), (ord(entry), tie(entry)));
+            let (mut order, mut other) = ((ord(first), tie(first)), (ord(entry), tie(entry)));
+            if fault == Some(Fault::EarliestEntry) {
+                std::mem::swap(&mut order, &mut other);
+            }
             (level, std::cmp::Reverse(reached), order) > (known, std::cmp::Reverse(when), other)
         });
         if better {
             best = Some((level, reached, first));
         }
     }
-    best.map(|(level, _, entry)| Place {
+    best.map(|(level, reached, entry)| Place {
         level,
+        reached_ms: reached >> 20,
         entry,
         latest_ms,
     })

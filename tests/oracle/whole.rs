@@ -106,10 +106,7 @@ async fn site(collector: &Collector, world: &World, chance: &mut Chance) -> Resu
             }
             let expected = recount::beyond(world, &truth.facts, now_ms()?);
             note("recount and the past", expected.differences(&past));
-            note(
-                "live and SQL",
-                live.of_sql().timeless().differences(&sql.timeless()),
-            );
+            note("live and SQL", live.timeless().differences(&sql.timeless()));
         }
         tally.looks += 1;
         tally.numbers += again.len() as u64;
@@ -162,24 +159,30 @@ async fn answer(
     Ok(match query {
         Query::HeatMap(kind, filter) => {
             let pairs = pairs(filter);
-            let mut pairs: Vec<_> = pairs
-                .iter()
-                .map(|(name, value)| (*name, &**value))
-                .collect();
+            let mut pairs = texts(&pairs);
             pairs.push(("kind", kind.name()));
             Resource::HeatMap(serde_json::from_value(get("heatmap", &pairs).await?)?)
         }
         Query::Board(filter, by) => {
             let pairs = pairs(filter);
-            let mut pairs: Vec<_> = pairs
-                .iter()
-                .map(|(name, value)| (*name, &**value))
-                .collect();
+            let mut pairs = texts(&pairs);
             pairs.push(("by", by.name()));
             Resource::Board(serde_json::from_value(get("elements", &pairs).await?)?)
         }
-        Query::Funnel(id) => {
-            Resource::Funnel(serde_json::from_value(get("funnel", &[("id", id)]).await?)?)
+        Query::Funnel(id, filter) => {
+            let mut pairs = pairs(filter);
+            pairs.push(("id", id.clone()));
+            Resource::Funnel(serde_json::from_value(
+                get("funnel", &texts(&pairs)).await?,
+            )?)
+        }
+        Query::FunnelVisitors(id, filter, step, state) => {
+            let mut pairs = pairs(filter);
+            pairs.push(("id", id.clone()));
+            pairs.push(("step", step.to_string()));
+            pairs.push(("state", state.name().into()));
+            let answer = get("funnel/visitors", &texts(&pairs)).await?;
+            Resource::FunnelVisitors(serde_json::from_value(answer)?)
         }
         Query::Overview => Resource::Overview(serde_json::from_value(get("overview", &[]).await?)?),
         Query::Campaigns => {
@@ -192,9 +195,19 @@ async fn answer(
     })
 }
 
+fn texts<'a>(pairs: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    let texts = pairs.iter().map(|(name, value)| (*name, value.as_str()));
+    texts.collect()
+}
+
 /// A filter as the parameters of a URL.
 fn pairs(filter: &Filter) -> Vec<(&'static str, String)> {
-    let mut pairs = vec![("page", filter.page.clone())];
+    // Of a funnel no page is asked for.
+    let page = Some(&filter.page).filter(|page| !page.is_empty());
+    let mut pairs: Vec<_> = page
+        .map(|page| ("page", page.clone()))
+        .into_iter()
+        .collect();
     pairs.extend(filter.device.map(|device| ("device", device.name().into())));
     pairs.extend(filter.width.map(|width| ("width", width.to_string())));
     pairs.extend(filter.campaign.clone().map(|name| ("campaign", name)));

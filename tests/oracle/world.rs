@@ -4,7 +4,7 @@
 use super::chance::Chance;
 use anyhow::{Context, Result};
 use upriver_collector::config::{Site, Sites};
-use upriver_collector::live::{By, Filter, HOUR_MS, HeatKind, Seen, Window};
+use upriver_collector::live::{By, Filter, HOUR_MS, HeatKind, Seen, Stayed, Window};
 use upriver_collector::row::Device;
 use upriver_wire::ElementId;
 
@@ -58,6 +58,8 @@ pub struct World {
     pub text: String,
     /// Windows of its funnels, milliseconds.
     pub windows_ms: Vec<u64>,
+    /// Of each funnel, whose numbers are compared beside everyone's, and who is listed.
+    pub narrowed: Vec<(Filter, usize, Stayed)>,
     /// The heat maps that are compared.
     pub heat_maps: Vec<(HeatKind, Filter)>,
     /// Heat maps of times and visitors that memory does not hold.
@@ -102,7 +104,17 @@ impl World {
         let sites: Sites = toml::from_str(&text).with_context(|| text.clone())?;
         sites.check().map_err(anyhow::Error::msg)?;
         let site = sites.sites.into_iter().next().context("no site")?;
+        let narrowed = site.funnels.iter().map(|funnel| {
+            let step = 1 + chance.below(funnel.steps.len() as u64);
+            let filter = Filter {
+                page: String::new(),
+                width: None,
+                ..filter(chance)
+            };
+            (filter, step as usize, *chance.of(&Stayed::ALL))
+        });
         Ok(Self {
+            narrowed: narrowed.collect(),
             site,
             text,
             windows_ms,

@@ -283,8 +283,53 @@ pub struct Funnel {
     pub window_ms: u64,
     /// One row a step, in order. Complete in a delta too.
     pub steps: Vec<FunnelStep>,
-    /// The same by campaign, variant and device. In a delta: those that changed.
+    /// Time from the first to the last step of the middle one of those who converted, the shortest
+    /// of its bin of `took`.
+    #[serde(default)]
+    pub median_ms: Option<u64>,
+    /// Times from the first to the last step, `[at_least_ms, visitors]`, ascending: milliseconds of
+    /// which the two leading digits are kept. Complete in a delta too.
+    #[serde(default)]
+    pub took: Vec<(u64, u64)>,
+    /// The same by campaign, device, page, source and variant. In a delta: those that changed.
     pub groups: Vec<FunnelGroup>,
+}
+
+/// `funnel/visitors`: who stopped at a step, or converted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FunnelVisitors {
+    /// What the list means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// Id of the funnel.
+    pub id: String,
+    /// The step they reached and no further, counted from 1.
+    pub step: u64,
+    /// `lost`, `open` or `converted`.
+    pub state: String,
+    /// One row a visitor, the last to get there first. In a delta: those that changed.
+    pub rows: Vec<FunnelVisitor>,
+    /// Visitors beyond those in `rows`.
+    pub left_out: u64,
+}
+
+/// A visitor and how they came to a step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FunnelVisitor {
+    /// Their id. The key of the row.
+    pub visitor: String,
+    /// When they began, Unix milliseconds.
+    pub began_ms: u64,
+    /// When they reached the step, Unix milliseconds.
+    pub reached_ms: u64,
+    /// `utm_campaign` with which they began; `(none)` when empty, `(other)` past the bound.
+    pub campaign: String,
+    /// `utm_source` with which they began, named alike.
+    pub source: String,
+    /// The device with which they began.
+    pub device: Device,
+    /// Path of the page on which they began, named alike.
+    pub page: String,
 }
 
 /// One step of a funnel.
@@ -305,9 +350,9 @@ pub struct FunnelStep {
 /// A funnel's numbers for one group of visitors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunnelGroup {
-    /// `campaign`, `variant` or `device`. With `value` the key of the row.
+    /// `campaign`, `device`, `page`, `source` or `variant`. With `value` the key of the row.
     pub dimension: String,
-    /// Campaign name, `experiment=variant`, or device; `(none)` when empty, `(other)` past the bound.
+    /// The name, or `experiment=variant`; `(none)` when empty, `(other)` past the bound.
     pub value: String,
     /// Visitors who reached each step.
     pub visitors: Vec<u64>,

@@ -32,7 +32,11 @@ const RETRY_FULL_S: u32 = 10;
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .route("/v1/live", web::get().to(index))
-        .route("/v1/live/{resource}", web::get().to(resource));
+        // A resource may have a part of its own: `funnel/visitors`.
+        .route(
+            "/v1/live/{resource:[^/]+(?:/[^/]+)?}",
+            web::get().to(resource),
+        );
 }
 
 /// What there is; or many resources on one connection.
@@ -198,7 +202,7 @@ fn has(request: &HttpRequest, name: header::HeaderName, value: &str) -> bool {
 /// Why a query is refused, with what would have been accepted.
 fn refusal(error: LiveError, live: &Live, site: &str, query: &Query) -> ApiError {
     match (error, query) {
-        (LiveError::UnknownFunnel, Query::Funnel(id)) => {
+        (LiveError::UnknownFunnel, Query::Funnel(id, _) | Query::FunnelVisitors(id, ..)) => {
             let funnels = live.index(site).map(|index| index.funnels);
             let funnels = funnels.unwrap_or_default();
             let ids: Vec<_> = funnels.iter().map(|(id, _)| id.as_str()).collect();

@@ -25,8 +25,8 @@ pub(crate) struct StepRow {
     pub(crate) ord: u64,
     /// Tells rows of the same `ord` apart, the same way whatever order they came in.
     pub(crate) tie: u32,
-    /// Where it came from: campaign, variants, device.
-    pub(crate) origin: u32,
+    /// What a chain begins with that begins here; [`super::entry::NO_ENTRY`] where none can.
+    pub(crate) entry: u32,
     /// The steps it matches, one bit each; and [`EXCLUDES`].
     pub(crate) steps: u16,
 }
@@ -61,6 +61,8 @@ pub(crate) struct Chain {
     level: u8,
     /// First row of the chain that got there first; of several, the latest.
     entry: u16,
+    /// The row with which it got there.
+    reached: u16,
     /// Rows came in between or left: everything but `rows` must be computed again.
     stale: bool,
 }
@@ -72,6 +74,7 @@ impl Default for Chain {
             best: [NO_ROW; STEPS_MAX],
             level: 0,
             entry: NO_ROW,
+            reached: NO_ROW,
             stale: false,
         }
     }
@@ -116,7 +119,7 @@ impl Chain {
         }
         self.stale = false;
         self.best = [NO_ROW; STEPS_MAX];
-        (self.level, self.entry) = (0, NO_ROW);
+        (self.level, self.entry, self.reached) = (0, NO_ROW, NO_ROW);
         let mut start = 0;
         while start < self.rows.len() {
             let ord = self.rows[start].ord;
@@ -148,9 +151,16 @@ impl Chain {
         usize::from(self.level)
     }
 
-    /// The row whose campaign, variants and device the visitor counts for; none at level 0.
+    /// The row with whose beginning the visitor counts; none at level 0.
     pub(crate) fn entry(&self) -> Option<&StepRow> {
         self.rows.get(usize::from(self.entry))
+    }
+
+    /// When the chain of the entry began and when it got to its level, Unix milliseconds; none at
+    /// level 0.
+    pub(crate) fn times_ms(&self) -> Option<(u64, u64)> {
+        let reached = self.rows.get(usize::from(self.reached))?;
+        Some((self.entry()?.ms(), reached.ms()))
     }
 
     /// Until when the chain of the latest entry may grow, Unix milliseconds; none at level 0.
@@ -172,7 +182,7 @@ impl Chain {
         if row.matches(0) {
             self.best[0] = at as u16;
         }
-        self.attain(shape);
+        self.attain(at, shape);
         if row.steps & EXCLUDES != 0 {
             self.best = [NO_ROW; STEPS_MAX];
         }
@@ -197,7 +207,7 @@ impl Chain {
                 self.best[step] = later(self.best[step], first);
             }
         }
-        self.attain(shape);
+        self.attain(start, shape);
         let excludes = |row: &StepRow| row.steps & EXCLUDES != 0;
         if self.rows[start..end].iter().any(excludes) {
             self.best = [NO_ROW; STEPS_MAX];
@@ -211,8 +221,8 @@ impl Chain {
             .is_some_and(|e1| row.ms() - e1.ms() <= shape.window_ms)
     }
 
-    /// Notes a level reached for the first time.
-    fn attain(&mut self, shape: Shape) {
+    /// Notes a level reached for the first time, with a row or another of the same order.
+    fn attain(&mut self, at: usize, shape: Shape) {
         let level = self.best[..shape.steps]
             .iter()
             .take_while(|&&best| best != NO_ROW)
@@ -220,6 +230,7 @@ impl Chain {
         if level > usize::from(self.level) {
             self.level = level as u8;
             self.entry = self.best[level - 1];
+            self.reached = at as u16;
         }
     }
 }

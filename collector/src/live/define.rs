@@ -70,13 +70,18 @@ impl SiteState {
             return;
         };
         self.stale.retain(|(_, funnel)| usize::from(*funnel) != at);
+        self.funnels_changed = true;
         for place in 0..self.visitors.places() {
             let funnels = &mut self.visitors.at(place).funnels;
             for own in funnels
                 .iter_mut()
                 .filter(|own| usize::from(own.funnel) == at)
             {
-                funnel.forget(own, u64::MAX, &mut self.origins);
+                let (entries, origins) = (&mut self.entries, &mut self.origins);
+                let pages = &mut self.pages;
+                funnel.forget(own, u64::MAX, |entry| {
+                    entries.release(entry, origins, pages)
+                });
             }
             funnels.retain(|own| usize::from(own.funnel) != at);
         }
@@ -112,6 +117,7 @@ impl SiteState {
             self.funnels[at].past_is_whole();
         }
         self.revisions.funnels[at] += 1;
+        self.funnels_changed = true;
     }
 
     fn defining_at(&self, generation: u64) -> Option<usize> {

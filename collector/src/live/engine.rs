@@ -164,6 +164,7 @@ impl Engine {
                 ("elements", elements),
                 ("marks", site.marks.usage()),
                 ("origins", origins),
+                ("entries", site.entries.usage()),
                 ("currencies", currencies),
                 ("experiment_visitors", experiments),
             ] {

@@ -1,22 +1,49 @@
-//! A funnel's numbers: how many visitors are at which level, and in which group.
+//! A funnel's numbers: how many visitors are at which level, how long the last step took them, and
+//! with what they began.
 //!
-//! Owns the counts, the printed definition and the SQL. The level of one visitor is `chain`'s.
+//! Owns the counts, by beginning; every number and group is a sum over those a filter wants. The
+//! level of one visitor is `chain`'s, words and SQL are `sql`'s.
+
+mod sql;
+mod stayed;
 
 use super::chain::{EXCLUDES, Shape, StepRow};
-use super::names::{NONE, OTHER};
+use super::entry::Entries;
+use super::filter::{Filter, Wanted};
+use super::names::NONE;
 use super::origin::Origins;
-use super::sql;
+use super::page::Pages;
 use super::step::CompiledStep;
+use super::took;
 use super::visitor::{Counted, VisitorFunnel};
 use crate::config::{Funnel as Definition, STEPS_MAX};
 use crate::row::{Device, EventRow};
 use hashbrown::HashMap;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use upriver_wire::live::{Funnel, FunnelGroup, FunnelStep};
+
+pub use stayed::Stayed;
 
 /// Visitors by the exact level they are at, level 1 first.
 type Levels = [u32; STEPS_MAX];
+
+/// The visitors of one beginning.
+#[derive(Debug, Default)]
+struct Tally {
+    at: Levels,
+    open_at: Levels,
+    /// Those who converted, by bin of the time it took them, ascending.
+    took: Vec<(u16, u32)>,
+}
+
+/// What the numbers of a beginning mean.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known<'a> {
+    pub(crate) entries: &'a Entries,
+    pub(crate) origins: &'a Origins,
+    pub(crate) pages: &'a Pages,
+}
 
 /// One funnel of one site.
 #[derive(Debug)]
@@ -28,11 +55,8 @@ pub(crate) struct FunnelCounts {
     excludes: Vec<CompiledStep>,
     /// Kinds that some step wants, one bit each: most events are done with after this.
     kinds: u32,
-    at: Levels,
-    open_at: Levels,
-    campaigns: HashMap<u32, Levels>,
-    variants: HashMap<Option<u32>, Levels>,
-    devices: [Levels; 4],
+    /// By beginning; nobody's has no entry.
+    tallies: HashMap<u32, Tally>,
     /// When the window of an open visitor passes: deadline and place. An entry may be early, then
     /// it is put back, or for nobody, then it is dropped.
     deadlines: BinaryHeap<Reverse<(u64, u32)>>,
@@ -60,11 +84,7 @@ impl FunnelCounts {
                 .fold(0, |kinds, step| kinds | 1 << step.kind as u32),
             steps,
             excludes,
-            at: Levels::default(),
-            open_at: Levels::default(),
-            campaigns: HashMap::new(),
-            variants: HashMap::new(),
-            devices: Default::default(),
+            tallies: HashMap::new(),
             deadlines: BinaryHeap::new(),
             not_kept: 0,
             whole: true,
@@ -137,20 +157,19 @@ impl FunnelCounts {
         kept
     }
 
-    /// Forgets a visitor's rows before a time; `settle` must follow. True when some were forgotten.
+    /// Forgets a visitor's rows before a time, handing on the use of a beginning that each had;
+    /// `settle` must follow. True when some were forgotten.
     pub(crate) fn forget(
         &mut self,
         place: &mut VisitorFunnel,
         from_ms: u64,
-        origins: &mut Origins,
+        mut released: impl FnMut(u32),
     ) -> bool {
-        // The numbers name the origin of a row that may leave, so they let go of it first.
+        // The numbers name the beginning of a row that may leave, so they let go of it first.
         if let Some(counted) = place.counted.take() {
-            self.count(counted, origins, false);
+            self.count(counted, false);
         }
-        let gone = place
-            .chain
-            .forget(from_ms, |row| origins.release(row.origin));
+        let gone = place.chain.forget(from_ms, |row| released(row.entry));
         if place.chain.is_empty() {
             self.not_kept -= u64::from(place.not_kept);
             place.not_kept = 0;
@@ -164,20 +183,18 @@ impl FunnelCounts {
     }
 
     /// Brings the numbers up to a visitor's level. True when they changed.
-    pub(crate) fn settle(
-        &mut self,
-        place: &mut VisitorFunnel,
-        visitor: u32,
-        origins: &Origins,
-        now_ms: u64,
-    ) -> bool {
+    pub(crate) fn settle(&mut self, place: &mut VisitorFunnel, visitor: u32, now_ms: u64) -> bool {
         place.chain.settle(self.shape);
         let deadline_ms = place.chain.deadline_ms(self.shape).unwrap_or(0);
         let level = place.chain.level();
-        let next = place.chain.entry().map(|entry| Counted {
+        let times_ms = place.chain.times_ms();
+        let next = place.chain.entry().map(|row| Counted {
             level: level as u8,
             open: level < self.shape.steps && now_ms <= deadline_ms,
-            origin: entry.origin,
+            entry: row.entry,
+            took: times_ms
+                .filter(|_| level == self.shape.steps)
+                .map_or(0, |(began, reached)| took::bin(reached - began)),
         });
         if next.is_some_and(|counted| counted.open) && !place.queued {
             place.queued = true;
@@ -187,10 +204,10 @@ impl FunnelCounts {
             return false;
         }
         if let Some(counted) = place.counted {
-            self.count(counted, origins, false);
+            self.count(counted, false);
         }
         if let Some(counted) = next {
-            self.count(counted, origins, true);
+            self.count(counted, true);
         }
         place.counted = next;
         true
@@ -204,28 +221,29 @@ impl FunnelCounts {
         self.deadlines.pop().map(|Reverse((_, visitor))| visitor)
     }
 
-    fn count(&mut self, counted: Counted, origins: &Origins, enters: bool) {
-        let add = |levels: &mut Levels| {
-            let count = &mut levels[usize::from(counted.level) - 1];
-            *count = if enters { *count + 1 } else { *count - 1 };
-            levels.iter().all(|count| *count == 0)
-        };
-        add(&mut self.at);
+    fn count(&mut self, counted: Counted, enters: bool) {
+        let tally = self.tallies.entry(counted.entry).or_default();
+        let add = |count: &mut u32| *count = if enters { *count + 1 } else { *count - 1 };
+        let at = usize::from(counted.level) - 1;
+        add(&mut tally.at[at]);
         if counted.open {
-            add(&mut self.open_at);
+            add(&mut tally.open_at[at]);
         }
-        let origin = origins.get(counted.origin);
-        add(&mut self.devices[origin.device as usize]);
-        if add(self.campaigns.entry(origin.campaign).or_default()) {
-            self.campaigns.remove(&origin.campaign);
-        }
-        let none: [Option<u32>; 1] = [None];
-        let some = origin.variants.iter().map(|variant| Some(*variant));
-        let none = none.into_iter().filter(|_| origin.variants.is_empty());
-        for variant in some.chain(none) {
-            if add(self.variants.entry(variant).or_default()) {
-                self.variants.remove(&variant);
+        if at + 1 == self.shape.steps {
+            let place = tally
+                .took
+                .binary_search_by_key(&counted.took, |(bin, _)| *bin);
+            let place = place.unwrap_or_else(|place| {
+                tally.took.insert(place, (counted.took, 0));
+                place
+            });
+            add(&mut tally.took[place].1);
+            if tally.took[place].1 == 0 {
+                tally.took.remove(place);
             }
+        }
+        if tally.at.iter().all(|count| *count == 0) {
+            self.tallies.remove(&counted.entry);
         }
     }
 
@@ -234,64 +252,92 @@ impl FunnelCounts {
         self.not_kept
     }
 
-    /// The numbers now.
-    pub(crate) fn data(&self, origins: &Origins) -> Funnel {
-        let reached = self.reached(&self.at);
+    /// The numbers now, of the visitors whose first step a filter wants.
+    pub(crate) fn data(&self, filter: &Filter, known: Known<'_>) -> Funnel {
+        let wanted = Wanted::new(filter, known.origins);
+        let (mut at, mut open_at) = (Levels::default(), Levels::default());
+        let mut took: BTreeMap<u16, u64> = BTreeMap::new();
+        let mut groups: HashMap<Group, Levels> = HashMap::new();
+        for (entry, tally) in &self.tallies {
+            let entry = known.entries.get(*entry);
+            let origin = known.origins.get(entry.origin);
+            if !wanted.holds(origin, 0, entry.robot) {
+                continue;
+            }
+            add(&mut at, &tally.at);
+            add(&mut open_at, &tally.open_at);
+            for (bin, visitors) in &tally.took {
+                *took.entry(*bin).or_default() += u64::from(*visitors);
+            }
+            let variants = origin.variants.iter().map(|id| Group::Variant(Some(*id)));
+            let no_variant = origin.variants.is_empty().then_some(Group::Variant(None));
+            let own = [
+                Group::Campaign(origin.campaign),
+                Group::Device(origin.device),
+                Group::Page(entry.page),
+                Group::Source(entry.source),
+            ];
+            for group in own.into_iter().chain(variants).chain(no_variant) {
+                add(groups.entry(group).or_default(), &tally.at);
+            }
+        }
+        let took: Vec<_> = took
+            .into_iter()
+            .map(|(bin, visitors)| (took::from_ms(bin), visitors))
+            .collect();
+        Funnel {
+            basis: None,
+            id: self.id.clone(),
+            name: self.name.clone(),
+            window_ms: self.shape.window_ms,
+            steps: self.step_rows(&at, &open_at),
+            median_ms: took::median_ms(&took),
+            took,
+            groups: self.group_rows(groups, known),
+        }
+    }
+
+    fn step_rows(&self, at: &Levels, open_at: &Levels) -> Vec<FunnelStep> {
+        let reached = self.reached(at);
         let last = self.shape.steps - 1;
-        let steps = self.steps.iter().enumerate().map(|(at, step)| {
-            let stayed = if at == last {
-                0
-            } else {
-                u64::from(self.at[at])
+        let row = |(place, step): (usize, &CompiledStep)| {
+            let stayed = match place == last {
+                true => 0,
+                false => u64::from(at[place]),
             };
-            let open = u64::from(self.open_at[at]);
+            let open = u64::from(open_at[place]);
             FunnelStep {
                 name: step.name.clone(),
                 matches: step.words(),
-                visitors: reached[at],
+                visitors: reached[place],
                 open,
                 lost: stayed - open,
             }
-        });
-        let mut groups = Vec::new();
-        let mut group = |dimension: &str, value: &str, levels: &Levels| {
-            let value = if value.is_empty() { NONE } else { value }.to_string();
-            let dimension = dimension.to_string();
-            groups.push(FunnelGroup {
-                dimension,
-                value,
-                visitors: self.reached(levels),
-            });
         };
-        for (campaign, levels) in &self.campaigns {
-            group("campaign", origins.campaigns.name(*campaign), levels);
-        }
-        for device in Device::ALL {
-            let levels = &self.devices[*device as usize];
-            if levels.iter().any(|count| *count > 0) {
-                group("device", device.name(), levels);
-            }
-        }
-        for (variant, levels) in &self.variants {
-            let name = variant.map_or("", |variant| origins.variants.name(variant));
-            group("variant", name, levels);
-        }
+        self.steps.iter().enumerate().map(row).collect()
+    }
+
+    fn group_rows(&self, groups: HashMap<Group, Levels>, known: Known<'_>) -> Vec<FunnelGroup> {
+        let mut rows: Vec<_> = groups
+            .iter()
+            .map(|(group, levels)| {
+                let (dimension, value) = group.names(known);
+                FunnelGroup {
+                    dimension: dimension.into(),
+                    value: if value.is_empty() { NONE } else { value }.into(),
+                    visitors: self.reached(levels),
+                }
+            })
+            .collect();
         // Most visitors first; a name decides between equals, so that the order is always the same.
-        groups.sort_by(|a, b| {
+        rows.sort_by(|a, b| {
             (&a.dimension, Reverse(a.visitors[0]), &a.value).cmp(&(
                 &b.dimension,
                 Reverse(b.visitors[0]),
                 &b.value,
             ))
         });
-        Funnel {
-            basis: None,
-            id: self.id.clone(),
-            name: self.name.clone(),
-            window_ms: self.shape.window_ms,
-            steps: steps.collect(),
-            groups,
-        }
+        rows
     }
 
     fn reached(&self, levels: &Levels) -> Vec<u64> {
@@ -304,106 +350,34 @@ impl FunnelCounts {
         reached.reverse();
         reached
     }
+}
 
-    /// The definition in words, from the steps as they are.
-    pub(crate) fn definition(&self) -> String {
-        let steps: Vec<String> = self
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(at, step)| format!("{}. {} ({})", at + 1, step.name, step.words()))
-            .collect();
-        let window = humantime_serde::re::humantime::format_duration(
-            std::time::Duration::from_millis(self.shape.window_ms),
-        );
-        let excludes: Vec<String> = self.excludes.iter().map(CompiledStep::words).collect();
-        let (except, after) = match excludes.is_empty() {
-            true => (String::new(), ""),
-            false => (
-                format!(
-                    ", and without any of these from e1 on to before ek: {}",
-                    excludes.join("; ")
-                ),
-                ", with none of those since,",
-            ),
-        };
-        format!(
-            "Steps: {}. A visitor reaches step k if there are k different events e1 to ek of \
-             theirs that match steps 1 to k, ordered by ord (time in milliseconds, then stream, \
-             then number in the stream), with the time of ek at most {window} after that of e1 \
-             and e1 within the counted range{except}. A visitor counts once, with the longest such chain. \
-             Campaign, variant and device are those of e1 of the chain that reached that length \
-             first; if there are several such e1, the latest. Open: got no further, but their \
-             latest e1{after} is at most {window} ago. Lost: got no further, and it is longer ago. Past \
-             the bounds of memory, campaigns and variants count as {OTHER}.",
-            steps.join("; "),
-        )
-    }
+/// By what visitors are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Group {
+    Campaign(u32),
+    Device(Device),
+    Page(u32),
+    Source(u32),
+    Variant(Option<u32>),
+}
 
-    /// The query that gives the same numbers: one row a step.
-    ///
-    /// `windowFunnel` compares its window with the whole key, ties included, so a chain one
-    /// millisecond too long could pass when its first event has the larger tie. Doubling the
-    /// milliseconds in the key leaves the order as it is and puts a gap between "in" and "out"
-    /// that no tie can bridge.
-    pub(crate) fn sql(&self, site: &str, from_ms: u64) -> String {
-        let conditions: Vec<String> = self
-            .steps
-            .iter()
-            .map(|step| format!("        {}", step.sql()))
-            .collect();
-        let counts: Vec<String> = (1..=self.steps.len())
-            .map(|step| format!("countIf(level >= {step})"))
-            .collect();
-        let window = u128::from(self.shape.window_ms) * (1 << 21) + ((1 << 20) - 1);
-        let key = "ord + bitShiftLeft(bitShiftRight(ord, 20), 20)";
-        if !self.excludes.is_empty() {
-            return self.sql_between_exclusions(
-                &counts,
-                &conditions,
-                window,
-                key,
-                &sql::in_range(site, from_ms),
-            );
+impl Group {
+    /// Its dimension and value.
+    fn names(self, known: Known<'_>) -> (&'static str, &'_ str) {
+        match self {
+            Self::Campaign(id) => ("campaign", known.origins.campaigns.name(id)),
+            Self::Device(device) => ("device", device.name()),
+            Self::Page(id) => ("page", known.pages.paths.name(id)),
+            Self::Source(id) => ("source", known.entries.sources.name(id)),
+            Self::Variant(None) => ("variant", ""),
+            Self::Variant(Some(id)) => ("variant", known.origins.variants.name(id)),
         }
-        format!(
-            "SELECT step, visitors\nFROM\n(\n    SELECT [{counts}] AS reached\n    FROM\n    (\n      \
-             SELECT windowFunnel({window}, 'strict_once')(\n        \
-             {key},\n{conditions}) AS level\n      \
-             FROM events\n      WHERE {rows}\n      GROUP BY visitor\n    )\n)\n\
-             ARRAY JOIN reached AS visitors, arrayEnumerate(reached) AS step\nORDER BY step",
-            counts = counts.join(", "),
-            conditions = conditions.join(",\n"),
-            rows = sql::in_range(site, from_ms),
-        )
     }
+}
 
-    /// The same, where a visitor's events are cut into stretches: a new one begins behind each
-    /// excluding event, and no chain goes from one into the next.
-    fn sql_between_exclusions(
-        &self,
-        counts: &[String],
-        conditions: &[String],
-        window: u128,
-        key: &str,
-        rows: &str,
-    ) -> String {
-        let excludes: Vec<String> = self.excludes.iter().map(CompiledStep::sql).collect();
-        format!(
-            "SELECT step, visitors\nFROM\n(\n    SELECT [{counts}] AS reached\n    FROM\n    (\n      \
-             SELECT visitor, max(reached_there) AS level\n      FROM\n      (\n        \
-             SELECT visitor, stretch, windowFunnel({window}, 'strict_once')(\n        \
-             {key},\n{conditions}) AS reached_there\n        FROM\n        (\n          \
-             SELECT *, sum(excludes) OVER (PARTITION BY visitor ORDER BY ord)\n            \
-             - sum(excludes) OVER (PARTITION BY visitor, ord) AS stretch\n          FROM\n          (\n            \
-             SELECT visitor, ord, kind, path, element, name, props,\n              \
-             toUInt64({excludes}) AS excludes\n            FROM events\n            \
-             WHERE {rows}\n          )\n        )\n        GROUP BY visitor, stretch\n      )\n      \
-             GROUP BY visitor\n    )\n)\n\
-             ARRAY JOIN reached AS visitors, arrayEnumerate(reached) AS step\nORDER BY step",
-            counts = counts.join(", "),
-            conditions = conditions.join(",\n"),
-            excludes = format_args!("({})", excludes.join(") OR (")),
-        )
-    }
+fn add(sum: &mut Levels, levels: &Levels) {
+    sum.iter_mut()
+        .zip(levels)
+        .for_each(|(sum, count)| *sum += count);
 }

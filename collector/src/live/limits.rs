@@ -11,6 +11,10 @@ pub const CAMPAIGNS_MAX: usize = 1_000;
 pub const NAMES_MAX: usize = 1_000;
 /// Combinations of campaign, variants and device that heat maps and funnels tell apart.
 pub const ORIGINS_MAX: usize = 100_000;
+/// Combinations of origin, source, page and program that funnels tell apart at their first step.
+pub const ENTRIES_MAX: usize = 100_000;
+/// Rows of a list of visitors.
+pub const VISITOR_ROWS_MAX: usize = 1_000;
 /// Currencies told apart per site.
 pub const CURRENCIES_MAX: usize = 64;
 /// Heat map keys (page, kind, element, origin, width) kept per site.
@@ -73,6 +77,8 @@ pub struct Bounds {
     pub names: usize,
     /// See [`ORIGINS_MAX`].
     pub origins: usize,
+    /// See [`ENTRIES_MAX`].
+    pub entries: usize,
     /// See [`CURRENCIES_MAX`].
     pub currencies: usize,
     /// See [`HEAT_KEYS_MAX`].
@@ -103,6 +109,7 @@ impl Default for Bounds {
             campaigns: CAMPAIGNS_MAX,
             names: NAMES_MAX,
             origins: ORIGINS_MAX,
+            entries: ENTRIES_MAX,
             currencies: CURRENCIES_MAX,
             heat_keys: HEAT_KEYS_MAX,
             heat_cells: HEAT_CELLS_MAX,

@@ -2,14 +2,14 @@
 
 use super::board::{self, By};
 use super::filter::{Filter, pages_of};
-use super::funnel::FunnelCounts;
+use super::funnel::{FunnelCounts, Stayed};
 use super::heatmap::HeatKind;
 use super::site::SiteState;
 use super::{activity, campaign, experiment, heatmap, overview, page, presence};
 use serde::Serialize;
 use upriver_wire::live::{
-    Activity, Basis, Board, Campaigns, Experiments, Extent, Funnel, HeatMap, Overview, Pages,
-    Presence,
+    Activity, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelVisitors, HeatMap,
+    Overview, Pages, Presence,
 };
 
 /// What a subscriber or reader asks a site for.
@@ -21,8 +21,11 @@ pub enum Query {
     HeatMap(HeatKind, Filter),
     /// The elements of a page, or of several.
     Board(Filter, By),
-    /// The funnel with this id.
-    Funnel(String),
+    /// The funnel with this id, of the visitors whose first step has the filter's campaign, device,
+    /// variant and traffic.
+    Funnel(String, Filter),
+    /// Of the same, those who stopped at a step, counted from 1.
+    FunnelVisitors(String, Filter, usize, Stayed),
     /// All campaigns.
     Campaigns,
     /// All experiments.
@@ -44,6 +47,7 @@ pub enum Resource {
     HeatMap(HeatMap),
     Board(Board),
     Funnel(Funnel),
+    FunnelVisitors(FunnelVisitors),
     Campaigns(Campaigns),
     Experiments(Experiments),
     Presence(Presence),
@@ -71,7 +75,11 @@ impl SiteState {
             Query::Overview => revisions.overview,
             Query::HeatMap(kind, _) => revisions.heat[*kind as usize],
             Query::Board(..) => revisions.board,
-            Query::Funnel(id) => revisions.funnels[self.funnel(id)?],
+            Query::Funnel(id, _) => revisions.funnels[self.funnel(id)?],
+            Query::FunnelVisitors(id, ..) => {
+                self.funnel(id)?;
+                revisions.funnel_visitors
+            }
             Query::Campaigns => revisions.campaigns,
             Query::Experiments => revisions.experiments,
             Query::Presence => revisions.presence,
@@ -109,8 +117,14 @@ impl SiteState {
                 Resource::HeatMap(heat.data(*kind, &pages, filter, origins, elements, self.now_ms))
             }
             Query::Board(filter, by) => Resource::Board(board::data(self, filter, *by)),
-            Query::Funnel(id) => {
-                Resource::Funnel(self.funnels[self.funnel(id)?].data(&self.origins))
+            Query::Funnel(id, filter) => {
+                Resource::Funnel(self.funnels[self.funnel(id)?].data(filter, self.known()))
+            }
+            Query::FunnelVisitors(id, filter, step, state) => {
+                let at = self.funnel(id)?;
+                let (asked, visitors) = ((filter, *step, *state), self.visitors.iter());
+                let stayed = self.funnels[at].stayed(asked, at, visitors, self.known());
+                Resource::FunnelVisitors(stayed)
             }
             Query::Presence => Resource::Presence(self.presence.data(&self.pages, &self.origins)),
             Query::Pages => Resource::Pages(Pages {
@@ -128,7 +142,7 @@ impl SiteState {
     /// Whether every event of the range is in the numbers of a query.
     pub(crate) fn nothing_left_out(&self, query: &Query) -> bool {
         match query {
-            Query::Funnel(id) => {
+            Query::Funnel(id, _) | Query::FunnelVisitors(id, ..) => {
                 let whole = self.funnel(id).is_some_and(|at| {
                     self.funnels[at].not_kept() == 0 && self.funnels[at].is_whole()
                 });
@@ -157,12 +171,18 @@ impl SiteState {
                 board::definition(filter, *by),
                 board::query(filter, *by, site, self.now_ms),
             ),
-            Query::Funnel(id) => self.funnel(id).map_or_else(Default::default, |at| {
-                (
-                    self.funnels[at].definition(),
-                    self.funnels[at].sql(site, from_ms),
-                )
+            Query::Funnel(id, filter) => self.funnel(id).map_or_else(Default::default, |at| {
+                let funnel = &self.funnels[at];
+                let sql = funnel.sql(filter, site, from_ms, self.now_ms);
+                (funnel.definition(filter), sql)
             }),
+            Query::FunnelVisitors(id, filter, step, state) => {
+                self.funnel(id).map_or_else(Default::default, |at| {
+                    let (funnel, asked) = (&self.funnels[at], (filter, *step, *state));
+                    let sql = funnel.stayed_sql(asked, site, (from_ms, self.now_ms));
+                    (funnel.definition(filter), sql)
+                })
+            }
             Query::Campaigns => (
                 campaign::DEFINITION.into(),
                 campaign::query(site, from_ms, self.now_ms),
@@ -225,6 +245,7 @@ impl Resource {
             Self::HeatMap(data) => &mut data.basis,
             Self::Board(data) => &mut data.basis,
             Self::Funnel(data) => &mut data.basis,
+            Self::FunnelVisitors(data) => &mut data.basis,
             Self::Campaigns(data) => &mut data.basis,
             Self::Experiments(data) => &mut data.basis,
             Self::Presence(data) => &mut data.basis,
@@ -276,7 +297,19 @@ impl Resource {
                 name: now.name.clone(),
                 window_ms: now.window_ms,
                 steps: now.steps.clone(),
+                median_ms: now.median_ms,
+                took: now.took.clone(),
             }),
+            (Self::FunnelVisitors(now), Self::FunnelVisitors(before)) => {
+                Self::FunnelVisitors(FunnelVisitors {
+                    rows: changed(&now.rows, &before.rows, |row| row.visitor.clone())?,
+                    basis: None,
+                    id: now.id.clone(),
+                    step: now.step,
+                    state: now.state.clone(),
+                    left_out: now.left_out,
+                })
+            }
             (Self::Campaigns(now), Self::Campaigns(before)) => {
                 let key = |row: &upriver_wire::live::CampaignRow| {
                     (row.source.clone(), row.medium.clone(), row.campaign.clone())

@@ -7,8 +7,9 @@ use super::campaign::Campaigns;
 use super::chain::StepRow;
 use super::define::Defining;
 use super::element::Elements;
+use super::entry::{Entries, NO_ENTRY};
 use super::experiment::Experiments;
-use super::funnel::FunnelCounts;
+use super::funnel::{FunnelCounts, Known};
 use super::heatmap::{Heat, HeatKind};
 use super::limits::Bounds;
 use super::mark::Marks;
@@ -35,6 +36,8 @@ pub(crate) struct Revisions {
     pub(crate) board: u64,
     pub(crate) experiments: u64,
     pub(crate) funnels: Vec<u64>,
+    /// The visitors of all funnels.
+    pub(crate) funnel_visitors: u64,
 }
 
 impl Revisions {
@@ -52,6 +55,7 @@ impl Revisions {
             *revision += 1;
         }
         self.funnels.iter_mut().for_each(|revision| *revision += 1);
+        self.funnel_visitors += 1;
         self.all_heat();
     }
 
@@ -75,11 +79,14 @@ pub(crate) struct SiteState {
     pub(crate) marks: Marks,
     /// Whether the board of elements has changed since it was last said to.
     board_changed: bool,
+    /// Whether any funnel has changed since its visitors were last said to.
+    pub(super) funnels_changed: bool,
     pub(crate) presence: PresenceCounts,
     pub(crate) feed: Feed,
     pub(crate) experiments: Experiments,
     pub(crate) funnels: Vec<FunnelCounts>,
     pub(crate) origins: Origins,
+    pub(crate) entries: Entries,
     pub(crate) elements: Elements,
     pub(crate) currencies: Names<Box<str>>,
     pub(crate) visitors: Visitors,
@@ -95,6 +102,8 @@ pub(crate) struct SiteState {
 impl SiteState {
     pub(crate) fn new(site: &config::Site, bounds: Bounds, now_ms: u64) -> Self {
         let funnels: Vec<_> = site.funnels.iter().map(FunnelCounts::new).collect();
+        let (mut origins, mut pages) = (Origins::new(&bounds), Pages::new(bounds.pages));
+        let entries = Entries::new(&bounds, &mut origins, &mut pages);
         Self {
             id: site.id.clone(),
             revisions: Revisions {
@@ -104,16 +113,18 @@ impl SiteState {
             range: Range::at(now_ms),
             now_ms,
             totals: Totals::default(),
-            pages: Pages::new(bounds.pages),
+            pages,
             campaigns: Campaigns::new(bounds.campaigns),
             heat: Heat::new(&bounds, now_ms),
             marks: Marks::new(&bounds),
             board_changed: false,
+            funnels_changed: false,
             presence: PresenceCounts::default(),
             feed: Feed::default(),
             experiments: Experiments::new(&site.experiments, &bounds, now_ms),
             funnels,
-            origins: Origins::new(&bounds),
+            origins,
+            entries,
             elements: Elements::new(bounds.elements),
             currencies: Names::new(OTHER.into(), bounds.currencies),
             visitors: Visitors::new(bounds.visitors),
@@ -193,21 +204,26 @@ impl SiteState {
             return;
         }
         let funnel = &mut self.funnels[at];
-        let origin = self.origins.acquire(row);
+        let (origins, pages) = (&mut self.origins, &mut self.pages);
+        let entry = match steps & 1 == 1 {
+            true => self.entries.acquire(row, origins, pages),
+            false => NO_ENTRY,
+        };
         let own = self.visitors.at(place).funnel(at as u8);
         let step = StepRow {
             ord: row.ord,
             tie: tie(row),
-            origin,
+            entry,
             steps,
         };
         self.revisions.funnels[at] += 1;
+        self.funnels_changed = true;
         if !funnel.insert(own, step, self.bounds.funnel_rows) {
-            self.origins.release(origin);
+            self.entries.release(entry, origins, pages);
         } else if own.chain.is_stale() {
             self.stale.push((place, at as u8));
         } else {
-            funnel.settle(own, place, &self.origins, self.now_ms);
+            funnel.settle(own, place, self.now_ms);
         }
     }
 
@@ -216,7 +232,7 @@ impl SiteState {
         for (place, at) in std::mem::take(&mut self.stale) {
             let own = self.visitors.at(place).funnel(at);
             if own.chain.is_stale() {
-                self.funnels[usize::from(at)].settle(own, place, &self.origins, self.now_ms);
+                self.funnels[usize::from(at)].settle(own, place, self.now_ms);
             }
         }
     }
@@ -247,6 +263,10 @@ impl SiteState {
         if self.board_changed && now_ms / 1_000 != self.now_ms / 1_000 {
             self.board_changed = false;
             self.revisions.board += 1;
+        }
+        if self.funnels_changed && now_ms / 1_000 != self.now_ms / 1_000 {
+            self.funnels_changed = false;
+            self.revisions.funnel_visitors += 1;
         }
         let minute_passed = now_ms / 60_000 != self.now_ms / 60_000;
         self.now_ms = now_ms;
@@ -289,9 +309,19 @@ impl SiteState {
                 continue;
             };
             own.queued = false;
-            if self.funnels[at].settle(own, place, &self.origins, self.now_ms) {
+            if self.funnels[at].settle(own, place, self.now_ms) {
                 self.revisions.funnels[at] += 1;
+                self.funnels_changed = true;
             }
+        }
+    }
+
+    /// What the numbers of a funnel's beginnings mean.
+    pub(crate) fn known(&self) -> Known<'_> {
+        Known {
+            entries: &self.entries,
+            origins: &self.origins,
+            pages: &self.pages,
         }
     }
 
@@ -323,9 +353,11 @@ impl SiteState {
         self.marks.forget_visitor(visitor, gone, &mut self.origins);
         for own in &mut visitor.funnels {
             let funnel = &mut self.funnels[usize::from(own.funnel)];
-            funnel.forget(own, from_ms, &mut self.origins);
+            let (entries, origins) = (&mut self.entries, &mut self.origins);
+            let pages = &mut self.pages;
+            funnel.forget(own, from_ms, |entry| entries.release(entry, origins, pages));
             own.queued = false;
-            funnel.settle(own, place, &self.origins, self.now_ms);
+            funnel.settle(own, place, self.now_ms);
         }
         visitor.funnels.retain(|own| !own.chain.is_empty());
         self.visitors.free_if_gone(place);

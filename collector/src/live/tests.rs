@@ -190,9 +190,9 @@ fn queries() -> Vec<Query> {
         Query::Campaigns,
         Query::Pages,
         Query::Presence,
-        Query::Funnel("checkout".into()),
-        Query::Funnel("views".into()),
-        Query::Funnel("straight".into()),
+        Query::Funnel("checkout".into(), Filter::default()),
+        Query::Funnel("views".into(), Filter::default()),
+        Query::Funnel("straight".into(), Filter::default()),
         Query::HeatMap(
             HeatKind::Press,
             Filter {
@@ -367,7 +367,7 @@ proptest! {
         (drawn, seed) in (drawn(), any::<u64>())
     ) {
         let bounds = Bounds {
-            visitors: 1_000, pages: 1, campaigns: 1, names: 1, origins: 1, currencies: 1,
+            visitors: 1_000, pages: 1, campaigns: 1, names: 1, origins: 1, entries: 1, currencies: 1,
             heat_keys: 1, heat_cells: 2, elements: 1, marks: 1,
             subjects: 1, styles: 1, funnel_rows: 4_096,
             ..Bounds::default()
@@ -413,12 +413,13 @@ fn totals(answers: &[Resource]) -> Vec<u64> {
                         .filter(|group| group.dimension == dimension);
                     groups.map(|group| group.visitors[0]).sum::<u64>()
                 };
-                sums.extend([of("campaign"), of("device")]);
+                sums.extend(["campaign", "device", "page", "source"].map(of));
             }
             // Events without a page are not listed, unless they fell into (other).
             Resource::Pages(_)
             | Resource::Activity(_)
             | Resource::Board(_)
+            | Resource::FunnelVisitors(_)
             | Resource::Experiments(_) => (),
             // Where nothing but the page is asked for, what fell into (other) is there too.
             Resource::HeatMap(data) => sums.extend((data.page == "*").then_some(data.total)),

@@ -56,7 +56,10 @@ pub(crate) struct VisitorFunnel {
 pub(crate) struct Counted {
     pub(crate) level: u8,
     pub(crate) open: bool,
-    pub(crate) origin: u32,
+    /// With what their chain began.
+    pub(crate) entry: u32,
+    /// The bin of the time to convert; 0 of who has not.
+    pub(crate) took: u16,
 }
 
 /// The last sign of life.

@@ -3,7 +3,8 @@
 
 use super::parameters::{ParameterHelp, checked};
 use crate::api::error::ApiError;
-use crate::live::{By, Filter, HeatKind, RECENT_MINUTES, Seen, Window};
+use crate::config::STEPS_MAX;
+use crate::live::{By, Filter, HeatKind, RECENT_MINUTES, Seen, Stayed, Window};
 use crate::row::Device;
 use std::collections::HashMap;
 use upriver_wire::limits::{NAME_BYTES_MAX, STRING_BYTES_MAX};
@@ -19,6 +20,12 @@ macro_rules! help {
         [$(ParameterHelp { name: $name, required: $required, value: $value }),*]
     };
 }
+
+/// The part of a filter that a funnel takes.
+pub(super) const DEVICE: ParameterHelp = PARAMETERS[1];
+pub(super) const CAMPAIGN: ParameterHelp = PARAMETERS[3];
+pub(super) const VARIANT: ParameterHelp = PARAMETERS[4];
+pub(super) const TRAFFIC: ParameterHelp = PARAMETERS[6];
 
 /// What every filter takes.
 pub(super) const PARAMETERS: [ParameterHelp; 10] = help![
@@ -103,6 +110,39 @@ pub(super) fn by(name: Option<&str>) -> Result<By, ApiError> {
     let found = By::ALL.into_iter().find(|by| by.name() == name);
     let names = By::ALL.map(By::name).join(", ");
     found.ok_or_else(|| unknown("unknown_by", "by", name, &names))
+}
+
+/// Where visitors of a funnel stopped: step and state. Those who converted are at the last step,
+/// which is 0 here.
+///
+/// # Errors
+/// 400 for an unknown state, or a step that no funnel has.
+pub(super) fn stayed(step: Option<&str>, state: Option<&str>) -> Result<(usize, Stayed), ApiError> {
+    let name = state.unwrap_or(Stayed::default().name());
+    let found = Stayed::ALL.into_iter().find(|state| state.name() == name);
+    let names = Stayed::ALL.map(Stayed::name).join(", ");
+    let state = found.ok_or_else(|| unknown("unknown_state", "state", name, &names))?;
+    match (step, state) {
+        (_, Stayed::Converted) => Ok((0, state)),
+        (None, _) => Err(ApiError::BadRequest(
+            "missing_parameter",
+            "funnel/visitors needs step: the step they reached and no further, counted from 1"
+                .into(),
+        )),
+        (Some(text), _) => {
+            let step = text
+                .parse()
+                .ok()
+                .filter(|step| (1..=STEPS_MAX).contains(step));
+            let step = step.ok_or_else(|| {
+                ApiError::BadRequest(
+                    "impossible_step",
+                    format!("a step is a number, 1 to {STEPS_MAX}, not {text:?}"),
+                )
+            })?;
+            Ok((step, state))
+        }
+    }
 }
 
 fn unknown(code: &'static str, parameter: &str, value: &str, allowed: &str) -> ApiError {

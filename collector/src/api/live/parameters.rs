@@ -42,11 +42,12 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
     ResourceHelp {
         name: "funnel",
         holds: "how many visitors got how far",
-        parameters: &[ParameterHelp {
-            name: "id",
-            required: true,
-            value: "id of the funnel",
-        }],
+        parameters: &FUNNEL_PARAMETERS,
+    },
+    ResourceHelp {
+        name: "funnel/visitors",
+        holds: "which visitors stopped at a step of a funnel, or converted",
+        parameters: &STAYED_PARAMETERS,
     },
     ResourceHelp {
         name: "campaigns",
@@ -91,6 +92,38 @@ const BOARD_PARAMETERS: [ParameterHelp; filter::PARAMETERS.len() + 1] = and(Para
     value: "nothing, variant, colour, shape, size or position; nothing when left out",
 });
 
+/// Which funnel, and whose first step counts.
+const FUNNEL_PARAMETERS: [ParameterHelp; 5] = [
+    ParameterHelp {
+        name: "id",
+        required: true,
+        value: "id of the funnel",
+    },
+    filter::DEVICE,
+    filter::CAMPAIGN,
+    filter::VARIANT,
+    filter::TRAFFIC,
+];
+
+/// The same, and where they stopped.
+const STAYED_PARAMETERS: [ParameterHelp; 7] = [
+    FUNNEL_PARAMETERS[0],
+    FUNNEL_PARAMETERS[1],
+    FUNNEL_PARAMETERS[2],
+    FUNNEL_PARAMETERS[3],
+    FUNNEL_PARAMETERS[4],
+    ParameterHelp {
+        name: "step",
+        required: false,
+        value: "the step they reached and no further, counted from 1; the last when converted",
+    },
+    ParameterHelp {
+        name: "state",
+        required: false,
+        value: "lost, open or converted; lost when left out",
+    },
+];
+
 /// A filter's parameters and one more.
 const fn and(more: ParameterHelp) -> [ParameterHelp; filter::PARAMETERS.len() + 1] {
     let mut all = [more; filter::PARAMETERS.len() + 1];
@@ -130,7 +163,15 @@ pub(super) fn query(resource: &str, parameters: &str) -> Result<Query, ApiError>
         }
         "funnel" => {
             let id = checked("id", given.remove("id"), NAME_BYTES_MAX)?;
-            Query::Funnel(id.unwrap_or_default())
+            Query::Funnel(id.unwrap_or_default(), filter::filter(&mut given)?)
+        }
+        "funnel/visitors" => {
+            let id = checked("id", given.remove("id"), NAME_BYTES_MAX)?;
+            let state = checked("state", given.remove("state"), NAME_BYTES_MAX)?;
+            let step = checked("step", given.remove("step"), NAME_BYTES_MAX)?;
+            let (step, state) = filter::stayed(step.as_deref(), state.as_deref())?;
+            let filter = filter::filter(&mut given)?;
+            Query::FunnelVisitors(id.unwrap_or_default(), filter, step, state)
         }
         "campaigns" => Query::Campaigns,
         "experiments" => Query::Experiments,
@@ -216,7 +257,7 @@ pub(super) fn checked(
 #[cfg(test)]
 mod unit {
     use super::*;
-    use crate::live::{By, Filter, HeatKind, Seen, Window};
+    use crate::live::{By, Filter, HeatKind, Seen, Stayed, Window};
     use crate::row::Device;
     use upriver_wire::limits::STRING_BYTES_MAX;
 
@@ -254,7 +295,27 @@ mod unit {
         );
         assert_eq!(
             query("funnel", "id=checkout").ok(),
-            Some(Query::Funnel("checkout".into()))
+            Some(Query::Funnel("checkout".into(), Filter::default()))
+        );
+        let humans = Filter {
+            campaign: Some("spring".into()),
+            human: true,
+            ..Filter::default()
+        };
+        let asked = "id=checkout&campaign=spring&traffic=human";
+        assert_eq!(
+            query("funnel", asked).ok(),
+            Some(Query::Funnel("checkout".into(), humans.clone()))
+        );
+        let visitors = query("funnel/visitors", &format!("{asked}&step=2&state=open"));
+        assert_eq!(
+            visitors.ok(),
+            Some(Query::FunnelVisitors(
+                "checkout".into(),
+                humans,
+                2,
+                Stayed::Open
+            ))
         );
     }
 
@@ -316,7 +377,7 @@ mod unit {
 
     #[test]
     fn a_refusal_says_what_is_allowed() {
-        let check = |resource, parameters, code, says: &str| {
+        let check = |resource: &str, parameters: &str, code: &str, says: &str| {
             let (refused, message) = refused(resource, parameters);
             assert_eq!(refused, code);
             assert!(message.contains(says), "{message}");
@@ -398,6 +459,14 @@ mod unit {
             "unknown_traffic",
             "all, human",
         );
+        let stayed = |asked: &str, code, says| {
+            check("funnel/visitors", &format!("id=a&{asked}"), code, says);
+        };
+        stayed("state=gone", "unknown_state", "lost, open, converted");
+        stayed("state=lost", "missing_parameter", "step");
+        stayed("step=0", "impossible_step", "1 to 12");
+        stayed("step=13", "impossible_step", "1 to 12");
+        check("funnel", "id=a&page=/", "unknown_parameter", "id, device");
         let long = format!("page=/{}", "a".repeat(STRING_BYTES_MAX));
         check("heatmap", &long, "parameter_too_long", "1024 bytes");
     }

@@ -62,7 +62,7 @@ fn rows() -> impl Strategy<Value = (Vec<StepRow>, Shape)> {
                 .map(|(at, (ms, tie, mask))| StepRow {
                     ord: ((1_000 + ms) << 20) | (tie * 0x7_ffff),
                     tie: (at as u32).wrapping_mul(0x9e37_79b9),
-                    origin: at as u32,
+                    entry: at as u32,
                     steps: mask & ((1 << steps) - 1),
                 })
                 .filter(|row| row.steps != 0)
@@ -87,7 +87,7 @@ proptest! {
         if seed % 4 == 0 {
             arrival.sort_by_key(|row| row.ord);
         } else {
-            arrival.sort_by_key(|row| u64::from(row.origin).wrapping_add(1).wrapping_mul(seed | 1));
+            arrival.sort_by_key(|row| u64::from(row.entry).wrapping_add(1).wrapping_mul(seed | 1));
         }
         let mut chain = Chain::default();
         for (done, row) in arrival.iter().enumerate() {
@@ -126,7 +126,7 @@ fn the_window_is_in_milliseconds_whatever_the_ties() {
     let row = |ms: u64, tie: u64, steps| StepRow {
         ord: (ms << 20) | tie,
         tie: 0,
-        origin: 0,
+        entry: 0,
         steps,
     };
     let level = |first, second| {
@@ -158,7 +158,7 @@ fn a_full_chain_refuses_and_keeps_what_it_has() {
     let row = |ms: u64, steps| StepRow {
         ord: ms << 20,
         tie: 0,
-        origin: 0,
+        entry: 0,
         steps,
     };
     assert!(chain.insert(row(1, 1), shape, 1));

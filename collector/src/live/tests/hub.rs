@@ -104,7 +104,7 @@ fn people_leave_by_time_alone_and_it_is_pushed() {
 #[test]
 fn open_becomes_lost_by_time_alone_and_it_is_pushed() {
     let mut hub = hub();
-    let checkout = Query::Funnel("checkout".into());
+    let checkout = Query::Funnel("checkout".into(), Filter::default());
     hub.engine.apply(&[view(0, 1, 1, 5)]);
     let mut funnel = hub.subscribe(&shop(), &checkout).expect("room");
     let first = |message: Value| message["data"]["steps"][0].clone();
@@ -204,7 +204,7 @@ fn what_cannot_be_had_is_said() {
         refused(hub.snapshot(&nowhere, &Query::Pages)),
         Some(LiveError::UnknownSite)
     );
-    let unknown = Query::Funnel("nothing".into());
+    let unknown = Query::Funnel("nothing".into(), Filter::default());
     assert_eq!(
         refused(hub.snapshot(&shop(), &unknown)),
         Some(LiveError::UnknownFunnel)

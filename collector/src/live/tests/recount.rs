@@ -63,11 +63,13 @@ impl<'a> Recount<'a> {
                 rows: self.pages(),
             }),
             Query::Presence => Resource::Presence(self.presence()),
-            Query::Funnel(id) => Resource::Funnel(self.funnel(id)),
+            Query::Funnel(id, _) => Resource::Funnel(self.funnel(id)),
             Query::HeatMap(kind, filter) => {
                 Resource::HeatMap(heat::heat(*kind, filter, &self.range, self.now_ms))
             }
-            Query::Activity | Query::Experiments | Query::Board(..) => panic!("compared apart"),
+            Query::Activity | Query::Experiments | Query::Board(..) | Query::FunnelVisitors(..) => {
+                panic!("compared apart")
+            }
         }
     }
 
@@ -271,6 +273,8 @@ impl<'a> Recount<'a> {
             let mut own = vec![
                 ("campaign", none(&place.entry.utm_campaign)),
                 ("device", place.entry.device.name().to_string()),
+                ("page", none(&place.entry.path)),
+                ("source", none(&place.entry.utm_source)),
             ];
             let variants = place.entry.variants.iter();
             own.extend(variants.map(|(e, v)| ("variant", format!("{e}={v}"))));
@@ -293,8 +297,19 @@ impl<'a> Recount<'a> {
             })
             .collect();
         groups.sort_by_key(|group| (group.dimension.clone(), Reverse(group.visitors[0])));
+        let mut took: BTreeMap<u64, u64> = BTreeMap::new();
+        for place in places.iter().filter(|place| place.level == last) {
+            let ms = (place.soonest >> 20) - place.entry.time as u64;
+            *took.entry(two_digits(ms)).or_default() += 1;
+        }
+        let each: Vec<u64> = took
+            .iter()
+            .flat_map(|(ms, count)| vec![*ms; *count as usize])
+            .collect();
         Funnel {
             basis: None,
+            median_ms: each.get(each.len().saturating_sub(1) / 2).copied(),
+            took: took.into_iter().collect(),
             id: id.into(),
             name: funnel.name.clone(),
             window_ms,
@@ -304,9 +319,20 @@ impl<'a> Recount<'a> {
     }
 }
 
+/// A number of which all but the two leading digits are 0.
+fn two_digits(number: u64) -> u64 {
+    let digits = number.to_string();
+    let (lead, rest) = digits.split_at(digits.len().min(2));
+    format!("{lead}{}", "0".repeat(rest.len()))
+        .parse()
+        .expect("digits")
+}
+
 /// How far a visitor got.
 struct Place<'a> {
     level: usize,
+    /// Order of the event that got them there.
+    soonest: u64,
     entry: &'a EventRow,
     latest_ms: Option<u64>,
 }
@@ -357,6 +383,7 @@ fn place<'a>(rows: &[&'a EventRow], funnel: &config::Funnel, window_ms: u64) -> 
         .max_by_key(|row| (row.ord, tie(row)))?;
     Some(Place {
         level,
+        soonest,
         entry,
         latest_ms,
     })
