@@ -1,7 +1,8 @@
 // Moves bytes: the stream and requests.
 //
-// Owns the socket, and that requests are compressed where the browser can and there is time. Knows neither what the bytes mean nor when to try again: the recorder is told
-// what happened (`news`) and decides.
+// Owns the socket, and that requests are compressed where the browser can, there is time and it makes
+// them shorter. Knows neither what the bytes mean nor when to try again: the recorder is told what
+// happened (`news`) and decides.
 
 import { endpoint, news, options, turn } from "./core.js";
 import { Kind } from "./wasm.js";
@@ -60,12 +61,14 @@ export async function post(number: number, bytes: Uint8Array<ArrayBuffer>, keepa
   try {
     let body: BodyInit = bytes;
     if (!keepalive && window.CompressionStream) {
-      body = await Promise.race([
+      const packed = await Promise.race([
         new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer(),
-        new Promise<BodyInit>((go) => {
-          hurry = () => go(((keepalive = true), bytes));
+        new Promise<undefined>((go) => {
+          hurry = () => go(((keepalive = true), undefined));
         }),
       ]);
+      // What is short is only made longer by it.
+      if (packed && packed.byteLength < bytes.length) body = packed;
     }
     // Bytes without a type: a simple request, which needs no preflight.
     const ask = (keepalive: boolean) =>

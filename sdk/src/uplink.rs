@@ -13,7 +13,7 @@ pub const STREAM_AGE_MS_MAX: i64 = 50;
 /// … and this long if it is of a kind that can wait.
 pub const STREAM_MINOR_AGE_MS_MAX: i64 = 250;
 /// Without a stream an event waits this long for others…
-pub const REQUEST_AGE_MS_MAX: i64 = 5_000;
+pub const REQUEST_AGE_MS_MAX: i64 = 8_000;
 /// … and this long while nothing reaches the collector, when a batch costs no request yet, and only
 /// what is in one is written down.
 pub const UNREACHED_AGE_MS_MAX: i64 = 1_000;
