@@ -1,8 +1,10 @@
 //! What an operator can set: the command line for how the process runs, one TOML file for what it
 //! serves. Parsed once in `main`; each part is handed only its own piece.
 
+mod alerts;
 mod webhook;
 
+pub use alerts::Alerts;
 pub use webhook::{SECRET_PREFIX, WEBHOOKS_MAX, Webhook};
 
 use crate::row::Kind;
@@ -75,6 +77,9 @@ pub struct Site {
     /// first by name.
     #[serde(default, rename = "experiment")]
     pub experiments: Vec<Experiment>,
+    /// Whether it is watched, and who is told.
+    #[serde(default)]
+    pub alerts: Alerts,
     /// Other systems that are told of alerts.
     #[serde(default, rename = "webhook")]
     pub webhooks: Vec<Webhook>,
@@ -320,6 +325,7 @@ impl Site {
             funnel.check()?;
         }
         webhook::check(&self.webhooks, plain)?;
+        alerts::check(&self.alerts, &self.webhooks)?;
         self.check_experiments()
     }
 

@@ -4,6 +4,7 @@
 //! One direction: `api → ingest → {log, live, store} → wire`. `live` and `store` know neither HTTP
 //! nor each other; the pure parts take time and bytes as arguments.
 
+pub mod alert;
 pub mod api;
 mod clock;
 pub mod config;

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use upriver_collector::alert;
 use upriver_collector::api::access;
 use upriver_collector::api::limits::LimitsConfig;
 use upriver_collector::config::Sites;
@@ -143,6 +144,10 @@ struct Serve {
     /// link-local.
     #[arg(long, env = "UPRIVER_WEBHOOK_ALLOW_PRIVATE")]
     webhook_allow_private: bool,
+    /// Seconds between two looks at whether there is something to be alerted to. Time is judged in
+    /// ticks of ten minutes.
+    #[arg(long, env = "UPRIVER_ALERT_SECONDS", default_value = "60")]
+    alert_seconds: NonZeroU32,
 }
 
 #[derive(Args)]
@@ -342,6 +347,9 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
             streams: serve.streams_per_address,
         },
         audit_every: Duration::from_secs(u64::from(serve.audit_seconds.get())),
+        alerts: alert::Options {
+            every: Duration::from_secs(u64::from(serve.alert_seconds.get())),
+        },
         webhook_reach: if serve.webhook_allow_private {
             Reach::Anywhere
         } else {

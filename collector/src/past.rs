@@ -124,7 +124,7 @@ impl Past {
 type Found = (Vec<Value>, Vec<ElementRow>);
 
 /// Rows of a query, one JSON object each.
-async fn rows(client: &Client, sql: &str) -> Result<Vec<Value>, PastError> {
+pub(crate) async fn rows(client: &Client, sql: &str) -> Result<Vec<Value>, PastError> {
     let refused = |error: clickhouse::error::Error| PastError::Refused(error.to_string());
     let query = client.query_raw(sql);
     let query = query

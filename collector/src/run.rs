@@ -3,6 +3,7 @@
 //! Up: state, log, ingest, live engine, HTTP; ClickHouse and everything that needs it come when
 //! they come. Down: HTTP first, then the writer until nothing is left, then ClickHouse.
 
+use crate::alert;
 use crate::api::access::{self, Access};
 use crate::api::limits::{Limits, LimitsConfig};
 use crate::api::{self, ClickHouseUp, Stopping};
@@ -52,6 +53,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const SEGMENTS_MIN: u64 = 16;
 /// File in the data folder with what webhooks were not told yet.
 const OUTBOX_FILE: &str = "outbox.redb";
+/// File in the data folder with the alerts that were told.
+const ALERTS_FILE: &str = "alerts.redb";
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 25_000;
 
@@ -83,6 +86,8 @@ pub struct Options {
     pub audit_every: Duration,
     /// Where webhooks may go.
     pub webhook_reach: Reach,
+    /// How to watch for what is wrong.
+    pub alerts: alert::Options,
 }
 
 /// Serves on the listener until `shutdown` resolves, then drains. Returns when everything that was
@@ -180,6 +185,15 @@ pub async fn run(
     let (webhooks, deliveries) = Webhooks::start(&options.sites, outbox, reach, stop.subscribe())
         .context("cannot start webhooks")?;
 
+    let alerts = tokio::spawn(alert::watch(
+        options.sites.clone(),
+        options.alerts,
+        client_watch.clone(),
+        alert::Told::open(&options.data.join(ALERTS_FILE))?,
+        live.clone(),
+        webhooks.clone(),
+    ));
+
     let access = web::Data::new(Access::new(&options.sites, access::signer(&options.data)?));
     let limits = web::Data::new(Limits::new(options.limits));
     let past_client = client_watch.clone();
@@ -241,6 +255,7 @@ pub async fn run(
     }
     audits.abort();
     teller.abort();
+    alerts.abort();
     stop.send_replace(true);
     clickhouse.await?;
     keeper.await?;

@@ -11,6 +11,8 @@ export interface Resources {
   elements: Board;
   funnel: Funnel;
   campaigns: Campaigns;
+  experiments: Experiments;
+  alerts: Alerts;
   presence: Presence;
   pages: Pages;
   activity: Activity;
@@ -222,6 +224,76 @@ export interface ActivityItem {
   value: Money | null;
   campaign: { source: string; medium: string; campaign: string; term: string; content: string };
   device: string;
+}
+
+export interface Experiments extends Based {
+  rows: ExperimentRow[];
+}
+
+/** One experiment; of its variants the control comes first. */
+export interface ExperimentRow {
+  experiment: string;
+  since_ms: number;
+  visitors: number;
+  conflicting: number;
+  shares_evidence: number;
+  shares_sound: boolean;
+  whole: boolean;
+  variants: VariantRow[];
+}
+
+export interface VariantRow {
+  variant: string;
+  share: number;
+  visitors: number;
+  converted: number;
+  conversions: number;
+  value: Money[];
+  rate: number;
+  rate_low: number;
+  rate_high: number;
+  comparison: VariantComparison | null;
+}
+
+export type Verdict = "open" | "better" | "worse" | "unsound" | "too_old";
+
+/** Fractions; `lift_high` is null where nothing is known upwards. */
+export interface VariantComparison {
+  lift: number;
+  lift_low: number;
+  lift_high: number | null;
+  difference: number;
+  difference_low: number;
+  difference_high: number;
+  evidence: number;
+  verdict: Verdict;
+}
+
+export interface Alerts extends Based {
+  /** What happened before was looked at; 0: nothing was yet. */
+  watched_until_ms: number;
+  watched: number;
+  rows: AlertRow[];
+}
+
+export interface AlertRow {
+  id: string;
+  kind: "step_broke" | "campaign_not_converting" | "traffic_vanished" | "traffic_spiked";
+  title: string;
+  open: boolean;
+  funnel: string;
+  step: string;
+  next: string;
+  campaign: string;
+  page: string;
+  since_ms: number;
+  opened_ms: number;
+  closed_ms: number;
+  arrived: number;
+  expected: number;
+  seen: number;
+  evidence_hours: number;
+  sql: string;
 }
 
 /** Who may see what. */

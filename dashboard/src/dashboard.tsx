@@ -4,8 +4,10 @@
 
 import { createEffect, createMemo, onCleanup, type JSX } from "solid-js";
 import { Activity } from "./activity/activity";
+import { Alerts } from "./alerts/alerts";
 import type { Site } from "./api";
 import { Campaigns } from "./campaigns/campaigns";
+import { Experiments } from "./experiments/experiments";
 import { Funnel } from "./funnel/funnel";
 import { Header } from "./header/header";
 import { HeatMapView } from "./heatmap/heatmap";
@@ -26,10 +28,12 @@ export function Dashboard(props: DashboardProps): JSX.Element {
   const site = (): Record<string, string> => ({ site: props.site.id });
   const overview = createLive("overview", site);
   const campaigns = createLive("campaigns", site);
+  const experiments = createLive("experiments", site);
+  const alerts = createLive("alerts", site);
   const presence = createLive("presence", site);
   const activity = createLive("activity", site);
   const pages = createLive("pages", site);
-  const shared = [overview, campaigns, presence, activity, pages];
+  const shared = [overview, campaigns, experiments, alerts, presence, activity, pages];
   const link = createMemo(() => worst(shared.map((live) => live.link())));
   const retry = (): void => shared.forEach((live) => live.retry());
 
@@ -55,9 +59,11 @@ export function Dashboard(props: DashboardProps): JSX.Element {
       />
       <main class="page">
         <Overview live={overview} baseUrl={props.site.base_url} />
+        <Alerts live={alerts} />
         <div class="page-main">
           <Funnel site={props.site} />
           <Campaigns live={campaigns} />
+          <Experiments live={experiments} />
         </div>
         <div class="page-side">
           <Presence live={presence} />

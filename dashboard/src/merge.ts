@@ -5,7 +5,8 @@
 // Pure: `merge` never changes its arguments. Rows carry a `key`, the identity the wire gives them.
 
 import type {
-  Activity, ActivityItem, Basis, Board, BoardRow, CampaignRow, Campaigns, Count, Funnel, FunnelGroup, FunnelStep,
+  Activity, ActivityItem, AlertRow, Alerts, Basis, Board, BoardRow, CampaignRow, Campaigns, Count, ExperimentRow,
+  Experiments, Funnel, FunnelGroup, FunnelStep,
   HeatElement, HeatMap, Money, Overview, PageRow, Pages, Presence, ResourceName, Resources, Update,
 } from "./api";
 import type { Grid } from "./draw/heat";
@@ -22,6 +23,8 @@ export interface Held {
   elements: Omit<Board, "rows"> & { rows: Keyed<BoardRow>[] };
   funnel: Omit<Funnel, "groups" | "steps"> & { steps: Keyed<FunnelStep>[]; groups: Keyed<FunnelGroup>[] };
   campaigns: { basis?: Basis; rows: Keyed<CampaignRow>[] };
+  experiments: { basis?: Basis; rows: Keyed<ExperimentRow>[] };
+  alerts: Omit<Alerts, "rows"> & { rows: Keyed<AlertRow>[] };
   presence: {
     basis?: Basis; online: number;
     pages: Keyed<Count>[]; devices: Keyed<Count>[]; campaigns: Keyed<Count>[];
@@ -74,6 +77,14 @@ const RULES: { [N in ResourceName]: (before: Held[N] | undefined, data: Resource
       keyed(data.rows, (row) => composite(row.source, row.medium, row.campaign)),
     ),
   }),
+  experiments: (before, data: Experiments) => ({
+    rows: replace(before?.rows, keyed(data.rows, (row) => row.experiment)),
+  }),
+  alerts: (before, data: Alerts) => {
+    const rows = replace(before?.rows, keyed(data.rows, (row) => row.id));
+    rows.sort((a, b) => Number(b.open) - Number(a.open) || b.opened_ms - a.opened_ms);
+    return { ...data, rows };
+  },
   presence: (_, data: Presence) => ({
     online: data.online,
     pages: keyed(data.pages, (count) => count.name),

@@ -24,7 +24,28 @@ const links = (page: Page): Promise<Record<string, string>> => page.evaluate(() 
 
 /** Waits until every panel is live: from then on whatever the collector pushes is shown. */
 const allLive = (page: Page): Promise<void> => expect.poll(() => links(page)).toEqual(
-  Object.fromEntries(["overview", "funnel", "campaigns", "presence", "activity", "heat", "board"].map((name) => [name, "live"])));
+  Object.fromEntries(["overview", "alerts", "funnel", "campaigns", "experiments", "presence", "activity", "heat", "board"].map((name) => [name, "live"])));
+
+describe("alerts and experiments", () => {
+  it("shows what is wrong, and what opens, without a reload", async () => {
+    const { page, complaints } = await openPage(browser);
+    await page.goto(fixture.login);
+    await allLive(page);
+    const alerts = page.getByRole("region", { name: "Alerts" });
+    await expect.poll(() => alerts.locator(".alert[data-open]").count()).toBe(1);
+    expect(await alerts.textContent()).toContain("0 went on to Order; 31 expected of 96 who came to Cart");
+    const { basis: _, ...rest } = fixture.data.shop.alerts;
+    const row = { ...rest.rows[1]!, id: "alert_new", open: true, title: "Something else broke" };
+    fixture.push("alerts", { ...rest, rows: [row] });
+    await expect.poll(() => alerts.locator(".alert[data-open]").count()).toBe(2);
+    fixture.push("alerts", { ...rest, rows: [{ ...rest.rows[0]!, open: false }, { ...row, open: false }] });
+    await expect.poll(() => alerts.textContent()).toContain("Nothing is wrong.");
+    const experiments = page.getByRole("region", { name: "Experiments" });
+    expect(await experiments.locator("[data-verdict=better]").count()).toBe(1);
+    expect(await experiments.textContent()).toContain("not shown the variants in the planned shares");
+    expect(complaints).toEqual([]);
+  });
+});
 
 describe("dashboard", () => {
   it("shows snapshots, then what deltas change and nothing else", async () => {

@@ -15,4 +15,5 @@ mod quarantine;
 mod schema;
 mod signals;
 mod stream;
+mod watching;
 mod webhooks;

@@ -169,5 +169,6 @@ fn basis(answer: &Resource) -> Option<&upriver_wire::live::Basis> {
         Resource::Experiments(data) => data.basis.as_ref(),
         Resource::Pages(data) => data.basis.as_ref(),
         Resource::Activity(data) => data.basis.as_ref(),
+        Resource::Alerts(data) => data.basis.as_ref(),
     }
 }

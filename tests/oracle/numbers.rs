@@ -142,7 +142,7 @@ impl Numbers {
             Resource::FunnelVisitors(answer) => self.visitors(place, answer),
             Resource::HeatMap(answer) => self.heat_map(place, answer),
             Resource::Board(answer) => self.board(place, answer),
-            Resource::Presence(_) | Resource::Activity(_) => {}
+            Resource::Presence(_) | Resource::Activity(_) | Resource::Alerts(_) => {}
         }
     }
 
@@ -432,7 +432,9 @@ impl Numbers {
                     self.add(name, whole(&row["amount"])?);
                     continue;
                 }
-                Resource::Presence(_) | Resource::Activity(_) => bail!("not compared"),
+                Resource::Presence(_) | Resource::Activity(_) | Resource::Alerts(_) => {
+                    bail!("not compared")
+                }
             };
             for field in fields {
                 self.add(format!("{key}/{field}"), whole(&row[*field])?);

@@ -4,8 +4,10 @@
 //! an increment), so applying one twice, or applying one that a snapshot already holds, is harmless.
 //! A list in a delta holds only the rows that changed; rows are replaced by their key.
 
+mod alert;
 mod experiment;
 
+pub use alert::{AlertKind, AlertRow, Alerts};
 pub use experiment::{ExperimentRow, Experiments, VariantComparison, VariantRow, Verdict};
 
 use crate::batch::{Campaign, Device};

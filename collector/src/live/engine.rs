@@ -9,7 +9,7 @@ use super::site::SiteState;
 use crate::config::{Funnel, Site};
 use crate::row::{ElementRow, EventRow};
 use hashbrown::HashMap;
-use upriver_wire::live::Basis;
+use upriver_wire::live::{Alerts, Basis};
 
 /// The live state of all sites.
 #[derive(Debug)]
@@ -76,6 +76,14 @@ impl Engine {
     pub fn advance(&mut self, now_ms: u64) {
         for site in &mut self.sites {
             site.advance(now_ms);
+        }
+    }
+
+    /// Takes the alerts of a site.
+    pub(crate) fn alerts(&mut self, site: &str, alerts: Alerts) {
+        if let Some(at) = self.places.get(site) {
+            self.sites[*at].alerts = alerts;
+            self.sites[*at].revisions.alerts += 1;
         }
     }
 

@@ -29,8 +29,8 @@ mod presence;
 mod range;
 mod resource;
 mod site;
-mod sql;
-mod step;
+pub(crate) mod sql;
+pub(crate) mod step;
 mod took;
 mod visitor;
 mod window;
@@ -60,6 +60,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
+use upriver_wire::live::Alerts;
 
 /// Tells the time in Unix milliseconds.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -114,6 +115,7 @@ enum Command {
     HistoryComplete,
     Define(Arc<str>, String, Option<Funnel>, u64),
     Recount(Arc<str>, u64, Vec<EventRow>, bool),
+    Alerts(Arc<str>, Alerts),
     Snapshot(
         Arc<str>,
         Query,
@@ -229,6 +231,14 @@ impl Live {
             .await
     }
 
+    /// Shows these as the alerts of a site.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn alerts(&self, site: Arc<str>, alerts: Alerts) -> Result<(), LiveError> {
+        self.send(Command::Alerts(site, alerts)).await
+    }
+
     /// A resource as it is after everything applied so far.
     ///
     /// # Errors
@@ -315,6 +325,7 @@ fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
         Command::Recount(site, generation, rows, last) => {
             hub.engine.recount(&site, generation, &rows, last);
         }
+        Command::Alerts(site, alerts) => hub.engine.alerts(&site, alerts),
         // Whoever asked may have gone; then nobody wants the answer.
         Command::Snapshot(site, query, answer) => {
             hub.engine.advance(clock());

@@ -8,7 +8,7 @@ use super::site::SiteState;
 use super::{activity, campaign, experiment, heatmap, overview, page, presence};
 use serde::Serialize;
 use upriver_wire::live::{
-    Activity, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelVisitors, HeatMap,
+    Activity, Alerts, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelVisitors, HeatMap,
     Overview, Pages, Presence,
 };
 
@@ -36,6 +36,8 @@ pub enum Query {
     Pages,
     /// What happens.
     Activity,
+    /// What is wrong.
+    Alerts,
 }
 
 /// A resource as it is at one moment, without its basis.
@@ -53,6 +55,7 @@ pub enum Resource {
     Presence(Presence),
     Pages(Pages),
     Activity(Activity),
+    Alerts(Alerts),
 }
 
 /// How a resource differs from what it was.
@@ -85,6 +88,7 @@ impl SiteState {
             Query::Presence => revisions.presence,
             Query::Pages => revisions.pages,
             Query::Activity => revisions.activity,
+            Query::Alerts => revisions.alerts,
         })
     }
 
@@ -135,6 +139,10 @@ impl SiteState {
                 let items = self.feed.items(&self.elements);
                 Resource::Activity(Activity { basis: None, items })
             }
+            Query::Alerts => Resource::Alerts(Alerts {
+                basis: None,
+                ..self.alerts.clone()
+            }),
         };
         Some((data, 0))
     }
@@ -154,6 +162,7 @@ impl SiteState {
                 self.holds(query) && self.marks.every_one_kept() && self.totals.every_visitor_kept()
             }
             Query::Activity => true,
+            Query::Alerts => self.alerts.watched_until_ms > 0,
             _ => self.totals.every_visitor_kept(),
         }
     }
@@ -197,6 +206,10 @@ impl SiteState {
             ),
             Query::Pages => (page::DEFINITION.into(), page::query(site, from_ms)),
             Query::Activity => (activity::DEFINITION.into(), activity::query(site, from_ms)),
+            Query::Alerts => {
+                let basis = self.alerts.basis.clone().unwrap_or_default();
+                (basis.definition, basis.sql)
+            }
         };
         Basis {
             definition,
@@ -211,6 +224,7 @@ impl SiteState {
         match query {
             Query::Presence => self.now_ms.saturating_sub(super::limits::PRESENCE_MS),
             Query::Experiments => self.experiments.start_ms(),
+            Query::Alerts => self.alerts.basis.as_ref().map_or(0, |basis| basis.from_ms),
             Query::HeatMap(_, filter) | Query::Board(filter, _) => {
                 filter.window.start_ms(self.now_ms)
             }
@@ -251,6 +265,7 @@ impl Resource {
             Self::Presence(data) => &mut data.basis,
             Self::Pages(data) => &mut data.basis,
             Self::Activity(data) => &mut data.basis,
+            Self::Alerts(data) => &mut data.basis,
         };
         *place = Some(basis);
         self
@@ -336,6 +351,11 @@ impl Resource {
                 }
                 Self::Activity(Activity { basis: None, items })
             }
+            (Self::Alerts(now), Self::Alerts(before)) => Self::Alerts(Alerts {
+                rows: changed(&now.rows, &before.rows, |row| row.id.clone())?,
+                basis: None,
+                ..*now
+            }),
             (Self::Presence(_), Self::Presence(_)) => self.clone(),
             _ => return None,
         })

@@ -22,6 +22,7 @@ use super::range::{HourSet, Range};
 use super::visitor::Visitors;
 use crate::config;
 use crate::row::{ElementRow, EventRow, Kind};
+use upriver_wire::live::Alerts;
 
 /// How often each resource has changed. A number only grows.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,7 @@ pub(crate) struct Revisions {
     pub(crate) activity: u64,
     pub(crate) board: u64,
     pub(crate) experiments: u64,
+    pub(crate) alerts: u64,
     pub(crate) funnels: Vec<u64>,
     /// The visitors of all funnels.
     pub(crate) funnel_visitors: u64,
@@ -51,6 +53,7 @@ impl Revisions {
             &mut self.activity,
             &mut self.board,
             &mut self.experiments,
+            &mut self.alerts,
         ] {
             *revision += 1;
         }
@@ -84,6 +87,8 @@ pub(crate) struct SiteState {
     pub(crate) presence: PresenceCounts,
     pub(crate) feed: Feed,
     pub(crate) experiments: Experiments,
+    /// What was found elsewhere; shown as it came.
+    pub(crate) alerts: Alerts,
     pub(crate) funnels: Vec<FunnelCounts>,
     pub(crate) origins: Origins,
     pub(crate) entries: Entries,
@@ -122,6 +127,7 @@ impl SiteState {
             presence: PresenceCounts::default(),
             feed: Feed::default(),
             experiments: Experiments::new(&site.experiments, &bounds, now_ms),
+            alerts: Alerts::default(),
             funnels,
             origins,
             entries,

@@ -418,6 +418,7 @@ fn totals(answers: &[Resource]) -> Vec<u64> {
             // Events without a page are not listed, unless they fell into (other).
             Resource::Pages(_)
             | Resource::Activity(_)
+            | Resource::Alerts(_)
             | Resource::Board(_)
             | Resource::FunnelVisitors(_)
             | Resource::Experiments(_) => (),

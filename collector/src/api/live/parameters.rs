@@ -60,6 +60,11 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         parameters: &[],
     },
     ResourceHelp {
+        name: "alerts",
+        holds: "what is wrong: campaigns that do not convert, steps that broke, odd traffic",
+        parameters: &[],
+    },
+    ResourceHelp {
         name: "presence",
         holds: "who is here now",
         parameters: &[],
@@ -175,6 +180,7 @@ pub(super) fn query(resource: &str, parameters: &str) -> Result<Query, ApiError>
         }
         "campaigns" => Query::Campaigns,
         "experiments" => Query::Experiments,
+        "alerts" => Query::Alerts,
         "presence" => Query::Presence,
         "pages" => Query::Pages,
         _ => Query::Activity,

@@ -67,7 +67,11 @@ impl<'a> Recount<'a> {
             Query::HeatMap(kind, filter) => {
                 Resource::HeatMap(heat::heat(*kind, filter, &self.range, self.now_ms))
             }
-            Query::Activity | Query::Experiments | Query::Board(..) | Query::FunnelVisitors(..) => {
+            Query::Activity
+            | Query::Experiments
+            | Query::Alerts
+            | Query::Board(..)
+            | Query::FunnelVisitors(..) => {
                 panic!("compared apart")
             }
         }

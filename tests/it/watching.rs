@@ -1,0 +1,159 @@
+//! Alerts of a real collector: a history is imported in which one campaign stops converting, and
+//! another of the same shape in which nothing happens.
+
+use crate::webhooks;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+use upriver_tests::{Collector, eventually};
+
+const TICK_MS: u64 = 10 * 60_000;
+/// Ticks of history, six days, and those of the end in which nobody of the campaign orders.
+const TICKS: u64 = 864;
+const BROKEN_TICKS: u64 = 24;
+
+fn site(id: &str, more: &str) -> String {
+    format!(
+        r#"
+[[site]]
+id = "{id}"
+write_key = "wk_{id}_0001"
+read_token = "rt_{id}_0001"
+import_token = "it_{id}_0001"
+{more}
+[[site.funnel]]
+id = "checkout"
+name = "Checkout"
+window = "30m"
+step = [
+    {{ name = "Cart", kind = "custom", event = "add_to_cart" }},
+    {{ name = "Order", kind = "conversion", event = "order" }},
+]
+"#
+    )
+}
+
+/// Four visitors a tick, one of them of `spring`, put something into the cart; they order some
+/// minutes later, those of `spring` only before the end if it breaks.
+fn history(now_ms: u64, breaks: bool) -> String {
+    let mut lines = String::new();
+    let mut event = |id: String, at_ms: u64, campaign: &str, who: u64, body: Value| {
+        let event = json!({
+            "id": id, "time_ms": at_ms, "visitor": format!("{who:x}"),
+            "page": {"path": "/cart", "campaign": {"campaign": campaign}}, "body": body,
+        });
+        lines.push_str(&format!("{event}\n"));
+    };
+    let first = now_ms / TICK_MS - TICKS;
+    for tick in 0..TICKS {
+        for one in 0..4 {
+            let who = tick * 4 + one + 1;
+            let campaign = if one == 0 { "spring" } else { "autumn" };
+            let came_ms = (first + tick) * TICK_MS + one * 1_000;
+            let cart = json!({"custom": {"name": "add_to_cart", "props": []}});
+            event(format!("c{who}"), came_ms, campaign, who, cart);
+            let lost = breaks && one == 0 && tick >= TICKS - BROKEN_TICKS;
+            // Three of four go on, after one to twelve minutes.
+            if lost || who % 4 == tick % 4 {
+                continue;
+            }
+            let order = json!({"conversion": {"name": "order", "value_micros": 1_000_000, "currency": "EUR"}});
+            let went_ms = came_ms + (who * 7 % 12 + 1) * 60_000;
+            event(format!("o{who}"), went_ms.min(now_ms), campaign, who, order);
+        }
+    }
+    lines
+}
+
+fn import(collector: &Collector, site: &str, lines: &str) -> Result<()> {
+    let file = collector.data().join(format!("{site}.ndjson"));
+    std::fs::write(&file, lines)?;
+    let mut command = Collector::command();
+    command.args(["import", "--site", site, "--data"]);
+    let output = command.arg(collector.data()).arg(&file).output()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{text}");
+    Ok(())
+}
+
+async fn alerts(collector: &Collector, site: &str) -> Result<Value> {
+    // A connection of its own: one kept open ends unseen while an import blocks this thread.
+    let http = reqwest::Client::builder()
+        .pool_max_idle_per_host(0)
+        .build()?;
+    let request = http.get(format!("{}/v1/live/alerts", collector.url));
+    let request = request.bearer_auth(format!("rt_{site}_0001"));
+    let update: Value = request.send().await?.error_for_status()?.json().await?;
+    Ok(update["data"].clone())
+}
+
+/// The alerts once everything imported is watched: one step, for all and for two campaigns.
+async fn watched(collector: &Collector, site: &str) -> Result<Value> {
+    eventually("the history is watched", async || {
+        let alerts = alerts(collector, site).await?;
+        Ok((alerts["watched"] == 3).then_some(alerts))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_campaign_that_stops_converting_is_told_once_and_a_healthy_one_never() -> Result<()> {
+    let receiver = webhooks::receiver()?;
+    let sites = [
+        site("healthy", ""),
+        webhooks::webhook("chat", receiver.port),
+        site("broken", ""),
+        webhooks::webhook("chat", receiver.port),
+    ]
+    .concat();
+    let flags = ["--webhook-allow-private", "--alert-seconds", "1"];
+    let mut collector = Collector::start_with_sites(&sites, &flags).await?;
+    // Nothing is known: nothing is told.
+    eventually("it is watched", async || {
+        let alerts = alerts(&collector, "healthy").await?;
+        Ok((alerts["watched_until_ms"] != 0).then_some(()))
+    })
+    .await?;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+    import(&collector, "healthy", &history(now_ms, false))?;
+    import(&collector, "broken", &history(now_ms, true))?;
+
+    let told = receiver.next()?;
+    ensure!(told["type"] == "alert.opened", "{told}");
+    let (data, shown) = (&told["data"], watched(&collector, "broken").await?);
+    ensure!(data["kind"] == "campaign_not_converting", "{told}");
+    ensure!(
+        data["campaign"] == "spring" && data["next"] == "Order",
+        "{told}"
+    );
+    ensure!(data["seen"] == 0, "{told}");
+    let since_ms = data["since_ms"].as_u64().context("since when")?;
+    let broke_ms = (now_ms / TICK_MS - BROKEN_TICKS) * TICK_MS;
+    ensure!(
+        since_ms.abs_diff(broke_ms) <= 2 * 3_600_000,
+        "{since_ms} for {broke_ms}"
+    );
+    let rows = shown["rows"].as_array().context("no rows")?;
+    ensure!(rows.len() == 1 && rows[0]["open"] == true, "{shown}");
+    // The numbers are those of the query beside them.
+    let sql = rows[0]["sql"].as_str().context("no query")?;
+    for column in ["arrived", "seen"] {
+        let sql = format!("SELECT toUInt64({column}) FROM ({sql})");
+        let said = rows[0][column].as_u64();
+        ensure!(
+            said == Some(collector.sql(&sql).await?),
+            "{column}: {shown}"
+        );
+    }
+    let healthy = watched(&collector, "healthy").await?;
+    ensure!(healthy["rows"] == json!([]), "{healthy}");
+
+    // After a restart it is there again, by the same id, and not told again.
+    collector.stop().await?;
+    collector.restart()?;
+    let again = watched(&collector, "broken").await?;
+    ensure!(again["rows"][0]["id"] == rows[0]["id"], "{again}");
+    ensure!(again["rows"][0]["open"] == true, "{again}");
+    ensure!(receiver.is_quiet(), "it was told again");
+    Ok(())
+}
