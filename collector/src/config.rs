@@ -107,7 +107,7 @@ pub struct Variant {
 }
 
 /// A funnel.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Funnel {
     /// Short name: `checkout`.
@@ -126,7 +126,7 @@ pub struct Funnel {
 }
 
 /// One step of a funnel, or what excludes: every condition that is given must hold.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Name for people.

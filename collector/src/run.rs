@@ -125,6 +125,7 @@ pub async fn run(
     let (stop, stopping) = watch::channel(false);
     let (client, client_watch) = watch::channel(None);
     let (tables, tables_made) = watch::channel(false);
+    let alerts_book = book.clone();
     let (definitions, teller) = Definitions::new(book, &options.sites, live.clone());
 
     let state = Arc::new(state);
@@ -187,11 +188,11 @@ pub async fn run(
 
     let alerts = tokio::spawn(alert::watch(
         options.sites.clone(),
+        alerts_book,
         options.alerts,
         client_watch.clone(),
         alert::Told::open(&options.data.join(ALERTS_FILE))?,
-        live.clone(),
-        webhooks.clone(),
+        (live.clone(), webhooks.clone()),
     ));
 
     let access = web::Data::new(Access::new(&options.sites, access::signer(&options.data)?));

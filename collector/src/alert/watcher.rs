@@ -11,6 +11,8 @@ use super::told::{News, Told, reconcile};
 use super::traffic::HOUR_MS;
 use crate::clock::now_ms;
 use crate::config::Site;
+use crate::definitions::book::Book;
+use crate::definitions::with_defined;
 use crate::live::Live;
 use crate::past::{PastError, rows};
 use crate::signals::deliver::Webhooks;
@@ -41,20 +43,33 @@ pub struct Options {
     pub every: Duration,
 }
 
-/// Watches the sites that want it until the task is aborted.
+/// Watches the sites that want it, with the funnels that the book defines beside their own, until the
+/// task is aborted.
 pub async fn watch(
     sites: Vec<Site>,
+    book: Arc<Book>,
     options: Options,
     client: watch::Receiver<Option<Client>>,
     told: Told,
-    live: Live,
-    webhooks: Webhooks,
+    (live, webhooks): (Live, Webhooks),
 ) {
     let told = Arc::new(told);
-    let wanted = sites.into_iter().filter(|site| site.alerts.enabled);
+    let mut changes = book.changes();
+    let wanted = with_defined(&book, &sites).into_iter();
+    let wanted = wanted.filter(|site| site.alerts.enabled);
     let mut watched: Vec<Watched> = wanted.map(Watched::new).collect();
     loop {
         tokio::time::sleep(options.every).await;
+        if changes.has_changed().unwrap_or(false) {
+            changes.mark_unchanged();
+            for site in with_defined(&book, &sites) {
+                let known = watched.iter_mut().find(|known| known.config.id == site.id);
+                // Other funnels: all of the history is judged anew.
+                if let Some(known) = known.filter(|known| known.config.funnels != site.funnels) {
+                    *known = Watched::new(site);
+                }
+            }
+        }
         let Some(client) = client.borrow().clone() else {
             continue;
         };

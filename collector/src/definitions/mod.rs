@@ -78,6 +78,12 @@ pub struct Definitions {
 /// The file cannot be opened.
 pub fn open(data: &Path, sites: &[Site]) -> Result<(Arc<Book>, Vec<Site>), BookError> {
     let book = Book::open(&data.join(FILE))?;
+    let sites = with_defined(&book, sites);
+    Ok((Arc::new(book), sites))
+}
+
+/// These sites with the funnels that are defined now beside those they have by themselves.
+pub(crate) fn with_defined(book: &Book, sites: &[Site]) -> Vec<Site> {
     let mut sites = sites.to_vec();
     for site in &mut sites {
         for (key, version) in book.current(&site.id) {
@@ -103,7 +109,7 @@ pub fn open(data: &Path, sites: &[Site]) -> Result<(Arc<Book>, Vec<Site>), BookE
             }
         }
     }
-    Ok((Arc::new(book), sites))
+    sites
 }
 
 impl Definitions {
