@@ -8,8 +8,8 @@ use super::site::SiteState;
 use super::{activity, campaign, experiment, heatmap, overview, page, presence};
 use serde::Serialize;
 use upriver_wire::live::{
-    Activity, Alerts, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelVisitors, HeatMap,
-    Overview, Pages, Presence,
+    Activity, Alerts, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelVisitors,
+    HeatMap, Overview, Pages, Presence,
 };
 
 /// What a subscriber or reader asks a site for.
