@@ -12,6 +12,7 @@ mod live;
 mod multiplex;
 mod oracle;
 mod quarantine;
+mod resume;
 mod schema;
 mod signals;
 mod stream;

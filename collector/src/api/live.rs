@@ -17,16 +17,19 @@ use super::error::ApiError;
 use super::reader::Reader;
 use crate::live::{Live, LiveError, Published, Query, Subscription};
 use crate::past::{Past, PastError};
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use multiplex::Multiplex;
 use parameters::RESOURCES;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Seconds after which a client that was one too many should try again.
 const RETRY_FULL_S: u32 = 10;
+/// Longest that a request may wait for a change, seconds.
+const WAIT_S_MAX: u64 = 60;
 
 /// The routes. `web::Data<Live>` and what [`Reader`] needs must be there.
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -110,6 +113,7 @@ async fn resource(
         past: request.app_data::<web::Data<Past>>(),
         site: reader.site.clone(),
         query,
+        after: resumed_from(&request),
     };
     let wants = |name, value| has(&request, name, value);
     if wants(header::UPGRADE, "websocket") {
@@ -119,11 +123,25 @@ async fn resource(
         let response = push::events(Vec::new(), asked.subscribe().await?);
         return Ok(to_page(&request, response));
     }
+    if let Some(wait) = parameter(request.query_string(), "wait") {
+        return Ok(to_page(&request, asked.changes(patience(&wait)?).await?));
+    }
     let snapshot = asked.snapshot().await?;
-    let response = HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .content_type("application/json")
-        .body(snapshot.json.to_string());
+    let tag = format!("\"{}\"", snapshot.cursor);
+    let mut response = match has(&request, header::IF_NONE_MATCH, &tag) {
+        true => HttpResponse::NotModified(),
+        false => HttpResponse::Ok(),
+    };
+    response
+        .insert_header((header::ETAG, tag))
+        // Kept, but never used without asking.
+        .insert_header((header::CACHE_CONTROL, "no-cache, private"))
+        .content_type("application/json");
+    let body = snapshot.json.to_string();
+    let response = match response.finish() {
+        response if response.status() == StatusCode::NOT_MODIFIED => response,
+        response => response.set_body(actix_web::body::BoxBody::new(body)),
+    };
     Ok(to_page(&request, response))
 }
 
@@ -133,9 +151,36 @@ struct Asked<'a> {
     past: Option<&'a web::Data<Past>>,
     site: Arc<str>,
     query: Query,
+    /// The cursor of what the client has already.
+    after: Option<String>,
 }
 
 impl Asked<'_> {
+    /// What changed since the cursor, as soon as there is anything; all of it without one. An empty list
+    /// when nothing did in that time.
+    async fn changes(&self, wait: Duration) -> Result<HttpResponse, ApiError> {
+        let mut subscription = self.subscribe().await?;
+        let mut updates: Vec<Published> = Vec::new();
+        if let Ok(first) = tokio::time::timeout(wait, subscription.recv()).await {
+            updates.extend(first);
+        }
+        while let Ok(more) = subscription.try_recv() {
+            updates.push(more);
+        }
+        let last = updates.last().map(|update| update.cursor.to_string());
+        let cursor = last.or_else(|| self.after.clone());
+        let texts: Vec<&str> = updates.iter().map(|update| &*update.json).collect();
+        let body = format!(
+            "{{\"cursor\":{},\"updates\":[{}]}}",
+            json!(cursor),
+            texts.join(",")
+        );
+        Ok(HttpResponse::Ok()
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .content_type("application/json")
+            .body(body))
+    }
+
     async fn snapshot(&self) -> Result<Published, ApiError> {
         let answer = self.live.snapshot(self.site.clone(), self.query.clone());
         match answer.await {
@@ -149,7 +194,8 @@ impl Asked<'_> {
     }
 
     async fn subscribe(&self) -> Result<Subscription, ApiError> {
-        let answer = self.live.subscribe(self.site.clone(), self.query.clone());
+        let (site, query) = (self.site.clone(), self.query.clone());
+        let answer = self.live.subscribe(site, query, self.after.clone());
         match answer.await {
             Err(LiveError::NotInMemory) => {
                 let past = self.past.ok_or_else(|| beyond(&PastError::Away))?;
@@ -185,6 +231,26 @@ fn to_page(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     }
     response
+}
+
+/// The cursor of what a client has already: what a browser's own client says when it connects again,
+/// or else `?after=`.
+fn resumed_from(request: &HttpRequest) -> Option<String> {
+    let last = request.headers().get("last-event-id");
+    let last = last.and_then(|last| last.to_str().ok()).map(str::to_owned);
+    last.or_else(|| parameter(request.query_string(), "after"))
+}
+
+/// How long a request waits for a change.
+fn patience(seconds: &str) -> Result<Duration, ApiError> {
+    let seconds: Option<u64> = seconds
+        .parse()
+        .ok()
+        .filter(|seconds| *seconds <= WAIT_S_MAX);
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        let text = format!("wait must be 0 to {WAIT_S_MAX} seconds");
+        ApiError::BadRequest("invalid_parameter", text)
+    })
 }
 
 /// Whether one of the values of a header, which may be a list with parameters, is this one.

@@ -6,10 +6,12 @@
 
 use super::engine::Engine;
 use super::limits::{
-    SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_MAX, SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX,
+    RECENT_BYTES_MAX, RECENT_MAX, RECENT_TICKS, SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_MAX,
+    SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX,
 };
 use super::resource::{Change, Message, Query, Resource};
 use hashbrown::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -20,6 +22,8 @@ use upriver_wire::live::Extent;
 pub struct Published {
     /// Version of the resource.
     pub seq: u64,
+    /// The same for those who come back: which process it was, and the version.
+    pub cursor: Arc<str>,
     /// Everything, or what changed.
     pub extent: Extent,
     /// An `Update` as JSON.
@@ -27,9 +31,9 @@ pub struct Published {
 }
 
 impl Published {
-    /// All of a resource.
+    /// All of a resource that is not counted here: nobody can go on from it, so it is of no process.
     pub(crate) fn snapshot(seq: u64, data: &Resource) -> Self {
-        serialise(seq, Extent::Snapshot, data)
+        serialise(0, seq, Extent::Snapshot, data)
     }
 }
 
@@ -65,6 +69,12 @@ struct Topic {
     epoch: (u64, bool),
     snapshot: Option<Published>,
     subscribers: Vec<Subscriber>,
+    /// What was published last, without a gap, for those who come back.
+    recent: VecDeque<Published>,
+    recent_bytes: usize,
+    /// Ticks since it has had no subscriber.
+    idle: u32,
+    instance: u64,
 }
 
 struct Subscriber {
@@ -105,11 +115,13 @@ impl Hub {
         Topic::new(&self.engine, &key, self.first_seq)?.snapshot(&self.engine, &key)
     }
 
-    /// Subscribes: a snapshot is in the queue at once, every change follows.
+    /// Subscribes: a snapshot is in the queue at once, every change follows. Who has what a cursor
+    /// stands for gets what changed since, as long as that is remembered.
     pub(crate) fn subscribe(
         &mut self,
         site: &Arc<str>,
         query: &Query,
+        after: Option<&str>,
     ) -> Result<mpsc::Receiver<Published>, LiveError> {
         self.check(site, query)?;
         self.drop_closed();
@@ -127,7 +139,15 @@ impl Hub {
         }
         if !self.topics.contains_key(&key) {
             if of_site().count() >= TOPICS_PER_SITE_MAX {
-                return Err(LiveError::TooManyQueries);
+                // Those that are only kept for who may come back make room for who is here.
+                self.topics.retain(|_, topic| !topic.subscribers.is_empty());
+                let left = self
+                    .topics
+                    .keys()
+                    .filter(|(topic_site, _)| topic_site == site);
+                if left.count() >= TOPICS_PER_SITE_MAX {
+                    return Err(LiveError::TooManyQueries);
+                }
             }
             let topic = Topic::new(&self.engine, &key, self.first_seq)?;
             self.topics.insert(key.clone(), topic);
@@ -135,9 +155,16 @@ impl Hub {
         let topic = self.topics.get_mut(&key).ok_or(LiveError::Stopped)?;
         // Those who are here already get what changed; the new one begins after it.
         topic.publish(&self.engine, &key);
-        let snapshot = topic.snapshot(&self.engine, &key)?;
+        let missed = after.and_then(|after| topic.since(after));
+        let first = match missed {
+            Some(missed) => missed,
+            None => vec![topic.snapshot(&self.engine, &key)?],
+        };
         let (sender, receiver) = mpsc::channel(SUBSCRIBER_QUEUE_MAX);
-        let behind = sender.try_send(snapshot).is_err();
+        // What is remembered of a topic fits into a queue.
+        let behind = first
+            .into_iter()
+            .any(|message| sender.try_send(message).is_err());
         topic.subscribers.push(Subscriber { sender, behind });
         Ok(receiver)
     }
@@ -152,6 +179,14 @@ impl Hub {
     /// Publishes what changed since the last tick to those who listen.
     pub(crate) fn publish(&mut self) {
         self.drop_closed();
+        self.topics.retain(|_, topic| {
+            topic.idle = if topic.subscribers.is_empty() {
+                topic.idle + 1
+            } else {
+                0
+            };
+            topic.idle <= RECENT_TICKS
+        });
         for (key, topic) in &mut self.topics {
             topic.publish(&self.engine, key);
             topic.catch_up(&self.engine, key);
@@ -167,12 +202,10 @@ impl Hub {
     }
 
     fn drop_closed(&mut self) {
-        self.topics.retain(|_, topic| {
-            topic
-                .subscribers
-                .retain(|subscriber| !subscriber.sender.is_closed());
-            !topic.subscribers.is_empty()
-        });
+        for topic in self.topics.values_mut() {
+            let subscribers = &mut topic.subscribers;
+            subscribers.retain(|subscriber| !subscriber.sender.is_closed());
+        }
     }
 
     fn check(&self, site: &str, query: &Query) -> Result<(), LiveError> {
@@ -203,6 +236,10 @@ impl Topic {
             epoch: epoch(engine, site, query, complete),
             snapshot: None,
             subscribers: Vec::new(),
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            idle: 0,
+            instance: first_seq,
         })
     }
 
@@ -229,7 +266,7 @@ impl Topic {
             Change::Delta(delta) => {
                 self.seq += 1;
                 self.snapshot = None;
-                serialise(self.seq, Extent::Delta, &delta)
+                serialise(self.instance, self.seq, Extent::Delta, &delta)
             }
             Change::Snapshot => {
                 self.seq += 1;
@@ -240,6 +277,7 @@ impl Topic {
                 message
             }
         };
+        self.remember(&message);
         for subscriber in self
             .subscribers
             .iter_mut()
@@ -247,6 +285,37 @@ impl Topic {
         {
             subscriber.send(message.clone());
         }
+    }
+
+    /// Keeps a message for those who come back; the oldest go when there are too many.
+    fn remember(&mut self, message: &Published) {
+        // It tells all there is, so nobody needs what was before.
+        if message.extent == Extent::Snapshot {
+            self.recent.clear();
+            self.recent_bytes = 0;
+        }
+        self.recent_bytes += message.json.len();
+        self.recent.push_back(message.clone());
+        while self.recent.len() > RECENT_MAX || self.recent_bytes > RECENT_BYTES_MAX {
+            let gone = self.recent.pop_front();
+            self.recent_bytes -= gone.map_or(0, |gone| gone.json.len());
+        }
+    }
+
+    /// What was published after a cursor; none when it is of another process, or longer ago than is
+    /// remembered.
+    fn since(&self, after: &str) -> Option<Vec<Published>> {
+        let (instance, seq) = read_cursor(after)?;
+        if instance != self.instance || seq > self.seq {
+            return None;
+        }
+        let missed: Vec<_> = self
+            .recent
+            .iter()
+            .filter(|message| message.seq > seq)
+            .cloned()
+            .collect();
+        (missed.len() as u64 == self.seq - seq).then_some(missed)
     }
 
     /// Sends a snapshot to everyone who is behind and has room.
@@ -276,7 +345,7 @@ impl Topic {
             .basis(site, query, self.epoch.1)
             .ok_or(LiveError::UnknownSite)?;
         let data = self.last.clone().with_basis(basis);
-        let snapshot = serialise(self.seq, Extent::Snapshot, &data);
+        let snapshot = serialise(self.instance, self.seq, Extent::Snapshot, &data);
         self.snapshot = Some(snapshot.clone());
         Ok(snapshot)
     }
@@ -300,11 +369,30 @@ fn epoch(engine: &Engine, site: &str, query: &Query, complete: bool) -> (u64, bo
     (from_ms, complete)
 }
 
-fn serialise(seq: u64, extent: Extent, data: &Resource) -> Published {
+/// A version of a process, as a client holds it. Opaque to it.
+fn cursor(instance: u64, seq: u64) -> String {
+    format!("{instance:x}-{seq:x}")
+}
+
+fn read_cursor(text: &str) -> Option<(u64, u64)> {
+    let (instance, seq) = text.split_once('-')?;
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    Some((number(instance)?, number(seq)?))
+}
+
+fn serialise(instance: u64, seq: u64, extent: Extent, data: &Resource) -> Published {
+    let cursor = cursor(instance, seq);
     // Every key is a string and every number finite, the two things JSON could refuse.
-    let json = serde_json::to_string(&Message { seq, extent, data }).unwrap_or_default();
+    let json = serde_json::to_string(&Message {
+        seq,
+        cursor: &cursor,
+        extent,
+        data,
+    })
+    .unwrap_or_default();
     Published {
         seq,
+        cursor: cursor.into(),
         extent,
         json: json.into(),
     }

@@ -51,6 +51,12 @@ pub const PRESENCE_ROWS_MAX: usize = 100;
 pub const COMMANDS_MAX: usize = 256;
 /// Messages waiting for one subscriber; past it the subscriber gets a new snapshot instead.
 pub const SUBSCRIBER_QUEUE_MAX: usize = 32;
+/// Messages of one query that are remembered for those who come back. Fewer than fit into a queue.
+pub const RECENT_MAX: usize = SUBSCRIBER_QUEUE_MAX - 1;
+/// Bytes of them.
+pub const RECENT_BYTES_MAX: usize = 64 * 1024;
+/// Ticks for which a query without subscribers is kept for those who come back: a minute.
+pub const RECENT_TICKS: u32 = (60_000 / TICK_MS) as u32;
 /// Subscribers in total.
 pub const SUBSCRIBERS_MAX: usize = 5_000;
 /// Subscribers of one site.

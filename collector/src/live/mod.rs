@@ -124,12 +124,13 @@ enum Command {
     Subscribe(
         Arc<str>,
         Query,
+        Option<String>,
         oneshot::Sender<Result<Subscription, LiveError>>,
     ),
     Stop,
 }
 
-/// A subscription: first a snapshot, then every change. Ends when the engine does.
+/// A subscription: first a snapshot or what was missed, then every change. Ends when the engine does.
 pub type Subscription = mpsc::Receiver<Published>;
 
 impl Live {
@@ -249,13 +250,19 @@ impl Live {
         answered.await.map_err(|_| LiveError::Stopped)?
     }
 
-    /// Subscribes to a resource.
+    /// Subscribes to a resource; `after` is the cursor of what the subscriber has already.
     ///
     /// # Errors
     /// Unknown site or funnel, too many subscribers or queries, or the engine has stopped.
-    pub async fn subscribe(&self, site: Arc<str>, query: Query) -> Result<Subscription, LiveError> {
+    pub async fn subscribe(
+        &self,
+        site: Arc<str>,
+        query: Query,
+        after: Option<String>,
+    ) -> Result<Subscription, LiveError> {
         let (answer, answered) = oneshot::channel();
-        self.send(Command::Subscribe(site, query, answer)).await?;
+        self.send(Command::Subscribe(site, query, after, answer))
+            .await?;
         answered.await.map_err(|_| LiveError::Stopped)?
     }
 
@@ -331,9 +338,9 @@ fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
             hub.engine.advance(clock());
             let _ = answer.send(hub.snapshot(&site, &query));
         }
-        Command::Subscribe(site, query, answer) => {
+        Command::Subscribe(site, query, after, answer) => {
             hub.engine.advance(clock());
-            let _ = answer.send(hub.subscribe(&site, &query));
+            let _ = answer.send(hub.subscribe(&site, &query, after.as_deref()));
         }
         Command::Stop => (),
     }

@@ -382,6 +382,7 @@ fn changed<R: Clone + PartialEq, K: std::hash::Hash + Eq>(
 #[derive(Serialize)]
 pub(crate) struct Message<'a> {
     pub(crate) seq: u64,
+    pub(crate) cursor: &'a str,
     #[serde(rename = "type")]
     pub(crate) extent: Extent,
     pub(crate) data: &'a Resource,

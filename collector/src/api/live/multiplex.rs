@@ -160,12 +160,14 @@ impl Multiplex {
         let asked = parameter(query, "site");
         let site = self.access.readable(&self.rights, asked.as_deref())?;
         let site: Arc<str> = site.id.as_str().into();
+        let after = parameter(query, "after");
         let query = parameters::query(name, query)?;
         let asked = Asked {
             live: &self.live,
             past: self.past.as_ref(),
             site,
             query,
+            after,
         };
         asked.subscribe().await
     }
@@ -220,7 +222,7 @@ impl Source for Multiplex {
 fn tagged(tag: &str, published: &Published) -> Message {
     Message {
         event: event_name(published),
-        seq: None,
+        id: None,
         json: format!("{{{tag}\"update\":{}}}", published.json).into(),
     }
 }
@@ -235,7 +237,7 @@ fn refused(tag: &str, error: &ApiError) -> Message {
     });
     Message {
         event: "refused",
-        seq: None,
+        id: None,
         json: format!("{{{tag}\"error\":{body}}}").into(),
     }
 }
@@ -271,6 +273,7 @@ mod unit {
             for seq in 0..EACH as u64 {
                 let update = Published {
                     seq,
+                    cursor: "".into(),
                     extent: Extent::Delta,
                     json: "{}".into(),
                 };

@@ -140,8 +140,8 @@ const fn and(more: ParameterHelp) -> [ParameterHelp; filter::PARAMETERS.len() + 
     all
 }
 
-/// Parameters that say who is asking; the reader has looked at them already.
-const PARAMETERS_OF_READERS: [&str; 2] = ["site", "ticket"];
+/// Parameters that say who is asking, and what they have already; others look at them.
+const PARAMETERS_OF_READERS: [&str; 4] = ["site", "ticket", "after", "wait"];
 
 /// The query that a URL asks.
 ///

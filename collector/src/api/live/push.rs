@@ -25,8 +25,8 @@ const SEND_MAX: Duration = Duration::from_secs(60);
 pub(super) struct Message {
     /// Its name among server-sent events.
     pub(super) event: &'static str,
-    /// Its number among server-sent events, where one stream has one resource.
-    pub(super) seq: Option<u64>,
+    /// Its id among server-sent events, where one stream has one resource: the cursor.
+    pub(super) id: Option<Arc<str>>,
     /// All of it. JSON, so it holds no line break.
     pub(super) json: Arc<str>,
 }
@@ -53,7 +53,7 @@ impl Source for Subscription {
         let published = self.recv().await?;
         Some(Message {
             event: event_name(&published),
-            seq: Some(published.seq),
+            id: Some(published.cursor),
             json: published.json,
         })
     }
@@ -94,7 +94,7 @@ pub(super) fn events(first: Vec<Message>, source: impl Source) -> HttpResponse {
 }
 
 fn event(message: &Message) -> String {
-    let id = message.seq.map(|seq| format!("id: {seq}\n"));
+    let id = message.id.as_ref().map(|id| format!("id: {id}\n"));
     format!(
         "{}event: {}\ndata: {}\n\n",
         id.unwrap_or_default(),

@@ -124,7 +124,7 @@ async fn a_plain_request_is_answered_with_a_snapshot() {
     view(&live, 1).await;
     let (status, head, body) = get(address, "/v1/live/overview", TOKEN).await;
     assert_eq!(status, 200);
-    assert!(head.contains("cache-control: no-store"), "{head}");
+    assert!(head.contains("cache-control: no-cache, private"), "{head}");
     assert_eq!(
         (&body["type"], &body["data"]["page_views"]),
         (&"snapshot".into(), &1.into())
@@ -182,8 +182,11 @@ async fn events_are_a_snapshot_and_then_deltas() {
         let [id, name, data] = found;
         let data: Value = serde_json::from_str(&data).expect("JSON");
         assert_eq!(
-            (id, name.as_str()),
-            (data["seq"].to_string(), data["type"].as_str().unwrap_or(""))
+            (id.as_str(), name.as_str()),
+            (
+                data["cursor"].as_str().unwrap_or(""),
+                data["type"].as_str().unwrap_or("")
+            )
         );
         data
     };

@@ -34,8 +34,12 @@ fn view(number: usize, visitor: u128, path: usize, minutes: u64) -> EventRow {
 
 fn next(subscription: &mut Receiver<Published>) -> Value {
     let message = subscription.try_recv().expect("a message");
-    let value: Value = serde_json::from_str(&message.json).expect("JSON");
+    let mut value: Value = serde_json::from_str(&message.json).expect("JSON");
     assert_eq!(value["seq"], json!(message.seq));
+    let cursor = value
+        .as_object_mut()
+        .and_then(|value| value.remove("cursor"));
+    assert_eq!(cursor, Some(json!(*message.cursor)));
     value
 }
 
@@ -43,7 +47,7 @@ fn next(subscription: &mut Receiver<Published>) -> Value {
 fn a_snapshot_comes_first_then_only_rows_that_changed() {
     let mut hub = hub();
     hub.engine.apply(&[view(0, 1, 0, 1)]);
-    let mut pages = hub.subscribe(&shop(), &Query::Pages).expect("room");
+    let mut pages = hub.subscribe(&shop(), &Query::Pages, None).expect("room");
     let snapshot = next(&mut pages);
     assert_eq!(snapshot["type"], "snapshot");
     assert_eq!(snapshot["data"]["basis"]["complete"], true);
@@ -70,7 +74,7 @@ fn a_row_that_vanishes_makes_a_new_snapshot() {
     let mut hub = hub();
     hub.engine
         .apply(&[view(0, 1, 0, 23 * 60), view(1, 1, 1, 1)]);
-    let mut pages = hub.subscribe(&shop(), &Query::Pages).expect("room");
+    let mut pages = hub.subscribe(&shop(), &Query::Pages, None).expect("room");
     assert_eq!(
         next(&mut pages)["data"]["rows"].as_array().map(Vec::len),
         Some(2)
@@ -86,7 +90,9 @@ fn a_row_that_vanishes_makes_a_new_snapshot() {
 fn people_leave_by_time_alone_and_it_is_pushed() {
     let mut hub = hub();
     hub.engine.apply(&[view(0, 1, 0, 1)]);
-    let mut presence = hub.subscribe(&shop(), &Query::Presence).expect("room");
+    let mut presence = hub
+        .subscribe(&shop(), &Query::Presence, None)
+        .expect("room");
     assert_eq!(next(&mut presence)["data"]["online"], 1);
     hub.engine.advance(NOW_MS + 4 * 60_000 - 1);
     hub.publish();
@@ -106,7 +112,7 @@ fn open_becomes_lost_by_time_alone_and_it_is_pushed() {
     let mut hub = hub();
     let checkout = Query::Funnel("checkout".into(), Filter::default());
     hub.engine.apply(&[view(0, 1, 1, 5)]);
-    let mut funnel = hub.subscribe(&shop(), &checkout).expect("room");
+    let mut funnel = hub.subscribe(&shop(), &checkout, None).expect("room");
     let first = |message: Value| message["data"]["steps"][0].clone();
     let step = |open, lost| {
         json!({"name": "Product", "matches": "page view on /product/*", "visitors": 1,
@@ -127,8 +133,12 @@ fn open_becomes_lost_by_time_alone_and_it_is_pushed() {
 #[test]
 fn a_slow_subscriber_gets_a_snapshot_once_it_has_room() {
     let mut hub = hub();
-    let mut slow = hub.subscribe(&shop(), &Query::Overview).expect("room");
-    let mut quick = hub.subscribe(&shop(), &Query::Overview).expect("room");
+    let mut slow = hub
+        .subscribe(&shop(), &Query::Overview, None)
+        .expect("room");
+    let mut quick = hub
+        .subscribe(&shop(), &Query::Overview, None)
+        .expect("room");
     let rounds = 3 * SUBSCRIBER_QUEUE_MAX;
     for round in 0..rounds {
         hub.engine.apply(&[view(round, 1, 0, 1)]);
@@ -162,7 +172,7 @@ fn versions_grow_with_and_without_subscribers() {
     let mut last = hub.snapshot(&shop(), &Query::Overview).expect("known").seq;
     for round in 0..6 {
         hub.engine.apply(&[view(round, round as u128, 0, 1)]);
-        let subscription = (round % 2 == 0).then(|| hub.subscribe(&shop(), &Query::Overview));
+        let subscription = (round % 2 == 0).then(|| hub.subscribe(&shop(), &Query::Overview, None));
         hub.publish();
         let now = hub.snapshot(&shop(), &Query::Overview).expect("known");
         assert!(now.seq > last, "round {round}: {} after {last}", now.seq);
@@ -176,7 +186,9 @@ fn versions_grow_with_and_without_subscribers() {
 fn a_feed_sends_only_what_is_new() {
     let mut hub = hub();
     hub.engine.apply(&[view(0, 1, 0, 2), view(1, 1, 0, 2)]);
-    let mut activity = hub.subscribe(&shop(), &Query::Activity).expect("room");
+    let mut activity = hub
+        .subscribe(&shop(), &Query::Activity, None)
+        .expect("room");
     let ids = |message: &Value| -> Vec<u64> {
         let items = message["data"]["items"].as_array().expect("items");
         items
@@ -233,18 +245,119 @@ fn what_cannot_be_had_is_said() {
         Query::HeatMap(HeatKind::Press, filter)
     };
     let mut held: Vec<_> = (0..TOPICS_PER_SITE_MAX)
-        .map(|at| hub.subscribe(&shop(), &page(at)).expect("room"))
+        .map(|at| hub.subscribe(&shop(), &page(at), None).expect("room"))
         .collect();
-    let refused = hub.subscribe(&shop(), &page(TOPICS_PER_SITE_MAX)).err();
+    let refused = hub
+        .subscribe(&shop(), &page(TOPICS_PER_SITE_MAX), None)
+        .err();
     assert_eq!(refused, Some(LiveError::TooManyQueries));
     while held.len() < SUBSCRIBERS_PER_SITE_MAX {
-        held.push(hub.subscribe(&shop(), &page(0)).expect("room"));
+        held.push(hub.subscribe(&shop(), &page(0), None).expect("room"));
     }
     assert_eq!(
-        hub.subscribe(&shop(), &page(0)).err(),
+        hub.subscribe(&shop(), &page(0), None).err(),
         Some(LiveError::TooManySubscribers)
     );
     drop(held);
-    assert!(hub.subscribe(&shop(), &page(0)).is_ok(), "room again");
+    assert!(hub.subscribe(&shop(), &page(0), None).is_ok(), "room again");
     assert_eq!(hub.subscribers(), 1);
+}
+
+/// What a subscriber holds: pages to views.
+fn hold(held: &mut std::collections::BTreeMap<String, u64>, message: &Published) {
+    let value: Value = serde_json::from_str(&message.json).expect("JSON");
+    if value["type"] == "snapshot" {
+        held.clear();
+    }
+    for row in value["data"]["rows"].as_array().expect("rows") {
+        let path = row["path"].as_str().expect("a path");
+        held.insert(path.into(), row["views"].as_u64().expect("views"));
+    }
+}
+
+#[test]
+fn who_comes_back_gets_what_was_missed_and_nothing_twice() {
+    let mut hub = hub();
+    let mut number = 0;
+    let mut more = |hub: &mut Hub, path: usize| {
+        number += 1;
+        hub.engine
+            .apply(&[view(number, number as u128 % 5, path, 1)]);
+        hub.publish();
+    };
+    let pages = Query::Pages;
+    let mut held = std::collections::BTreeMap::new();
+    more(&mut hub, 0);
+    let mut first = hub.subscribe(&shop(), &pages, None).expect("room");
+    let snapshot = first.try_recv().expect("a snapshot");
+    hold(&mut held, &snapshot);
+    drop(first);
+    // Gone for a while, in which nobody listens.
+    for path in [0, 1, 1] {
+        more(&mut hub, path);
+    }
+    let mut again = hub
+        .subscribe(&shop(), &pages, Some(&snapshot.cursor))
+        .expect("room");
+    let mut seqs = vec![snapshot.seq];
+    let mut last = snapshot.clone();
+    while let Ok(message) = again.try_recv() {
+        assert_eq!(message.extent, upriver_wire::live::Extent::Delta);
+        hold(&mut held, &message);
+        seqs.push(message.seq);
+        last = message;
+    }
+    assert!(
+        seqs.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{seqs:?}"
+    );
+    assert_eq!(
+        held,
+        [("/".to_owned(), 2), ("/product/kettle".to_owned(), 2)].into()
+    );
+    // Nothing was missed: nothing comes until there is something.
+    let mut same = hub
+        .subscribe(&shop(), &pages, Some(&last.cursor))
+        .expect("room");
+    assert!(same.try_recv().is_err());
+    more(&mut hub, 0);
+    assert_eq!(same.try_recv().expect("the next").seq, last.seq + 1);
+
+    // Of another process, not ours, from the future, or too long ago: all of it.
+    let other = last.cursor.replacen(char::is_alphanumeric, "9", 1);
+    for after in [other.as_str(), "", "x", "3e8-ffffffffffff"] {
+        let mut whole = hub.subscribe(&shop(), &pages, Some(after)).expect("room");
+        let message = whole.try_recv().expect("a snapshot");
+        assert_eq!(
+            message.extent,
+            upriver_wire::live::Extent::Snapshot,
+            "{after}"
+        );
+    }
+    for _ in 0..super::super::limits::RECENT_MAX + 1 {
+        more(&mut hub, 1);
+    }
+    let mut late = hub
+        .subscribe(&shop(), &pages, Some(&last.cursor))
+        .expect("room");
+    let message = late.try_recv().expect("a snapshot");
+    assert_eq!(message.extent, upriver_wire::live::Extent::Snapshot);
+    hold(&mut held, &message);
+    assert_eq!(
+        held["/product/kettle"],
+        2 + super::super::limits::RECENT_MAX as u64 + 1
+    );
+
+    // A minute without anybody, and it is forgotten; the version still only grows.
+    drop((again, same, late));
+    for _ in 0..=super::super::limits::RECENT_TICKS {
+        hub.publish();
+    }
+    more(&mut hub, 0);
+    let mut anew = hub
+        .subscribe(&shop(), &pages, Some(&message.cursor))
+        .expect("room");
+    let anew = anew.try_recv().expect("a snapshot");
+    assert_eq!(anew.extent, upriver_wire::live::Extent::Snapshot);
+    assert!(anew.seq > message.seq);
 }
