@@ -2,9 +2,11 @@
 //! serves. Parsed once in `main`; each part is handed only its own piece.
 
 mod alerts;
+mod rule;
 mod webhook;
 
 pub use alerts::Alerts;
+pub use rule::{HELD_OUT, RULE_PREFIX, RULE_SPAN_MAX, RULES_MAX, Rule, RuleStep, SHOWN};
 pub use webhook::{SECRET_PREFIX, WEBHOOKS_MAX, Webhook};
 
 use crate::row::Kind;
@@ -83,6 +85,9 @@ pub struct Site {
     /// Other systems that are told of alerts.
     #[serde(default, rename = "webhook")]
     pub webhooks: Vec<Webhook>,
+    /// When visitors are told something.
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Rule>,
 }
 
 /// An experiment as it is planned.
@@ -326,6 +331,7 @@ impl Site {
         }
         webhook::check(&self.webhooks, plain)?;
         alerts::check(&self.alerts, &self.webhooks)?;
+        rule::check(self, plain)?;
         self.check_experiments()
     }
 
@@ -365,6 +371,23 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// Its experiments, and those that its rules with a holdout are.
+    pub fn planned(&self) -> Vec<Experiment> {
+        let variant = |name: &str, share| Variant {
+            name: name.to_owned(),
+            share,
+        };
+        let held_out = self.rules.iter().filter(|rule| rule.holdout > 0.0);
+        let rules = held_out.map(|rule| Experiment {
+            id: rule.experiment(),
+            variants: vec![
+                variant(HELD_OUT, rule.holdout),
+                variant(SHOWN, 1.0 - rule.holdout),
+            ],
+        });
+        self.experiments.iter().cloned().chain(rules).collect()
     }
 
     /// The name for people.

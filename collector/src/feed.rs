@@ -1,4 +1,4 @@
-//! From the log to the live engine: what is durable is counted, in log order.
+//! From the log to the live engine and the rules: what is durable is counted, in log order.
 //!
 //! The one place that knows both the order of the log and the live numbers, so it is also the one
 //! that can say what the numbers were at a position. Knows no ClickHouse and no HTTP.
@@ -7,6 +7,7 @@ use crate::ingest::{Committed, rows};
 use crate::live::{self, Live};
 use crate::log::Position;
 use crate::row::{ElementRow, EventRow, Kind};
+use crate::signals::firing::Rules;
 use crate::store::audit::check::Counts;
 use crate::store::audit::{Cut, LiveCounts};
 use std::sync::Arc;
@@ -21,13 +22,13 @@ pub(crate) async fn feed_live(
     mut cuts: mpsc::Receiver<oneshot::Sender<Cut>>,
     mut position: Position,
     mut taken: u64,
-    live: Live,
+    listeners: Listeners,
 ) {
     loop {
         let committed = tokio::select! {
             committed = feed.recv() => committed,
             Some(ask) = cuts.recv() => {
-                if let Some(sites) = overviews(&live).await {
+                if let Some(sites) = overviews(&listeners.live).await {
                     // Whoever asked may have given up.
                     let _ = ask.send(Cut {
                         position,
@@ -45,7 +46,7 @@ pub(crate) async fn feed_live(
             elements.extend(rows::element_rows(record));
         }
         taken += events.len() as u64;
-        apply(&live, events, elements).await;
+        listeners.apply(events, elements).await;
         position = committed.position;
     }
 }
@@ -79,9 +80,22 @@ async fn overviews(live: &Live) -> Option<Vec<LiveCounts>> {
     Some(sites)
 }
 
-/// The live engine refuses only when it has stopped, and then nobody reads its numbers.
-pub(crate) async fn apply(live: &Live, events: Vec<EventRow>, elements: Vec<ElementRow>) {
-    if let Err(error) = live.apply(Arc::new(events), Arc::new(elements)).await {
-        tracing::debug!(%error, "not counted live");
+/// Who is told every event, each once.
+#[derive(Clone)]
+pub(crate) struct Listeners {
+    pub(crate) live: Live,
+    pub(crate) rules: Rules,
+}
+
+impl Listeners {
+    pub(crate) async fn apply(&self, events: Vec<EventRow>, elements: Vec<ElementRow>) {
+        let events = Arc::new(events);
+        // Counted first: whoever is told something finds it in the numbers.
+        let counted = self.live.apply(events.clone(), Arc::new(elements)).await;
+        // It refuses only when it has stopped, and then nobody reads its numbers.
+        if let Err(error) = counted {
+            tracing::debug!(%error, "not counted live");
+        }
+        self.rules.see(&events).await;
     }
 }

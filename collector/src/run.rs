@@ -10,7 +10,7 @@ use crate::api::{self, ClickHouseUp, Stopping};
 use crate::clock;
 use crate::config::Site;
 use crate::definitions::{self, Definitions};
-use crate::feed::{apply, feed_live};
+use crate::feed::{Listeners, feed_live};
 use crate::ingest::recovery::{self, Recovered};
 use crate::ingest::{self, Ingest, Quota, imported};
 use crate::live::{self, Live};
@@ -20,6 +20,7 @@ use crate::past::Past;
 use crate::row::{ElementRow, EventRow};
 use crate::signals::Signals;
 use crate::signals::deliver::Webhooks;
+use crate::signals::firing::{self, Doers};
 use crate::signals::outbox::Outbox;
 use crate::signals::post::Reach;
 use crate::store::audit::Auditor;
@@ -120,6 +121,12 @@ pub async fn run(
         .context("cannot open the file of definitions")?;
     let (live, live_thread) =
         Live::start(&sites, live::Options::default()).context("cannot start the live engine")?;
+    let (rules, rules_worker) = firing::prepare(&options.sites, &options.data)
+        .context("cannot make the secret that decides who is left out of rules")?;
+    let listeners = Listeners {
+        live: live.clone(),
+        rules,
+    };
     // Three steps of stopping: streams close, the writer drains, ClickHouse ends.
     let (closing, closed) = watch::channel(false);
     let (stop, stopping) = watch::channel(false);
@@ -138,7 +145,7 @@ pub async fn run(
     let plan = Plan {
         reader: recovered.reader.clone(),
         ledger: Arc::default(),
-        live: live.clone(),
+        listeners: listeners.clone(),
         seals: recovered.seals.clone(),
         checkpoint: recovered.checkpoint,
         marked: recovered.marked,
@@ -149,7 +156,7 @@ pub async fn run(
     let taken = recovered.unstored_events;
     let (ingest, feed, sequencer) = ingest::start(recovered, options.log_quota, known)?;
     let (cuts, cut_asks) = mpsc::channel(1);
-    let feeder = tokio::spawn(feed_live(feed, cut_asks, plan.end, taken, live.clone()));
+    let feeder = tokio::spawn(feed_live(feed, cut_asks, plan.end, taken, listeners));
     let clickhouse = tokio::spawn(clickhouse(options.clickhouse.clone(), client, stopping));
     let database = match &options.clickhouse {
         ClickHouse::Child(child) => child.database.clone(),
@@ -185,6 +192,12 @@ pub async fn run(
     let reach = options.webhook_reach;
     let (webhooks, deliveries) = Webhooks::start(&options.sites, outbox, reach, stop.subscribe())
         .context("cannot start webhooks")?;
+    let signals = Signals::default();
+    let rules = tokio::spawn(rules_worker.run(Doers {
+        ingest: ingest.clone(),
+        signals: signals.clone(),
+        webhooks: webhooks.clone(),
+    }));
 
     let alerts = tokio::spawn(alert::watch(
         options.sites.clone(),
@@ -205,7 +218,7 @@ pub async fn run(
         web::Data::new(ClickHouseUp(client_watch)),
         web::Data::new(metrics),
         web::Data::new(audit),
-        web::Data::new(Signals::default()),
+        web::Data::new(signals),
         web::Data::new(Past::new(past_client)),
         web::Data::new(definitions),
         web::Data::new(webhooks),
@@ -260,6 +273,7 @@ pub async fn run(
     stop.send_replace(true);
     clickhouse.await?;
     keeper.await?;
+    rules.abort();
     deliveries.await?;
     drop(ingest);
     drop(live);
@@ -302,7 +316,7 @@ async fn clickhouse(
 struct Plan<S: Storage> {
     reader: Reader<S>,
     ledger: Arc<Ledger>,
-    live: Live,
+    listeners: Listeners,
     seals: Vec<ingest::record::Seal>,
     checkpoint: ingest::record::Seal,
     /// Where the log was when the streams were remembered.
@@ -422,8 +436,8 @@ impl<S: Storage> Plan<S> {
     ) {
         let known = self.seals.iter().rfind(|seal| seal.batch <= mark);
         let from = known.map_or(self.checkpoint.to, |seal| seal.to);
-        let live = self.live.clone();
-        let take = |events, elements| apply(&live, events, elements);
+        let listeners = self.listeners.clone();
+        let take = |events, elements| listeners.apply(events, elements);
         if let Err(error) = history::from_log(&mut self.reader, from, self.end, take).await {
             tracing::error!(%error, "the log could not be read; live numbers stay incomplete");
             return;
@@ -457,7 +471,7 @@ impl<S: Storage> Plan<S> {
                 if !described.is_empty() {
                     ingest.described(described).await;
                 }
-                apply(&self.live, events, elements).await;
+                self.listeners.apply(events, elements).await;
             };
             match history::from_clickhouse(&found, since, mark, &mut progress, take).await {
                 Ok(()) => break,
@@ -467,7 +481,8 @@ impl<S: Storage> Plan<S> {
                 }
             }
         }
-        match self.live.history_complete().await {
+        self.listeners.rules.begin().await;
+        match self.listeners.live.history_complete().await {
             Ok(()) => tracing::info!("live history is complete"),
             Err(error) => tracing::debug!(%error, "history came too late"),
         }

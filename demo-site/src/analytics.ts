@@ -22,3 +22,8 @@ export function convert(...args: Parameters<typeof upriver.convert>): void {
 export function expose(...args: Parameters<typeof upriver.expose>): void {
   if (isOn) upriver.expose(...args);
 }
+
+/** Hears what is sent to this visitor's page: its name and what goes with it. */
+export function onSignal(hear: (name: string, payload: unknown) => void): void {
+  if (isOn) upriver.on('signal', ({ name, payload }) => hear(name, payload));
+}

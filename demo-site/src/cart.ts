@@ -1,6 +1,6 @@
 // Owns the cart: its lines in this browser's local storage, and what they cost. Refuses to know how it looks.
 import { productOf, type FinishName } from './catalogue.ts';
-import { keep, recall } from './storage.ts';
+import { forget, keep, recall } from './storage.ts';
 
 export interface Line {
   readonly name: string;
@@ -14,6 +14,8 @@ export const standardPrice = 490;
 export const expressPrice = 990;
 
 const key = 'brimwell.cart';
+/** Kept with the tab while an offer of free delivery is accepted. */
+const giftKey = 'brimwell.free-delivery';
 const quantityMax = 20;
 const linesMax = 40;
 
@@ -56,7 +58,16 @@ export function changeCart(name: string, finish: FinishName, by: number): void {
   writeCart(changed.filter((each) => each.quantity > 0).slice(0, linesMax));
 }
 
-export const emptyTheCart = (): void => writeCart([]);
+/** Empties the cart after an order; an offer was for that order. */
+export function emptyTheCart(): void {
+  forget(giftKey, 'tab');
+  writeCart([]);
+}
+
+/** Takes up the offer of free standard delivery for the next order of this tab. */
+export const acceptFreeDelivery = (): void => keep(giftKey, 'yes', 'tab');
+
+export const isDeliveryFree = (goods: number): boolean => goods >= freeFrom || recall(giftKey, 'tab') !== null;
 
 export const countOf = (lines: readonly Line[]): number => lines.reduce((sum, { quantity }) => sum + quantity, 0);
 
@@ -66,9 +77,9 @@ export interface Total {
   readonly total: number;
 }
 
-/** Euro cents. Delivery is free from `freeFrom`, unless express. */
+/** Euro cents. Delivery is free from `freeFrom` or by an offer, unless express. */
 export function totalOf(lines: readonly Line[], express: boolean): Total {
   const goods = lines.reduce((sum, { name, quantity }) => sum + (productOf(name)?.price ?? 0) * quantity, 0);
-  const delivery = express ? expressPrice : goods >= freeFrom ? 0 : standardPrice;
+  const delivery = express ? expressPrice : isDeliveryFree(goods) ? 0 : standardPrice;
   return { goods, delivery, total: goods + delivery };
 }

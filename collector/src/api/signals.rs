@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::error::ApiError;
 use crate::clock::now_ms;
-use crate::signals::Signals;
+use crate::signals::{Signals, new_number};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,8 +17,6 @@ const LIFE_MS: u64 = 60_000;
 const LIFE_MS_MAX: u64 = 24 * 3_600_000;
 /// Seconds after which to try again when too many wait.
 const RETRY_FULL_S: u32 = 10;
-/// Bits of a signal's number: as many as a script holds exactly.
-const ID_BITS: u32 = 53;
 
 /// What to send.
 #[derive(Debug, Deserialize)]
@@ -67,7 +65,8 @@ pub(super) async fn send(
         return bad(format!("expires_in_ms must be 1 to {LIFE_MS_MAX}"));
     }
     let now_ms = now_ms();
-    let (id, expires_ms) = (number()?, now_ms + expires_in_ms);
+    let id = new_number().map_err(|error| ApiError::Unavailable(error.to_string(), 1))?;
+    let expires_ms = now_ms + expires_in_ms;
     let signal = Signal {
         id,
         name,
@@ -82,11 +81,4 @@ pub(super) async fn send(
         "streams": streams,
         "expires_ms": expires_ms,
     })))
-}
-
-/// A number nobody can guess and no other signal has.
-fn number() -> Result<u64, ApiError> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| ApiError::Unavailable(error.to_string(), 1))?;
-    Ok(u64::from_le_bytes(bytes) >> (u64::BITS - ID_BITS))
 }

@@ -49,6 +49,8 @@ pub use hub::{LiveError, Published};
 pub use overview::COUNTED;
 pub use range::{HOUR_MS, WHOLE_HOURS};
 pub use resource::{Query, Resource};
+pub(crate) use sql::glob_matches;
+pub(crate) use step::CompiledStep;
 pub use window::{RECENT_MINUTES, Window};
 
 use crate::config::{Funnel, Site};

@@ -9,10 +9,13 @@
 //! or goes on by requests. So a page may get one twice, and acts on its number once.
 
 mod address;
+pub mod book;
 pub mod deliver;
+pub mod firing;
 pub mod message;
 pub mod outbox;
 pub mod post;
+pub mod rule;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +35,8 @@ pub const HELD_MAX: usize = 100_000;
 pub const INBOX_MAX: usize = 2 * HELD_A_VISITOR_MAX;
 /// Streams that one signal is remembered to have gone to; more get it when they come, not again.
 const GIVEN_MAX: usize = 64;
+/// Bits of a signal's number: as many as a script holds exactly.
+const NUMBER_BITS: u32 = 53;
 /// What has expired is looked for at most this often, ms.
 const SWEEP_EVERY_MS: u64 = 10_000;
 
@@ -85,6 +90,16 @@ pub struct Presence {
     who: Who,
     stream: StreamId,
     number: u64,
+}
+
+/// A number nobody can guess and no other signal has.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn new_number() -> Result<u64, getrandom::Error> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes) >> (u64::BITS - NUMBER_BITS))
 }
 
 impl Signals {

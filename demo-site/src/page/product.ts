@@ -4,6 +4,7 @@ import { productOf, type FinishName, type Product } from '../catalogue.ts';
 import { experiment, variantOfVisitor } from '../experiment.ts';
 import { finishTitle } from '../picture/material.ts';
 import { pictures } from '../view/product.ts';
+import { startOffers } from './offer.ts';
 import { addToCart, find, glide, startFrame, watchStrip } from './frame.ts';
 
 const quantityMax = 9;
@@ -50,6 +51,7 @@ function placeBuyButton(buy: () => void): void {
 }
 
 startFrame();
+startOffers();
 const product = productOf(document.querySelector<HTMLElement>('[data-product]')?.dataset['product'] ?? '');
 if (product !== undefined) {
   startPictures();

@@ -1,6 +1,6 @@
 // Owns how the cart looks: its lines, its sum, and what it says when it is empty.
 import { euros, productOf, products, type Product } from '../catalogue.ts';
-import { freeFrom, totalOf, type Line } from '../cart.ts';
+import { freeFrom, isDeliveryFree, totalOf, type Line } from '../cart.ts';
 import { picture } from '../picture/index.ts';
 import { finishTitle } from '../picture/material.ts';
 import { grid, tint } from './card.ts';
@@ -27,9 +27,9 @@ export function sumRows(lines: readonly Line[], express = false): string {
 export function filledCart(lines: readonly Line[]): string {
   const { goods } = totalOf(lines, false);
   const missing = freeFrom - goods;
-  const hint = missing > 0 ? `${euros(missing)} more and delivery is free` : 'Delivery is free';
+  const hint = !isDeliveryFree(goods) ? `${euros(missing)} more and delivery is free` : 'Delivery is free';
   return `<ul class="rows">${lines.map(row).join('')}</ul>
-<aside class="summary" aria-label="Summary"><h2>Summary</h2><p class="free"><label for="free">${hint}</label><progress id="free" max="${freeFrom}" value="${Math.min(goods, freeFrom)}"></progress></p>${sumRows(lines)}<a class="button button-full" href="/checkout/delivery" data-upriver="checkout">Go to checkout</a><p class="fine">${icon('lock')}Nothing is charged in this demonstration</p></aside>`;
+<aside class="summary" aria-label="Summary"><h2>Summary</h2><p class="free"><label for="free">${hint}</label><progress id="free" max="${freeFrom}" value="${isDeliveryFree(goods) ? freeFrom : goods}"></progress></p>${sumRows(lines)}<a class="button button-full" href="/checkout/delivery" data-upriver="checkout">Go to checkout</a><p class="fine">${icon('lock')}Nothing is charged in this demonstration</p></aside>`;
 }
 
 export function emptyCart(): string {

@@ -1,0 +1,400 @@
+//! The rules of all sites and what their visitors did lately: events and time go in, firings come out.
+//!
+//! Owns how often a visitor may be told and who is left out. No clock, no task, no socket. Firings
+//! come back as events, which is how it knows after a restart who was told: it fires nothing before
+//! it has seen all that happened before the start.
+
+use super::rule::{CompiledRule, Seen};
+use crate::config::{HELD_OUT, RULE_PREFIX, SHOWN, Site};
+use crate::ingest::imported;
+use crate::ingest::record::BatchRecord;
+use crate::live::ROBOT_SCORE_MIN;
+use crate::row::{EventRow, Kind};
+use hashbrown::HashMap;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use upriver_wire::batch::{Batch, Body, Campaign, Event, Page, PageRef, Size, Variant};
+use upriver_wire::{SessionId, ViewId, VisitorId};
+
+/// Visitors, each once for each rule that something of theirs matters to, that are watched at once.
+/// No rule fires for those past it.
+pub const WATCHES_MAX: usize = 200_000;
+/// Events of one visitor kept for one rule; past it the oldest go.
+pub const SEEN_MAX: usize = 64;
+/// Firings that are remembered, so that a visitor is not told too often. Past it nobody new is told.
+pub const FIRED_MAX: usize = 1_000_000;
+/// A rule that would have fired longer ago than this does not: the page is gone, or shows another.
+pub const LATE_MS: u64 = 60_000;
+/// How long a rule that waits for something not to happen waits for what is still on its way.
+pub const GRACE_MS: u64 = 2_000;
+/// What is no longer needed is looked for this often.
+const SWEEP_EVERY_MS: u64 = 10_000;
+
+/// The bounds of a book. A test sets small ones; everyone else takes the default.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// See [`WATCHES_MAX`].
+    pub watches: usize,
+    /// See [`FIRED_MAX`].
+    pub fired: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            watches: WATCHES_MAX,
+            fired: FIRED_MAX,
+        }
+    }
+}
+
+/// A rule has fired for a visitor.
+#[derive(Clone, Debug)]
+pub struct Firing {
+    /// The site.
+    pub site: Arc<str>,
+    /// The rule.
+    pub rule: Arc<CompiledRule>,
+    /// For whom.
+    pub visitor: VisitorId,
+    /// When, Unix milliseconds: a moment that the events decide, not when it was found out.
+    pub at_ms: u64,
+    /// The same for the same firing, found out again after a restart.
+    pub id: String,
+    /// Whether this visitor is left out, and only recorded.
+    pub held_out: bool,
+    /// Where the visitor was.
+    place: Arc<Place>,
+}
+
+/// Where a visitor was.
+#[derive(Debug)]
+struct Place {
+    session: u64,
+    page: Page,
+}
+
+/// A visitor's place among rules: site, rule, visitor.
+type Key = (u32, u16, u128);
+
+#[derive(Debug)]
+struct Watch {
+    /// In order.
+    seen: Vec<Seen>,
+    place: Arc<Place>,
+    /// When to look at it again.
+    timer_ms: Option<u64>,
+}
+
+/// Every rule of every site.
+pub struct Book {
+    sites: HashMap<String, u32>,
+    rules: Vec<(Arc<str>, Vec<Arc<CompiledRule>>)>,
+    watches: HashMap<Key, Watch>,
+    /// The last firing of each.
+    fired: HashMap<Key, u64>,
+    timers: BTreeSet<(u64, Key)>,
+    secret: Vec<u8>,
+    bounds: Bounds,
+    /// Whether all that happened before the start was seen.
+    whole: bool,
+    swept_ms: u64,
+    not_kept: u64,
+}
+
+impl Book {
+    /// The rules of sites. `secret` decides who is left out, the same way every time.
+    pub fn new(sites: &[Site], secret: Vec<u8>, bounds: Bounds) -> Self {
+        let with_rules = || sites.iter().filter(|site| !site.rules.is_empty());
+        let compiled = |site: &Site| {
+            let rules = site.rules.iter();
+            let rules = rules.map(|rule| Arc::new(CompiledRule::new(rule)));
+            (Arc::from(site.id.as_str()), rules.collect())
+        };
+        Self {
+            sites: (0..)
+                .zip(with_rules())
+                .map(|(at, site)| (site.id.clone(), at))
+                .collect(),
+            rules: with_rules().map(compiled).collect(),
+            watches: HashMap::new(),
+            fired: HashMap::new(),
+            timers: BTreeSet::new(),
+            secret,
+            bounds,
+            whole: false,
+            swept_ms: 0,
+            not_kept: 0,
+        }
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Takes events, each once, in any order and any batches; returns what fires because of them.
+    pub fn see(&mut self, rows: &[EventRow], now_ms: u64) -> Vec<Firing> {
+        let mut touched = BTreeSet::new();
+        for row in rows {
+            let Some(&site) = self.sites.get(&row.site) else {
+                continue;
+            };
+            self.note_firing(site, row);
+            if row.bot_score < ROBOT_SCORE_MIN {
+                self.note(site, row, now_ms, &mut touched);
+            }
+        }
+        let touched = touched.into_iter();
+        touched.flat_map(|key| self.look(key, now_ms)).collect()
+    }
+
+    /// Says that all that happened before the start was seen; returns what fires now.
+    pub fn begin(&mut self, now_ms: u64) -> Vec<Firing> {
+        self.whole = true;
+        let keys: Vec<Key> = self.watches.keys().copied().collect();
+        keys.into_iter()
+            .flat_map(|key| self.look(key, now_ms))
+            .collect()
+    }
+
+    /// What fires because time has passed.
+    pub fn due(&mut self, now_ms: u64) -> Vec<Firing> {
+        let mut firings = Vec::new();
+        while let Some(&(at_ms, key)) = self.timers.first()
+            && at_ms <= now_ms
+        {
+            self.timers.pop_first();
+            if let Some(watch) = self.watches.get_mut(&key) {
+                watch.timer_ms = None;
+            }
+            firings.extend(self.look(key, now_ms));
+        }
+        if now_ms >= self.swept_ms + SWEEP_EVERY_MS {
+            self.sweep(now_ms);
+        }
+        firings
+    }
+
+    /// When [`Book::due`] has something to do next, Unix milliseconds.
+    pub fn next_ms(&self) -> u64 {
+        let sweep = self.swept_ms + SWEEP_EVERY_MS;
+        self.timers
+            .first()
+            .map_or(sweep, |(at_ms, _)| sweep.min(*at_ms))
+    }
+
+    /// Watches, firings remembered, and events that a bound kept out.
+    pub fn usage(&self) -> (usize, usize, u64) {
+        (self.watches.len(), self.fired.len(), self.not_kept)
+    }
+
+    /// The rules' own firings, which come back as exposures, told by the collector alone.
+    fn note_firing(&mut self, site: u32, row: &EventRow) {
+        if row.kind != Kind::Exposure || !row.imported || !row.name.starts_with(RULE_PREFIX) {
+            return;
+        }
+        let rules = &self.rules[site as usize].1;
+        let Some(rule) = rules.iter().position(|rule| *rule.experiment == *row.name) else {
+            return;
+        };
+        let at_ms = row.ord >> 20;
+        let key = (site, rule as u16, row.visitor.as_u128());
+        if self.fired.len() < self.bounds.fired || self.fired.contains_key(&key) {
+            let last = self.fired.entry(key).or_default();
+            *last = at_ms.max(*last);
+        } else {
+            self.not_kept += 1;
+        }
+    }
+
+    fn note(&mut self, site: u32, row: &EventRow, now_ms: u64, touched: &mut BTreeSet<Key>) {
+        let mut place = None;
+        for (at, rule) in self.rules[site as usize].1.iter().enumerate() {
+            let Some(seen) = rule.seen(row) else { continue };
+            let from_ms = now_ms.saturating_sub(rule.span_ms() + GRACE_MS + LATE_MS);
+            if seen.time_ms() < from_ms {
+                continue;
+            }
+            let key = (site, at as u16, row.visitor.as_u128());
+            if self.watches.len() >= self.bounds.watches && !self.watches.contains_key(&key) {
+                self.not_kept += 1;
+                continue;
+            }
+            let place = place.get_or_insert_with(|| Arc::new(place_of(row))).clone();
+            let watch = self.watches.entry(key).or_insert_with(|| Watch {
+                seen: Vec::new(),
+                place: place.clone(),
+                timer_ms: None,
+            });
+            watch.seen.retain(|seen| seen.time_ms() >= from_ms);
+            if watch.seen.last().is_none_or(|last| *last < seen) {
+                watch.place = place;
+            }
+            let index = watch.seen.partition_point(|known| *known < seen);
+            watch.seen.insert(index, seen);
+            if watch.seen.len() > SEEN_MAX {
+                watch.seen.remove(0);
+                self.not_kept += 1;
+            }
+            touched.insert(key);
+        }
+    }
+
+    /// What fires for one visitor by one rule now; sets the timer for what does later.
+    fn look(&mut self, key: Key, now_ms: u64) -> Vec<Firing> {
+        let Some(watch) = self.watches.get_mut(&key).filter(|_| self.whole) else {
+            return Vec::new();
+        };
+        let (site, rules) = &self.rules[key.0 as usize];
+        let rule = &rules[usize::from(key.1)];
+        if let Some(at_ms) = watch.timer_ms.take() {
+            self.timers.remove(&(at_ms, key));
+        }
+        let grace_ms = if rule.after_ms > 0 { GRACE_MS } else { 0 };
+        let mut last = self.fired.get(&key).copied();
+        let mut firings = Vec::new();
+        for found in rule.matches(&watch.seen) {
+            let capped = last.is_some_and(|last| found.due_ms < last + rule.every_ms);
+            if capped || found.due_ms + LATE_MS < now_ms {
+                continue;
+            }
+            if found.due_ms + grace_ms > now_ms && grace_ms > 0 {
+                watch.timer_ms = Some(found.due_ms + grace_ms);
+                self.timers.insert((found.due_ms + grace_ms, key));
+                break;
+            }
+            if last.is_none() && self.fired.len() >= self.bounds.fired {
+                self.not_kept += 1;
+                break;
+            }
+            last = Some(found.due_ms);
+            self.fired.insert(key, found.due_ms);
+            let (id, visitor) = (&rule.said.id, key.2);
+            firings.push(Firing {
+                site: site.clone(),
+                rule: rule.clone(),
+                visitor: VisitorId(visitor),
+                at_ms: found.due_ms,
+                id: format!("rule:{id}:{:x}:{visitor:032x}", found.ord),
+                held_out: is_held_out(&self.secret, (site, id, visitor), rule.said.holdout),
+                place: watch.place.clone(),
+            });
+        }
+        firings
+    }
+
+    fn sweep(&mut self, now_ms: u64) {
+        self.swept_ms = now_ms;
+        let rules = &self.rules;
+        let rule = |key: &Key| &rules[key.0 as usize].1[usize::from(key.1)];
+        let timers = &mut self.timers;
+        self.watches.retain(|key, watch| {
+            let span_ms = rule(key).span_ms() + GRACE_MS + LATE_MS;
+            let stays = watch
+                .seen
+                .last()
+                .is_some_and(|last| last.time_ms() + span_ms >= now_ms);
+            if let Some(at_ms) = watch.timer_ms.filter(|_| !stays) {
+                timers.remove(&(at_ms, *key));
+            }
+            stays
+        });
+        // An event that is late by the most that counts may still ask for it.
+        self.fired.retain(|key, at_ms| {
+            let rule = rule(key);
+            *at_ms + rule.every_ms + LATE_MS >= now_ms
+        });
+    }
+}
+
+impl Firing {
+    /// The variant of its exposure.
+    pub fn variant(&self) -> &'static str {
+        if self.held_out { HELD_OUT } else { SHOWN }
+    }
+
+    /// The page the visitor was on.
+    pub fn page(&self) -> &Page {
+        &self.place.page
+    }
+
+    /// The exposure that is recorded, as if a server had told it.
+    ///
+    /// # Errors
+    /// Something the visitor's page said cannot be.
+    pub fn record(&self, now_ms: u64) -> Result<BatchRecord, String> {
+        let Place { session, page } = &*self.place;
+        let body = Body::Exposure(Variant {
+            experiment: self.rule.experiment.to_string(),
+            variant: self.variant().to_owned(),
+        });
+        let batch = Batch {
+            visitor: self.visitor,
+            session: SessionId(*session),
+            first_ms: self.at_ms,
+            page: if page.path.is_empty() {
+                PageRef::None
+            } else {
+                PageRef::Inline(page.clone())
+            },
+            events: vec![Event { delta_ms: 0, body }],
+            ..Batch::default()
+        };
+        imported::record(&self.site, &self.id, batch, now_ms)
+    }
+}
+
+/// Whether a visitor is among the share that a rule leaves out. Nobody who lacks the secret can tell.
+pub fn is_held_out(secret: &[u8], (site, rule, visitor): (&str, &str, u128), share: f64) -> bool {
+    // HMAC takes keys of any length; a failure cannot be.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
+        return false;
+    };
+    for part in [
+        site.as_bytes(),
+        b"/",
+        rule.as_bytes(),
+        b"/",
+        &visitor.to_le_bytes(),
+    ] {
+        mac.update(part);
+    }
+    let digest = mac.finalize().into_bytes();
+    let number = digest
+        .iter()
+        .take(8)
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    (number as f64) < share * 2_f64.powi(64)
+}
+
+fn place_of(row: &EventRow) -> Place {
+    let campaign = Campaign {
+        source: row.utm_source.clone(),
+        medium: row.utm_medium.clone(),
+        campaign: row.utm_campaign.clone(),
+        term: row.utm_term.clone(),
+        content: row.utm_content.clone(),
+    };
+    let size = |w, h| Size { w, h };
+    Place {
+        session: row.session,
+        page: Page {
+            view: ViewId(row.view),
+            host: row.host.clone(),
+            path: row.path.clone(),
+            campaign: Some(campaign).filter(|campaign| *campaign != Campaign::default()),
+            device: row.device.into(),
+            viewport: size(row.viewport_w, row.viewport_h),
+            document: size(row.document_w, row.document_h),
+            pixel_ratio_percent: row.pixel_ratio_percent,
+            release: row.release.clone(),
+            ..Page::default()
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
