@@ -1,3 +1,5 @@
+//! The book against cases made by hand, and against a recount that goes over all events anew.
+
 use super::*;
 use crate::config::Sites;
 use crate::ingest::rows;
