@@ -12,11 +12,8 @@ mod live;
 mod multiplex;
 mod oracle;
 mod quarantine;
-<<<<<<< HEAD
 mod resume;
-=======
 mod rules;
->>>>>>> 0872d72 (Tell visitors by rules over what they do, once, with a share held out)
 mod schema;
 mod signals;
 mod stream;
