@@ -344,6 +344,13 @@ pub(super) struct Rights {
     pub(super) until_ms: u64,
 }
 
+impl Rights {
+    /// Whether they are those of a ticket: of one site, and for a while.
+    pub(super) fn is_by_ticket(&self) -> bool {
+        self.site.is_some() && self.until_ms != u64::MAX
+    }
+}
+
 /// A parameter of a query string; the last one, where there are several.
 pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
     let query = web::Query::<HashMap<String, String>>::from_query(query);

@@ -12,7 +12,7 @@ mod push;
 #[cfg(test)]
 mod tests;
 
-use super::access::{Access, parameter};
+use super::access::{Access, Rights, parameter};
 use super::error::ApiError;
 use super::reader::Reader;
 use crate::live::{Live, LiveError, Published, Query, Subscription};
@@ -105,9 +105,11 @@ async fn resource(
     name: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
+    access: web::Data<Access>,
     live: web::Data<Live>,
 ) -> Result<HttpResponse, ApiError> {
     let query = parameters::query(&name, request.query_string())?;
+    may_ask(&access.rights(&request)?, &query)?;
     let asked = Asked {
         live: &live,
         past: request.app_data::<web::Data<Past>>(),
@@ -231,6 +233,17 @@ fn to_page(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     }
     response
+}
+
+/// Whether somebody with these rights may ask that. A ticket lies in a page's address, where others may
+/// read it: it names no visitors.
+fn may_ask(rights: &Rights, query: &Query) -> Result<(), ApiError> {
+    match query {
+        Query::FunnelVisitors(..) if rights.is_by_ticket() => Err(ApiError::Forbidden(
+            "a ticket names no visitors; ask with a read token or a login".into(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The cursor of what a client has already: what a browser's own client says when it connects again,

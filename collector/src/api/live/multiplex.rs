@@ -5,7 +5,7 @@
 //! and what happens to a reader that is too slow: each resource has a queue of its own in the hub.
 
 use super::push::{Message, Source, event_name};
-use super::{Asked, parameters};
+use super::{Asked, may_ask, parameters};
 use crate::api::access::{Access, Rights, parameter};
 use crate::api::error::ApiError;
 use crate::live::{Live, Published, Subscription};
@@ -162,6 +162,7 @@ impl Multiplex {
         let site: Arc<str> = site.id.as_str().into();
         let after = parameter(query, "after");
         let query = parameters::query(name, query)?;
+        may_ask(&self.rights, &query)?;
         let asked = Asked {
             live: &self.live,
             past: self.past.as_ref(),

@@ -284,6 +284,27 @@ async fn a_ticket_opens_resources_to_the_pages_of_its_site_only() {
         assert!(head.starts_with("http/1.1 200"), "{head}");
         assert!(!head.contains("access-control"), "{head}");
     }
+    // It lies in addresses, so it names no visitors; what is secret may.
+    let visitors = "/v1/live/funnel/visitors?id=checkout&step=1&state=open";
+    let (head, _) = opened(&format!("{visitors}&ticket={ticket}"), "").await;
+    assert!(head.starts_with("http/1.1 403"), "{head}");
+    let (head, _) = opened(visitors, &format!("Authorization: {TOKEN}\r\n")).await;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let watched = visitors
+        .replace('/', "%2F")
+        .replace('?', "%3F")
+        .replace('&', "%26")
+        .replace('=', "%3D");
+    let (_, mut lines) = opened(&format!("/v1/live?watch={watched}&ticket={ticket}"), "").await;
+    loop {
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("in time");
+        let line = line.expect("readable").expect("still open");
+        if let Some(data) = line.strip_prefix("data: ") {
+            let said: Value = serde_json::from_str(data).expect("JSON");
+            assert_eq!(said["error"]["status"], 403, "{said}");
+            break;
+        }
+    }
     let (_, mut lines) = opened(&format!("{own}&ticket={ticket}"), "").await;
     let mut said = Vec::new();
     while said.len() < 2 {
