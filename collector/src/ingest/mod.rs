@@ -304,6 +304,7 @@ impl Ingest {
                 continue;
             }
             validate::event(&batch, &event.body)
+                .and_then(|()| validate::of_page(&event.body))
                 .map_err(|reason| IngestError::Invalid(format!("event {index}: {reason}")))?;
         }
         let bytes = self.reserve(size)?;

@@ -1,5 +1,6 @@
 //! What the types of the wire cannot say: numbers that must fit together.
 
+use crate::config::RULE_PREFIX;
 use upriver_wire::batch::{Batch, Body, Page, PageRef, Path, Point, Size, Spot};
 use upriver_wire::limits::{BANDS_MAX, PIXELS_MAX};
 
@@ -105,6 +106,20 @@ pub fn event(batch: &Batch, body: &Body) -> Result<(), String> {
     }
 }
 
+/// Checks what pages may not say, though the collector does.
+///
+/// # Errors
+/// What is wrong, for the client's developer.
+pub fn of_page(body: &Body) -> Result<(), String> {
+    match body {
+        // Anybody can send what a page can, and what a rule brings must not be theirs to make up.
+        Body::Exposure(variant) if variant.experiment.starts_with(RULE_PREFIX) => Err(format!(
+            "experiments whose names begin with {RULE_PREFIX} are told by the collector's rules alone"
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn element(batch: &Batch, index: u16) -> Result<(), String> {
     if usize::from(index) < batch.elements.len() {
         return Ok(());
@@ -180,7 +195,7 @@ fn page(page: &Page) -> Result<(), String> {
 mod tests {
     use super::*;
     use upriver_wire::batch::{
-        Attention, Element, Form, Identify, Impression, Look, PageView, Rage, Step, Thrash,
+        Attention, Element, Form, Identify, Impression, Look, PageView, Rage, Step, Thrash, Variant,
     };
 
     /// A batch with two elements.
@@ -225,6 +240,20 @@ mod tests {
         check(rage(1, PIXELS_MAX), None);
         check(rage(2, 0), Some("element 2"));
         check(rage(1, PIXELS_MAX + 1), Some("client.x"));
+    }
+
+    #[test]
+    fn no_page_says_what_a_rule_has_done() {
+        let exposure = |experiment: &str| {
+            let experiment = experiment.into();
+            Body::Exposure(Variant {
+                experiment,
+                ..Variant::default()
+            })
+        };
+        assert!(of_page(&exposure("rule:offer")).is_err());
+        assert!(of_page(&exposure("ruler")).is_ok());
+        check(exposure("rule:offer"), None);
     }
 
     #[test]
