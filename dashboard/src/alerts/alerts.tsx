@@ -48,9 +48,9 @@ function List(props: { data: Held["alerts"] }): JSX.Element {
   return (
     <>
       <Show when={open().length > 0} fallback={<Quiet data={props.data} />}>
-        <ul class="alert-list" role="alert">
-          <For each={open()}>{(row) => <Alert row={row} />}</For>
-        </ul>
+        <div role="alert">
+          <ul class="alert-list"><For each={open()}>{(row) => <Alert row={row} />}</For></ul>
+        </div>
       </Show>
       <Show when={past().length > 0}>
         <h3 class="alert-past">Over</h3>
