@@ -36,7 +36,8 @@ export function liveNumbers({ overview, pages, campaigns, funnel, heat }) {
   }
   funnel.steps.forEach(({ name, visitors }, at) => numbers.set(`funnel ${at + 1} ${name}`, visitors));
   for (const { dimension, value, visitors } of funnel.groups) {
-    if (dimension === 'variant') continue;
+    // The other groups are held against their SQL by the oracle; what was made here is not told by them.
+    if (dimension !== 'campaign' && dimension !== 'device') continue;
     visitors.forEach((reached, at) => numbers.set(`funnel ${at + 1} · ${dimension} ${value}`, reached));
   }
   return numbers;
@@ -67,7 +68,7 @@ export async function sqlNumbers(collector, live) {
     for (const field of ['visitors', 'engaged', 'converted', 'conversions']) numbers.set(`campaign ${campaignOf(row)} · ${field}`, Number(row[field]));
     numbers.set(`campaign ${campaignOf(row)} · value EUR micros`, Number(row.value_micros.EUR ?? 0));
   }
-  for (const { step, visitors } of await ask(live.funnel)) numbers.set(`funnel ${step} ${steps[step - 1].name}`, Number(visitors));
+  for (const { dimension, step, visitors } of await ask(live.funnel)) if (dimension === '') numbers.set(`funnel ${step} ${steps[step - 1].name}`, Number(visitors));
   for (const [dimension, column] of [['campaign', 'utm_campaign'], ['device', 'toString(device)']]) {
     const rows = await collector.rows(groupSql(live.funnel.window_ms, column));
     for (const { value, reached } of rows) {
