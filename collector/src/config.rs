@@ -79,6 +79,9 @@ pub struct Site {
     /// first by name.
     #[serde(default, rename = "experiment")]
     pub experiments: Vec<Experiment>,
+    /// Its releases, of those that were defined through the API; the file has none.
+    #[serde(skip)]
+    pub releases: Vec<Release>,
     /// Whether it is watched, and who is told.
     #[serde(default)]
     pub alerts: Alerts,
@@ -88,6 +91,17 @@ pub struct Site {
     /// When visitors are told something.
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
+}
+
+/// A version of a site that went out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Id of its definition.
+    pub id: String,
+    /// As events carry it.
+    pub name: String,
+    /// When it went out, Unix milliseconds.
+    pub at_ms: u64,
 }
 
 /// An experiment as it is planned.

@@ -473,7 +473,14 @@ impl<S: Storage> Plan<S> {
                 }
                 self.listeners.apply(events, elements).await;
             };
-            match history::from_clickhouse(&found, since, mark, &mut progress, take).await {
+            let read = async {
+                let seen = history::releases(&found, live::limits::RELEASES_MAX).await?;
+                if let Err(error) = self.listeners.live.releases_seen(seen).await {
+                    tracing::debug!(%error, "releases came too late");
+                }
+                history::from_clickhouse(&found, since, mark, &mut progress, take).await
+            };
+            match read.await {
                 Ok(()) => break,
                 Err(error) => {
                     tracing::warn!(%error, "history could not be read; trying again");

@@ -28,6 +28,8 @@ pub enum Fault {
     EarliestEntry,
     /// A conversion counts for a variant that was shown after it.
     ConvertedBefore,
+    /// The minute a release went out in counts as after it.
+    ReleaseMinute,
     /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
     SqlWindowOverOrd,
     /// SQL in which one event may serve two steps (`windowFunnel` without `strict_once`).
@@ -36,7 +38,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::WindowLonger,
         Self::WindowShorter,
         Self::TieOrder,
@@ -49,6 +51,7 @@ impl Fault {
         Self::ExclusionIgnored,
         Self::EarliestEntry,
         Self::ConvertedBefore,
+        Self::ReleaseMinute,
         Self::SqlWindowOverOrd,
         Self::SqlNotOnce,
     ];
@@ -68,6 +71,7 @@ impl Fault {
             Self::ExclusionIgnored => "exclusions ignored",
             Self::EarliestEntry => "the earliest beginning instead of the latest",
             Self::ConvertedBefore => "conversions from before the variant was shown",
+            Self::ReleaseMinute => "the minute of a release counted as after it",
             Self::SqlWindowOverOrd => "SQL with its window over plain ord",
             Self::SqlNotOnce => "SQL without strict_once",
         }

@@ -15,6 +15,7 @@ mod naive;
 mod numbers;
 mod pipeline;
 mod recount;
+mod release;
 mod shown;
 mod truth;
 mod walk;

@@ -8,6 +8,7 @@ use upriver_collector::live::{Resource, Window};
 use upriver_wire::batch::Device;
 use upriver_wire::live::{
     Board, Campaigns, Experiments, Funnel, FunnelVisitors, HeatMap, Money, Overview, Pages,
+    Releases,
 };
 
 /// The numbers of `overview`, as the answer and SQL call them: visitors, then events by kind.
@@ -56,6 +57,28 @@ const BOARD: [&str; 10] = [
     "hesitated",
     "undecided",
 ];
+
+/// The columns of a side of a release.
+const RELEASES: [&str; 13] = [
+    "at_ms",
+    "span_ms",
+    "visitors",
+    "conversions_visitors",
+    "conversions",
+    "rages_visitors",
+    "rages",
+    "dead_presses_visitors",
+    "dead_presses",
+    "error_presses_visitors",
+    "error_presses",
+    "faults_visitors",
+    "faults",
+];
+
+/// What the names of a side of a release begin with. Its windows change while time passes.
+pub(super) fn release_key(name: &str, id: &str, side: &str) -> String {
+    format!("releases/minute/{name}|{id}/{side}")
+}
 
 /// The place of a board of elements.
 pub(super) fn board_key(place: usize) -> Place {
@@ -142,6 +165,7 @@ impl Numbers {
             Resource::FunnelVisitors(answer) => self.visitors(place, answer),
             Resource::HeatMap(answer) => self.heat_map(place, answer),
             Resource::Board(answer) => self.board(place, answer),
+            Resource::Releases(answer) => self.releases(answer),
             Resource::Presence(_) | Resource::Activity(_) | Resource::Alerts(_) => {}
         }
     }
@@ -221,6 +245,34 @@ impl Numbers {
             // The sum over its variants is told beside them.
             let beside = i128::from(visitors) - i128::from(row.visitors);
             self.add(format!("{key}/not in a variant"), beside);
+        }
+    }
+
+    /// Takes `releases` in.
+    fn releases(&mut self, answer: &Releases) {
+        for row in &answer.rows {
+            for (name, side) in [("before", &row.before), ("after", &row.after)] {
+                let key = release_key(&row.name, &row.id, name);
+                let mut numbers = vec![
+                    ("visitors", side.visitors),
+                    ("conversions_visitors", side.converted.visitors),
+                    ("conversions", side.conversions),
+                    ("rages_visitors", side.raged.visitors),
+                    ("rages", side.rages),
+                    ("dead_presses_visitors", side.dead.visitors),
+                    ("dead_presses", side.dead_presses),
+                    ("error_presses_visitors", side.error_pressed.visitors),
+                    ("error_presses", side.error_presses),
+                    ("faults_visitors", side.faulted.visitors),
+                    ("faults", side.faults),
+                ];
+                // SQL has no row of a side with nobody.
+                if side.visitors > 0 {
+                    numbers.extend([("at_ms", row.at_ms), ("span_ms", row.span_ms)]);
+                }
+                self.row(&key, &numbers);
+                self.money(&key, &side.value);
+            }
         }
     }
 
@@ -381,6 +433,10 @@ impl Numbers {
                         &["visitors", "converted", "conversions"],
                     )
                 }
+                Resource::Releases(_) => (
+                    release_key(text("name")?, text("id")?, text("side")?),
+                    &RELEASES,
+                ),
                 Resource::Pages(_) => (
                     format!("pages/{}", text("path")?),
                     &["views", "visitors", "presses"],

@@ -5,6 +5,7 @@ use super::board;
 use super::faults::Fault;
 use super::heat;
 use super::numbers::{NARROWED, Numbers};
+use super::release;
 use super::shown;
 use super::truth::Fact;
 use super::world::World;
@@ -24,6 +25,7 @@ pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<
     heat::count(&world.heat_maps, facts, now_ms, fault, &mut numbers);
     board::count(&world.boards, facts, now_ms, fault, &mut numbers);
     shown::count(facts, now_ms, fault, &mut numbers);
+    release::count(world, facts, now_ms, fault, &mut numbers);
     let facts: Vec<&Fact> = facts.iter().filter(|fact| fact.time >= from_ms).collect();
     plain(&facts, now_ms, &mut numbers);
     let mut visitors: HashMap<u128, Vec<&Fact>> = HashMap::new();

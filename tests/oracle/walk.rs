@@ -2,7 +2,7 @@
 //! cut anywhere, sent twice, overlapping, late, in any order. Knows nothing of what is counted.
 
 use super::chance::Chance;
-use super::world::{CAMPAIGNS, ELEMENTS, NAMES, PATHS, VARIANTS, World};
+use super::world::{CAMPAIGNS, ELEMENTS, NAMES, PATHS, RELEASES, VARIANTS, World};
 use std::ops::Range;
 use std::rc::Rc;
 use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
@@ -222,6 +222,7 @@ fn page(chance: &mut Chance, device: Device, campaign: &str) -> Page {
         view: ViewId(chance.below(1_000)),
         host: "shop.example".into(),
         path: (*chance.of(&PATHS)).into(),
+        release: (*chance.of(&RELEASES)).into(),
         campaign: chance.percent(80).then_some(campaign),
         device,
         viewport: *chance.of(&SIZES),

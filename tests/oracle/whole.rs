@@ -191,6 +191,15 @@ async fn answer(
         Query::Experiments => {
             Resource::Experiments(serde_json::from_value(get("experiments", &[]).await?)?)
         }
+        Query::Releases(minutes) => {
+            let window = match minutes {
+                15 => "15m",
+                60 => "1h",
+                _ => "6h",
+            };
+            let answer = get("releases", &[("window", window)]).await?;
+            Resource::Releases(serde_json::from_value(answer)?)
+        }
         _ => Resource::Pages(serde_json::from_value(get("pages", &[]).await?)?),
     })
 }

@@ -3,7 +3,7 @@
 
 use super::chance::Chance;
 use anyhow::{Context, Result};
-use upriver_collector::config::{Site, Sites};
+use upriver_collector::config::{Release, Site, Sites};
 use upriver_collector::live::{By, Filter, HOUR_MS, HeatKind, Seen, Stayed, Window};
 use upriver_collector::row::Device;
 use upriver_wire::ElementId;
@@ -26,6 +26,8 @@ pub(super) const VARIANTS: [(&str, &str); 4] =
     [("buy", "a"), ("buy", "b"), ("size", "l"), ("size", "s")];
 /// Names of custom events and conversions.
 pub(super) const NAMES: [&str; 2] = ["order", "add"];
+/// Releases that pages tell; the empty one is none.
+pub(super) const RELEASES: [&str; 3] = ["", "r1", "r'2"];
 /// Windows of funnels, milliseconds: the shortest make every edge common.
 const WINDOWS_MS: [u64; 5] = [1, 3, 1_000, 20 * 60_000, 2 * 3_600_000];
 /// Steps a funnel may have here.
@@ -60,6 +62,8 @@ pub struct World {
     pub windows_ms: Vec<u64>,
     /// Of each funnel, whose numbers are compared beside everyone's, and who is listed.
     pub narrowed: Vec<(Filter, usize, Stayed)>,
+    /// Minutes of the windows around releases.
+    pub release_minutes: u16,
     /// The heat maps that are compared.
     pub heat_maps: Vec<(HeatKind, Filter)>,
     /// Heat maps of times and visitors that memory does not hold.
@@ -103,7 +107,8 @@ impl World {
         }
         let sites: Sites = toml::from_str(&text).with_context(|| text.clone())?;
         sites.check().map_err(anyhow::Error::msg)?;
-        let site = sites.sites.into_iter().next().context("no site")?;
+        let mut site = sites.sites.into_iter().next().context("no site")?;
+        site.releases = releases(chance, now_ms);
         let narrowed = site.funnels.iter().map(|funnel| {
             let step = 1 + chance.below(funnel.steps.len() as u64);
             let filter = Filter {
@@ -118,12 +123,23 @@ impl World {
             site,
             text,
             windows_ms,
+            release_minutes: *chance.of(&[15, 60, 360, 360]),
             heat_maps: heat_maps(chance),
             beyond: beyond(chance, now_ms),
             boards: boards(chance),
             boards_beyond: boards_beyond(chance, now_ms),
         })
     }
+}
+
+/// Releases that were defined, one of them perhaps by a name that pages tell too.
+fn releases(chance: &mut Chance, now_ms: u64) -> Vec<Release> {
+    let release = |at: u64, chance: &mut Chance| Release {
+        id: format!("d{at}"),
+        name: (*chance.of(&["r1", "v'9", "v8"])).into(),
+        at_ms: now_ms - chance.below(26 * HOUR_MS) + chance.below(2) * HOUR_MS,
+    };
+    (0..chance.below(3)).map(|at| release(at, chance)).collect()
 }
 
 /// Pages that a filter asks for: exact ones and patterns.

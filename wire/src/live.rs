@@ -6,9 +6,11 @@
 
 mod alert;
 mod experiment;
+mod release;
 
 pub use alert::{AlertKind, AlertRow, Alerts};
 pub use experiment::{ExperimentRow, Experiments, VariantComparison, VariantRow, Verdict};
+pub use release::{Difference, ReleaseRow, ReleaseSide, Releases, Share};
 
 use crate::batch::{Campaign, Device};
 use crate::id::ElementId;

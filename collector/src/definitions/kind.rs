@@ -111,6 +111,16 @@ pub fn funnel(id: &str, body: &Value) -> Result<Funnel, String> {
     serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
 }
 
+/// A release from what is kept of it; none where that is no release.
+pub fn release(id: &str, body: &Value) -> Option<crate::config::Release> {
+    let Release { name, at_ms, .. } = read(body).ok()?;
+    Some(crate::config::Release {
+        id: id.to_owned(),
+        name,
+        at_ms: at_ms?,
+    })
+}
+
 /// A version of the site went out.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -82,14 +82,20 @@ pub fn open(data: &Path, sites: &[Site]) -> Result<(Arc<Book>, Vec<Site>), BookE
     Ok((Arc::new(book), sites))
 }
 
-/// These sites with the funnels that are defined now beside those they have by themselves.
+/// These sites with the funnels and releases that are defined now beside those they have by themselves.
 pub(crate) fn with_defined(book: &Book, sites: &[Site]) -> Vec<Site> {
     let mut sites = sites.to_vec();
     for site in &mut sites {
         for (key, version) in book.current(&site.id) {
-            let Some(body) = version.body.filter(|_| key.kind == Kind::Funnel) else {
+            let Some(body) = version.body else {
                 continue;
             };
+            if key.kind == Kind::Release {
+                site.releases.extend(kind::release(&key.id, &body));
+            }
+            if key.kind != Kind::Funnel {
+                continue;
+            }
             let taken = site.funnels.iter().any(|funnel| funnel.id == key.id);
             match kind::funnel(&key.id, &body) {
                 Ok(funnel) if !taken && site.funnels.len() < FUNNELS_MAX => {
@@ -187,13 +193,16 @@ impl Definitions {
 
     /// Tells the live engine of a new version.
     async fn apply(&self, key: &Key, version: &Version) -> Result<(), LiveError> {
+        let body = version.body.as_ref();
+        if key.kind == Kind::Release {
+            let release = body.and_then(|body| kind::release(&key.id, body));
+            let site = key.site.as_str().into();
+            return self.live.define_release(site, &key.id, release).await;
+        }
         if key.kind != Kind::Funnel || self.is_in_file(key) {
             return Ok(());
         }
-        let funnel = version
-            .body
-            .as_ref()
-            .and_then(|body| kind::funnel(&key.id, body).ok());
+        let funnel = body.and_then(|body| kind::funnel(&key.id, body).ok());
         let generation = self.generations.fetch_add(1, Ordering::Relaxed);
         let site: Arc<str> = key.site.as_str().into();
         let kinds = funnel.as_ref().map(|funnel| {

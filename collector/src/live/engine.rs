@@ -6,7 +6,7 @@
 use super::limits::Bounds;
 use super::resource::{Query, Resource};
 use super::site::SiteState;
-use crate::config::{Funnel, Site};
+use crate::config::{Funnel, Release, Site};
 use crate::row::{ElementRow, EventRow};
 use hashbrown::HashMap;
 use upriver_wire::live::{Alerts, Basis};
@@ -111,6 +111,26 @@ impl Engine {
         true
     }
 
+    /// Defines a release of a site anew, or without one removes it.
+    pub fn define_release(&mut self, site: &str, id: &str, release: Option<Release>) {
+        if let Some(at) = self.places.get(site) {
+            self.sites[*at].releases.define(id, release);
+            self.sites[*at].revisions.releases += 1;
+        }
+    }
+
+    /// Takes site, name and first moment (Unix milliseconds) of releases that events carry, from
+    /// before what is applied. Each as often as need be.
+    pub fn releases_seen(&mut self, seen: &[(String, String, u64)]) {
+        for (site, name, time_ms) in seen {
+            if let Some(at) = self.places.get(site) {
+                let site = &mut self.sites[*at];
+                let earlier = site.releases.see_named(name, *time_ms);
+                site.revisions.releases += u64::from(earlier);
+            }
+        }
+    }
+
     /// Gives the funnel that was defined with this generation events from before, in any order, as
     /// often as need be; `last`: these were all.
     pub fn recount(&mut self, site: &str, generation: u64, rows: &[EventRow], last: bool) {
@@ -171,6 +191,8 @@ impl Engine {
                 ("heat_cells", (site.heat.cells(), 0)),
                 ("elements", elements),
                 ("marks", site.marks.usage()),
+                ("visitor_minutes", site.minutes.usage()),
+                ("releases", site.releases.usage()),
                 ("origins", origins),
                 ("entries", site.entries.usage()),
                 ("currencies", currencies),

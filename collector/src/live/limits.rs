@@ -32,6 +32,12 @@ pub const STYLES_MAX: usize = 20_000;
 pub const BOARD_ROWS_MAX: usize = 1_000;
 /// Element descriptors kept per site.
 pub const ELEMENTS_MAX: usize = 50_000;
+/// Minutes of visitors kept per site, two bytes each: what is before and after a release.
+pub const VISITOR_MINUTES_MAX: usize = 32_000_000;
+/// Releases of a site told apart, ever; later ones are not listed.
+pub const RELEASES_MAX: usize = 20_000;
+/// Releases listed, the newest.
+pub const RELEASE_ROWS_MAX: usize = 20;
 /// Events of one visitor kept for one funnel.
 pub const FUNNEL_ROWS_MAX: usize = 4_096;
 /// Variants of all experiments of a site; what is shown of others is not counted.
@@ -99,6 +105,10 @@ pub struct Bounds {
     pub styles: usize,
     /// See [`ELEMENTS_MAX`].
     pub elements: usize,
+    /// See [`VISITOR_MINUTES_MAX`].
+    pub visitor_minutes: usize,
+    /// See [`RELEASES_MAX`].
+    pub releases: usize,
     /// See [`FUNNEL_ROWS_MAX`]; never more than it.
     pub funnel_rows: usize,
     /// See [`VARIANTS_MAX`].
@@ -123,6 +133,8 @@ impl Default for Bounds {
             subjects: SUBJECTS_MAX,
             styles: STYLES_MAX,
             elements: ELEMENTS_MAX,
+            visitor_minutes: VISITOR_MINUTES_MAX,
+            releases: RELEASES_MAX,
             funnel_rows: FUNNEL_ROWS_MAX,
             variants: VARIANTS_MAX,
             experiment_visitors: EXPERIMENT_VISITORS_MAX,

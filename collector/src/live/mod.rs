@@ -20,6 +20,7 @@ mod heatmap;
 mod hub;
 pub mod limits;
 mod mark;
+mod minute;
 mod money;
 mod names;
 mod origin;
@@ -27,6 +28,7 @@ mod overview;
 mod page;
 mod presence;
 mod range;
+mod release;
 mod resource;
 mod site;
 pub(crate) mod sql;
@@ -53,7 +55,7 @@ pub(crate) use sql::glob_matches;
 pub(crate) use step::CompiledStep;
 pub use window::{RECENT_MINUTES, Window};
 
-use crate::config::{Funnel, Site};
+use crate::config::{Funnel, Release, Site};
 use crate::row::{ElementRow, EventRow};
 use hub::Hub;
 use limits::{Bounds, COMMANDS_MAX, PRESENCE_MS, TICK_MS};
@@ -117,6 +119,8 @@ enum Command {
     HistoryComplete,
     Define(Arc<str>, String, Option<Funnel>, u64),
     Recount(Arc<str>, u64, Vec<EventRow>, bool),
+    DefineRelease(Arc<str>, String, Option<Release>),
+    ReleasesSeen(Vec<(String, String, u64)>),
     Alerts(Arc<str>, Alerts),
     Snapshot(
         Arc<str>,
@@ -234,6 +238,29 @@ impl Live {
             .await
     }
 
+    /// Defines a release of a site anew, or without one removes it.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn define_release(
+        &self,
+        site: Arc<str>,
+        id: &str,
+        release: Option<Release>,
+    ) -> Result<(), LiveError> {
+        let command = Command::DefineRelease(site, id.to_owned(), release);
+        self.send(command).await
+    }
+
+    /// Takes site, name and first moment (Unix milliseconds) of releases that events from before
+    /// carried; each as often as need be.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn releases_seen(&self, seen: Vec<(String, String, u64)>) -> Result<(), LiveError> {
+        self.send(Command::ReleasesSeen(seen)).await
+    }
+
     /// Shows these as the alerts of a site.
     ///
     /// # Errors
@@ -334,6 +361,10 @@ fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
         Command::Recount(site, generation, rows, last) => {
             hub.engine.recount(&site, generation, &rows, last);
         }
+        Command::DefineRelease(site, id, release) => {
+            hub.engine.define_release(&site, &id, release);
+        }
+        Command::ReleasesSeen(seen) => hub.engine.releases_seen(&seen),
         Command::Alerts(site, alerts) => hub.engine.alerts(&site, alerts),
         // Whoever asked may have gone; then nobody wants the answer.
         Command::Snapshot(site, query, answer) => {

@@ -5,11 +5,11 @@ use super::filter::{Filter, pages_of};
 use super::funnel::{FunnelCounts, Stayed};
 use super::heatmap::HeatKind;
 use super::site::SiteState;
-use super::{activity, campaign, experiment, heatmap, overview, page, presence};
+use super::{activity, campaign, experiment, heatmap, overview, page, presence, release};
 use serde::Serialize;
 use upriver_wire::live::{
     Activity, Alerts, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelVisitors,
-    HeatMap, Overview, Pages, Presence,
+    HeatMap, Overview, Pages, Presence, Releases,
 };
 
 /// What a subscriber or reader asks a site for.
@@ -30,6 +30,8 @@ pub enum Query {
     Campaigns,
     /// All experiments.
     Experiments,
+    /// Before and after each release, over windows of at most so many minutes.
+    Releases(u16),
     /// Who is here.
     Presence,
     /// All pages.
@@ -52,6 +54,7 @@ pub enum Resource {
     FunnelVisitors(FunnelVisitors),
     Campaigns(Campaigns),
     Experiments(Experiments),
+    Releases(Releases),
     Presence(Presence),
     Pages(Pages),
     Activity(Activity),
@@ -85,6 +88,7 @@ impl SiteState {
             }
             Query::Campaigns => revisions.campaigns,
             Query::Experiments => revisions.experiments,
+            Query::Releases(_) => revisions.releases,
             Query::Presence => revisions.presence,
             Query::Pages => revisions.pages,
             Query::Activity => revisions.activity,
@@ -113,6 +117,10 @@ impl SiteState {
                     Resource::Experiments(Experiments { basis: None, rows }),
                     too_large,
                 ));
+            }
+            Query::Releases(minutes) => {
+                let (data, too_large) = release::data(self, *minutes);
+                return Some((Resource::Releases(data), too_large));
             }
             Query::HeatMap(kind, filter) => {
                 let pages = pages_of(&filter.page, &self.pages);
@@ -157,6 +165,11 @@ impl SiteState {
                 whole && self.totals.every_visitor_kept()
             }
             Query::Experiments => self.experiments.nothing_left_out(),
+            Query::Releases(_) => {
+                self.totals.every_visitor_kept()
+                    && self.minutes.every_one_kept()
+                    && self.releases.usage().1 == 0
+            }
             Query::HeatMap(..) => self.holds(query),
             Query::Board(..) => {
                 self.holds(query) && self.marks.every_one_kept() && self.totals.every_visitor_kept()
@@ -199,6 +212,10 @@ impl SiteState {
             Query::Experiments => (
                 experiment::DEFINITION.into(),
                 experiment::query(site, self.experiments.start_ms()),
+            ),
+            Query::Releases(minutes) => (
+                release::definition(*minutes),
+                release::query(self, *minutes),
             ),
             Query::Presence => (
                 presence::DEFINITION.into(),
@@ -262,6 +279,7 @@ impl Resource {
             Self::FunnelVisitors(data) => &mut data.basis,
             Self::Campaigns(data) => &mut data.basis,
             Self::Experiments(data) => &mut data.basis,
+            Self::Releases(data) => &mut data.basis,
             Self::Presence(data) => &mut data.basis,
             Self::Pages(data) => &mut data.basis,
             Self::Activity(data) => &mut data.basis,
@@ -337,6 +355,13 @@ impl Resource {
                 let rows = changed(&now.rows, &before.rows, |row| row.experiment.clone())?;
                 Self::Experiments(Experiments { basis: None, rows })
             }
+            (Self::Releases(now), Self::Releases(before)) => Self::Releases(Releases {
+                rows: changed(&now.rows, &before.rows, |row| {
+                    (row.name.clone(), row.id.clone())
+                })?,
+                basis: None,
+                ..*now
+            }),
             (Self::Pages(now), Self::Pages(before)) => {
                 let rows = changed(&now.rows, &before.rows, |row| row.path.clone())?;
                 Self::Pages(Pages { basis: None, rows })

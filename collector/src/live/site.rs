@@ -13,16 +13,21 @@ use super::funnel::{FunnelCounts, Known};
 use super::heatmap::{Heat, HeatKind};
 use super::limits::Bounds;
 use super::mark::Marks;
+use super::minute::{MINUTE_MS, Minutes};
 use super::names::{Names, OTHER};
 use super::origin::Origins;
 use super::overview::Totals;
 use super::page::Pages;
 use super::presence::{self, PresenceCounts};
 use super::range::{HourSet, Range};
+use super::release::ReleaseMarks;
 use super::visitor::Visitors;
 use crate::config;
 use crate::row::{ElementRow, EventRow, Kind};
 use upriver_wire::live::Alerts;
+
+/// How often it is told what takes a look at all visitors and changes with all that happens.
+const SELDOM_MS: u64 = 5_000;
 
 /// How often each resource has changed. A number only grows.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +42,7 @@ pub(crate) struct Revisions {
     pub(crate) board: u64,
     pub(crate) experiments: u64,
     pub(crate) alerts: u64,
+    pub(crate) releases: u64,
     pub(crate) funnels: Vec<u64>,
     /// The visitors of all funnels.
     pub(crate) funnel_visitors: u64,
@@ -54,6 +60,7 @@ impl Revisions {
             &mut self.board,
             &mut self.experiments,
             &mut self.alerts,
+            &mut self.releases,
         ] {
             *revision += 1;
         }
@@ -80,6 +87,10 @@ pub(crate) struct SiteState {
     pub(crate) campaigns: Campaigns,
     pub(crate) heat: Heat,
     pub(crate) marks: Marks,
+    pub(crate) minutes: Minutes,
+    pub(crate) releases: ReleaseMarks,
+    /// Whether what is told every few seconds has changed since it was last said to.
+    seldom_changed: bool,
     /// Whether the board of elements has changed since it was last said to.
     board_changed: bool,
     /// Whether any funnel has changed since its visitors were last said to.
@@ -122,6 +133,9 @@ impl SiteState {
             campaigns: Campaigns::new(bounds.campaigns),
             heat: Heat::new(&bounds, now_ms),
             marks: Marks::new(&bounds),
+            minutes: Minutes::new(bounds.visitor_minutes),
+            releases: ReleaseMarks::new(&site.releases, bounds.releases),
+            seldom_changed: false,
             board_changed: false,
             funnels_changed: false,
             presence: PresenceCounts::default(),
@@ -147,6 +161,8 @@ impl SiteState {
         if self.experiments.count(row, &mut self.currencies) {
             self.revisions.experiments += 1;
         }
+        // A release may have gone out long before, and a late event may say so.
+        self.seldom_changed |= self.releases.see(row);
         let hour = self.range.hour_of(row.time);
         let recent = row.is_news() && presence::is_recent(row.received_at, self.now_ms);
         if hour.is_none() {
@@ -174,6 +190,9 @@ impl SiteState {
             self.totals.visitors += u64::from(visitor.hours.is_empty());
             visitor.hours.insert(hour);
         }
+        let minutes = place.map(|place| &mut self.visitors.at(place).minutes);
+        self.minutes.count(row, hour, minutes, currency);
+        self.seldom_changed = true;
         self.revisions.overview += 1;
         self.revisions.pages += 1;
         self.revisions.campaigns += 1;
@@ -274,6 +293,11 @@ impl SiteState {
             self.funnels_changed = false;
             self.revisions.funnel_visitors += 1;
         }
+        // Looks at all visitors too, and its windows grow by whole minutes only.
+        if self.seldom_changed && now_ms / SELDOM_MS != self.now_ms / SELDOM_MS {
+            self.seldom_changed = false;
+            self.revisions.releases += 1;
+        }
         let minute_passed = now_ms / 60_000 != self.now_ms / 60_000;
         self.now_ms = now_ms;
         while let Some(place) = self.presence.due(now_ms) {
@@ -289,10 +313,12 @@ impl SiteState {
         if minute_passed {
             self.revisions.campaigns += u64::from(self.campaigns.advance(now_ms));
             self.heat.advance(now_ms);
+            self.seldom_changed = true;
             self.revisions.all_heat();
         }
+        let first = self.range.start_ms() / MINUTE_MS;
         if let Some(gone) = self.range.advance(now_ms) {
-            self.forget(gone);
+            self.forget(gone, first);
             self.revisions.all();
         }
         if self.experiments.advance(now_ms, &mut self.currencies) {
@@ -332,23 +358,24 @@ impl SiteState {
     }
 
     /// Forgets hours everywhere: visitors first, as their marks hold numbers of pages and
-    /// campaigns; currencies last.
-    fn forget(&mut self, gone: HourSet) {
+    /// campaigns; currencies last. `first` is the first minute there was.
+    fn forget(&mut self, gone: HourSet, first: u64) {
         self.funnels
             .iter_mut()
             .for_each(FunnelCounts::forget_deadlines);
         for place in 0..self.visitors.places() {
-            self.forget_visitor(place, gone);
+            self.forget_visitor(place, gone, first);
         }
         self.campaigns.forget(gone);
         self.heat.forget(self.range.start_ms(), &mut self.origins);
         self.marks.forget(gone);
+        self.minutes.forget(gone, self.range.start_ms());
         self.pages.forget(gone);
         self.totals.forget(gone, &mut self.currencies);
         self.feed.forget(self.range.start_ms());
     }
 
-    fn forget_visitor(&mut self, place: u32, gone: HourSet) {
+    fn forget_visitor(&mut self, place: u32, gone: HourSet, first: u64) {
         let from_ms = self.range.start_ms();
         let visitor = self.visitors.at(place);
         let was = !visitor.hours.is_empty();
@@ -357,6 +384,8 @@ impl SiteState {
         self.campaigns.forget_visitor(visitor, gone);
         self.pages.forget_visitor(visitor, gone);
         self.marks.forget_visitor(visitor, gone, &mut self.origins);
+        self.minutes
+            .forget_visitor(&mut visitor.minutes, first, from_ms);
         for own in &mut visitor.funnels {
             let funnel = &mut self.funnels[usize::from(own.funnel)];
             let (entries, origins) = (&mut self.entries, &mut self.origins);

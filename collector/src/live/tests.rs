@@ -421,6 +421,7 @@ fn totals(answers: &[Resource]) -> Vec<u64> {
             | Resource::Alerts(_)
             | Resource::Board(_)
             | Resource::FunnelVisitors(_)
+            | Resource::Releases(_)
             | Resource::Experiments(_) => (),
             // Where nothing but the page is asked for, what fell into (other) is there too.
             Resource::HeatMap(data) => sums.extend((data.page == "*").then_some(data.total)),

@@ -5,6 +5,7 @@
 
 use super::chain::Chain;
 use super::mark::Mark;
+use super::minute::VisitorMinutes;
 use super::range::{Hour, HourSet};
 use crate::row::Device;
 use hashbrown::HashMap;
@@ -19,6 +20,8 @@ pub(crate) struct Visitor {
     pub(crate) campaigns: Vec<CampaignMark>,
     /// By page: hours with an event on it.
     pub(crate) pages: Vec<(u32, HourSet)>,
+    /// Minutes with any event.
+    pub(crate) minutes: VisitorMinutes,
     /// By funnel, those with a step reached or tried.
     pub(crate) funnels: Vec<VisitorFunnel>,
     /// What they did with elements, sorted.

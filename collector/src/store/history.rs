@@ -90,6 +90,22 @@ pub async fn from_clickhouse<F: Future<Output = ()>>(
     }
 }
 
+/// Site, name and time of the first event, Unix milliseconds, of each release that ClickHouse knows,
+/// the newest first, at most so many of a site.
+///
+/// # Errors
+/// ClickHouse refused, or was lost on the way.
+pub async fn releases(
+    client: &Client,
+    of_site_max: usize,
+) -> Result<Vec<(String, String, u64)>, StoreError> {
+    let sql = "SELECT site, release, toUInt64(greatest(0, toUnixTimestamp64Milli(min(time)))) AS first_ms \
+               FROM events WHERE release != '' GROUP BY site, release \
+               ORDER BY first_ms DESC LIMIT ? BY site";
+    let query = client.query(sql).bind(of_site_max);
+    Ok(query.fetch_all::<(String, String, u64)>().await?)
+}
+
 /// Hands over every event and element in the log from one position to another, a group at a time.
 ///
 /// # Errors

@@ -112,6 +112,25 @@ pub(super) fn by(name: Option<&str>) -> Result<By, ApiError> {
     found.ok_or_else(|| unknown("unknown_by", "by", name, &names))
 }
 
+/// Minutes before and after a release; an hour when nothing is said.
+///
+/// # Errors
+/// 400 for another window.
+pub(super) fn minutes(window: Option<&str>) -> Result<u16, ApiError> {
+    match window {
+        Some("15m") => Ok(15),
+        None | Some("1h") => Ok(60),
+        Some("3h") => Ok(180),
+        Some("6h") => Ok(360),
+        Some(other) => Err(unknown(
+            "unknown_window",
+            "window",
+            other,
+            "15m, 1h, 3h, 6h",
+        )),
+    }
+}
+
 /// Where visitors of a funnel stopped: step and state. Those who converted are at the last step,
 /// which is 0 here.
 ///

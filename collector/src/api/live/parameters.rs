@@ -60,6 +60,11 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         parameters: &[],
     },
     ResourceHelp {
+        name: "releases",
+        holds: "what visitors did before and after each version of the site went out",
+        parameters: &[RELEASE_WINDOW],
+    },
+    ResourceHelp {
         name: "alerts",
         holds: "what is wrong: campaigns that do not convert, steps that broke, odd traffic",
         parameters: &[],
@@ -80,6 +85,13 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         parameters: &[],
     },
 ];
+
+/// How long before and after a release.
+const RELEASE_WINDOW: ParameterHelp = ParameterHelp {
+    name: "window",
+    required: false,
+    value: "15m, 1h, 3h or 6h, before and after each; 1h when left out",
+};
 
 /// A filter's, and which kind.
 const HEAT_PARAMETERS: [ParameterHelp; filter::PARAMETERS.len() + 1] = and(ParameterHelp {
@@ -180,6 +192,10 @@ pub(super) fn query(resource: &str, parameters: &str) -> Result<Query, ApiError>
         }
         "campaigns" => Query::Campaigns,
         "experiments" => Query::Experiments,
+        "releases" => {
+            let window = checked("window", given.remove("window"), NAME_BYTES_MAX)?;
+            Query::Releases(filter::minutes(window.as_deref())?)
+        }
         "alerts" => Query::Alerts,
         "presence" => Query::Presence,
         "pages" => Query::Pages,

@@ -69,6 +69,7 @@ impl<'a> Recount<'a> {
             }
             Query::Activity
             | Query::Experiments
+            | Query::Releases(_)
             | Query::Alerts
             | Query::Board(..)
             | Query::FunnelVisitors(..) => {
