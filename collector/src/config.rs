@@ -2,10 +2,12 @@
 //! serves. Parsed once in `main`; each part is handed only its own piece.
 
 mod alerts;
+mod retention;
 mod rule;
 mod webhook;
 
 pub use alerts::Alerts;
+pub use retention::{RETENTION_DAYS_MAX, RETENTION_DAYS_MIN, Retention};
 pub use rule::{HELD_OUT, RULE_PREFIX, RULE_SPAN_MAX, RULES_MAX, Rule, RuleStep, SHOWN};
 pub use webhook::{SECRET_PREFIX, WEBHOOKS_MAX, Webhook};
 
@@ -40,6 +42,9 @@ pub struct Sites {
     /// The sites.
     #[serde(rename = "site")]
     pub sites: Vec<Site>,
+    /// For how long rows are kept, of all of them.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 /// One site whose pages may send events.
@@ -284,6 +289,7 @@ impl Sites {
                 self.sites.len()
             ));
         }
+        self.retention.check()?;
         let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
         for site in &self.sites {
             site.check()

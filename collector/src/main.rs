@@ -18,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 use upriver_collector::alert;
 use upriver_collector::api::access;
 use upriver_collector::api::limits::LimitsConfig;
-use upriver_collector::config::Sites;
+use upriver_collector::config::{Retention, Sites};
 use upriver_collector::ingest::Quota;
 use upriver_collector::signals::post::Reach;
 use upriver_collector::store::Access;
@@ -85,6 +85,8 @@ struct Schema {
     /// Name of a ClickHouse cluster: tables are then replicated, on each of its servers.
     #[arg(long)]
     cluster: Option<String>,
+    #[command(flatten)]
+    retention: Retention,
 }
 
 #[derive(Args)]
@@ -148,6 +150,8 @@ struct Serve {
     /// ticks of ten minutes.
     #[arg(long, env = "UPRIVER_ALERT_SECONDS", default_value = "60")]
     alert_seconds: NonZeroU32,
+    #[command(flatten)]
+    retention: Retention,
 }
 
 #[derive(Args)]
@@ -254,7 +258,13 @@ async fn main() -> ExitCode {
 }
 
 fn schema(asked: &Schema) -> anyhow::Result<()> {
-    let text = upriver_collector::store::schema::text(&asked.database, asked.cluster.as_deref())?;
+    let Schema {
+        database,
+        cluster,
+        retention,
+    } = asked;
+    retention.check().map_err(anyhow::Error::msg)?;
+    let text = upriver_collector::store::schema::text(database, cluster.as_deref(), *retention)?;
     say(text.trim_end())
 }
 
@@ -303,7 +313,9 @@ fn in_full(error: &anyhow::Error) -> String {
 }
 
 async fn serve(serve: Serve) -> anyhow::Result<()> {
-    let sites = Sites::read(&serve.config)?.sites;
+    let Sites { sites, retention } = Sites::read(&serve.config)?;
+    let retention = serve.retention.or(retention);
+    retention.check().map_err(anyhow::Error::msg)?;
     let clickhouse = match &serve.clickhouse_url {
         Some(url) => ClickHouse::Server(Access {
             url: url.clone(),
@@ -335,6 +347,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
     let options = Options {
         data: serve.data,
         sites,
+        retention,
         clickhouse,
         log_segment_bytes: serve.log_segment_bytes,
         log_quota: Quota {

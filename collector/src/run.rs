@@ -8,7 +8,7 @@ use crate::api::access::{self, Access};
 use crate::api::limits::{Limits, LimitsConfig};
 use crate::api::{self, ClickHouseUp, Stopping};
 use crate::clock;
-use crate::config::Site;
+use crate::config::{Retention, Site};
 use crate::definitions::{self, Definitions};
 use crate::feed::{Listeners, feed_live};
 use crate::ingest::recovery::{self, Recovered};
@@ -30,7 +30,7 @@ use crate::store::ledger::Ledger;
 use crate::store::quarantine::{self, Quarantine};
 use crate::store::state::State;
 use crate::store::writer::{self, Resume, Watermarks, Writer};
-use crate::store::{self, StoreError, history, migrate, repair};
+use crate::store::{self, StoreError, history, migrate, repair, retention};
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use clickhouse::Client;
@@ -75,6 +75,8 @@ pub struct Options {
     pub data: PathBuf,
     /// The sites.
     pub sites: Vec<Site>,
+    /// For how long the tables keep rows.
+    pub retention: Retention,
     /// ClickHouse.
     pub clickhouse: ClickHouse,
     /// Size past which a new segment of the log is begun.
@@ -119,8 +121,10 @@ pub async fn run(
         .context("cannot set up metrics")?;
     let (book, sites) = definitions::open(&options.data, &options.sites)
         .context("cannot open the file of definitions")?;
+    let mut live_options = live::Options::default();
+    live_options.bounds.experiment_days = live::experiment_days(options.retention.events_days);
     let (live, live_thread) =
-        Live::start(&sites, live::Options::default()).context("cannot start the live engine")?;
+        Live::start(&sites, live_options.clone()).context("cannot start the live engine")?;
     let (rules, rules_worker) = firing::prepare(&options.sites, &options.data)
         .context("cannot make the secret that decides who is left out of rules")?;
     let listeners = Listeners {
@@ -152,6 +156,7 @@ pub async fn run(
         gap: recovered.gap,
         tables,
         end: recovered.log.position(),
+        retention: options.retention,
     };
     let taken = recovered.unstored_events;
     let (ingest, feed, sequencer) = ingest::start(recovered, options.log_quota, known)?;
@@ -175,6 +180,11 @@ pub async fn run(
         ledger: plan.ledger.clone(),
     };
     let (audit, audits) = auditor.start(options.audit_every, draining.clone());
+    let retaining = tokio::spawn(retention::tell(
+        options.retention,
+        client_watch.clone(),
+        tables_made.clone(),
+    ));
     let teller = tokio::spawn(teller.run(definitions::Surroundings {
         client: client_watch.clone(),
         tables: tables_made,
@@ -221,11 +231,12 @@ pub async fn run(
         web::Data::new(signals),
         web::Data::new(Past::new(past_client)),
         web::Data::new(definitions),
-        web::Data::new(webhooks),
+        (web::Data::new(webhooks), web::Data::new(options.retention)),
     );
     let server = HttpServer::new(move || {
-        let (ingest, live, stopping, up, metrics, audit, signals, past, definitions, webhooks) =
+        let (ingest, live, stopping, up, metrics, audit, signals, past, definitions, rest) =
             shared.clone();
+        let (webhooks, retention) = rest;
         App::new()
             .app_data(access.clone())
             .app_data(limits.clone())
@@ -239,6 +250,7 @@ pub async fn run(
             .app_data(past)
             .app_data(definitions)
             .app_data(webhooks)
+            .app_data(retention)
             .configure(api::configure)
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))
@@ -269,6 +281,7 @@ pub async fn run(
     }
     audits.abort();
     teller.abort();
+    retaining.abort();
     alerts.abort();
     stop.send_replace(true);
     clickhouse.await?;
@@ -327,6 +340,8 @@ struct Plan<S: Storage> {
     tables: watch::Sender<bool>,
     /// End of the log at the start: what comes later reaches the live engine by itself.
     end: Position,
+    /// For how long the tables keep rows.
+    retention: Retention,
 }
 
 impl<S: Storage> Plan<S> {
@@ -346,11 +361,19 @@ impl<S: Storage> Plan<S> {
             self.seals = seals;
         }
         self.tables.send_replace(true);
-        if watermarks.events < self.checkpoint.batch {
+        let (clickhouse, log) = (watermarks.events, self.checkpoint.batch);
+        if clickhouse < log && self.retention.events_days.is_none() {
             tracing::error!(
-                clickhouse = watermarks.events,
-                log = self.checkpoint.batch,
+                clickhouse,
+                log,
                 "clickhouse has lost rows, or was replaced: history before the log is not there"
+            );
+        } else if clickhouse < log {
+            tracing::warn!(
+                clickhouse,
+                log,
+                "clickhouse does not have the newest batch any more: its time is over, or clickhouse \
+                 has lost rows, or was replaced"
             );
         }
         let writer = Writer::new(
@@ -454,7 +477,10 @@ impl<S: Storage> Plan<S> {
         let now_ms = clock::now_ms();
         let since = history::Since {
             all_ms: live::history_from_ms(now_ms),
-            experiments_ms: live::experiments_from_ms(now_ms),
+            experiments_ms: live::experiments_from_ms(
+                now_ms,
+                live::experiment_days(self.retention.events_days),
+            ),
         };
         let mut progress = history::Progress::default();
         loop {

@@ -13,6 +13,7 @@ mod multiplex;
 mod oracle;
 mod quarantine;
 mod resume;
+mod retention;
 mod rules;
 mod schema;
 mod signals;

@@ -227,8 +227,20 @@ async fn the_printed_schema_is_understood_with_and_without_a_cluster() -> Result
     };
     let sql = "SELECT name FROM system.tables WHERE database = 'upriver'";
     let tables = client.query(sql).fetch_all::<String>().await?;
-    for arguments in [&["schema"][..], &["schema", "--cluster", "main"][..]] {
-        let output = Collector::command().args(arguments).output()?;
+    let kept = [
+        "--events-days",
+        "90",
+        "--roll-ups-days",
+        "400",
+        "--dead-letters-days",
+        "30",
+    ];
+    for arguments in [
+        ["schema"].to_vec(),
+        ["schema", "--cluster", "main"].to_vec(),
+        [&["schema", "--cluster", "main"][..], &kept].concat(),
+    ] {
+        let output = Collector::command().args(&arguments).output()?;
         ensure!(output.status.success(), "{output:?}");
         let text = String::from_utf8(output.stdout)?;
         for statement in text.split(";\n").filter(|text| !text.trim().is_empty()) {
@@ -239,6 +251,8 @@ async fn the_printed_schema_is_understood_with_and_without_a_cluster() -> Result
             let create = format!("CREATE TABLE IF NOT EXISTS `upriver`.{table}");
             ensure!(text.contains(&create), "{arguments:?} has no {table}");
         }
+        let told = text.matches(" ON CLUSTER `main` MODIFY TTL ").count();
+        assert_eq!(told, if arguments.len() > 3 { 7 } else { 0 }, "{text}");
     }
     ensure!(
         parse("CREATE TABLE a ON CLUSTER `main` (b UInt8) ENGINE = ReplicatedMergeTree(")

@@ -154,6 +154,15 @@ impl Collector {
         Ok(())
     }
 
+    /// Starts it again on the same folder with other further arguments.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn restart_with(&mut self, arguments: &[&str]) -> Result<()> {
+        self.arguments = arguments.iter().map(ToString::to_string).collect();
+        self.restart()
+    }
+
     /// Asks it to stop and waits.
     ///
     /// # Errors

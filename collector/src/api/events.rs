@@ -6,6 +6,7 @@ use super::error::ApiError;
 use super::event_json;
 use super::inflate::inflate_up_to;
 use crate::clock::now_ms;
+use crate::config::Retention;
 use crate::ingest::imported::{self, EVENTS_MAX};
 use crate::ingest::record::{DEAD_LETTER_BODY_BYTES_MAX, DeadLetter};
 use crate::ingest::{Ingest, Verdict};
@@ -31,6 +32,7 @@ pub(super) async fn take(
     payload: web::Payload,
     access: web::Data<Access>,
     ingest: web::Data<Ingest>,
+    retention: web::Data<Retention>,
 ) -> Result<HttpResponse, ApiError> {
     let site = access.importer(query.site.as_deref(), &request)?;
     let body = read_body(&request, payload, BODY_BYTES_MAX).await?;
@@ -43,7 +45,11 @@ pub(super) async fn take(
     let mut refused: Vec<Option<String>> = Vec::with_capacity(events.len());
     for event in events {
         let text = event.to_string();
-        match event_json::record(&site.id, event, now_ms) {
+        let record = event_json::record(&site.id, event, now_ms).and_then(|record| {
+            imported::kept(record.batch.first_ms, now_ms, retention.events_days)?;
+            Ok(record)
+        });
+        match record {
             Ok(record) => {
                 records.push(record);
                 refused.push(None);

@@ -119,6 +119,24 @@ pub fn record(site: &str, id: &str, mut batch: Batch, now_ms: u64) -> Result<Bat
     })
 }
 
+/// Whether an event of that time would be kept for a while, by a collector that keeps events for so
+/// many days after they are received. One that is older already than anything may become is not taken:
+/// whoever keeps 90 days does not expect to find last year.
+///
+/// # Errors
+/// It would not; for the sender's developer.
+pub fn kept(time_ms: u64, now_ms: u64, days: Option<u32>) -> Result<(), String> {
+    let ago_ms = now_ms.saturating_sub(time_ms);
+    match days {
+        Some(days) if ago_ms > u64::from(days) * DAY_MS => Err(format!(
+            "its time is {} days ago, and this collector keeps events for {days} days: events_days of \
+             its retention",
+            ago_ms / DAY_MS
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn stream(site: &str, visitor: VisitorId) -> StreamId {
     StreamId(hash(&[b"stream", site.as_bytes(), &visitor.0.to_le_bytes()]).max(1))
 }
@@ -261,6 +279,18 @@ mod tests {
         assert!(event(1, NOW_MS, &"a".repeat(ID_BYTES_MAX + 1)).is_err());
         // What may still come is not forgotten.
         assert!(oldest_day(NOW_MS) < day(NOW_MS - year));
+    }
+
+    #[test]
+    fn what_is_older_than_anything_is_kept_is_refused_with_the_reason() {
+        let kept = |ago_ms, days| kept(NOW_MS - ago_ms, NOW_MS, days);
+        assert!(kept(90 * DAY_MS, Some(90)).is_ok() && kept(366 * DAY_MS, None).is_ok());
+        let why = kept(200 * DAY_MS + 1, Some(90)).unwrap_err();
+        assert!(
+            why.contains("200 days ago") && why.contains("for 90 days"),
+            "{why}"
+        );
+        assert!(kept(90 * DAY_MS + 1, Some(90)).is_err());
     }
 
     #[test]

@@ -19,13 +19,23 @@ use crate::row::{EventRow, Kind};
 use hashbrown::{Equivalent, HashMap};
 use std::collections::BTreeMap;
 
-/// Whole days (UTC) before the begun one that experiments are counted over.
+/// Most whole days (UTC) before the begun one that experiments are counted over.
 pub const EXPERIMENT_DAYS: u64 = 30;
 const DAY_MS: u64 = 24 * 3_600_000;
 
-/// Exposures and conversions from this time on are counted for experiments, Unix milliseconds.
-pub fn experiments_from_ms(now_ms: u64) -> u64 {
-    (now_ms / DAY_MS).saturating_sub(EXPERIMENT_DAYS) * DAY_MS
+/// Whole days that experiments are counted over where events are kept so many days, or for ever: none
+/// of which a row may have gone, so that a restart finds all of them again. A row received on a day
+/// goes so many days after that day's midnight; and it may have been received five minutes before the
+/// day on which it happened.
+pub fn experiment_days(kept_days: Option<u32>) -> u64 {
+    let whole = |days: u32| u64::from(days).saturating_sub(2);
+    kept_days.map_or(EXPERIMENT_DAYS, |days| whole(days).min(EXPERIMENT_DAYS))
+}
+
+/// Exposures and conversions from this time on are counted for experiments that are counted over so
+/// many whole days, Unix milliseconds.
+pub fn experiments_from_ms(now_ms: u64, days: u64) -> u64 {
+    (now_ms / DAY_MS).saturating_sub(days) * DAY_MS
 }
 
 /// An experiment and one of its variants.
@@ -107,6 +117,7 @@ pub(crate) struct Experiments {
     counts: Vec<Counts>,
     people: HashMap<u128, Person>,
     people_max: usize,
+    days: u64,
     first_day: u64,
     /// The latest day with an event that a bound kept out.
     not_kept_day: Option<u64>,
@@ -125,7 +136,8 @@ impl Experiments {
             counts: Vec::new(),
             people: HashMap::new(),
             people_max: bounds.experiment_visitors,
-            first_day: experiments_from_ms(now_ms) / DAY_MS,
+            days: bounds.experiment_days,
+            first_day: experiments_from_ms(now_ms, bounds.experiment_days) / DAY_MS,
             not_kept_day: None,
             not_kept: 0,
         }
@@ -161,7 +173,7 @@ impl Experiments {
 
     /// Lets time pass. True when days were forgotten.
     pub(crate) fn advance(&mut self, now_ms: u64, currencies: &mut Names<Box<str>>) -> bool {
-        let first_day = experiments_from_ms(now_ms) / DAY_MS;
+        let first_day = experiments_from_ms(now_ms, self.days) / DAY_MS;
         if first_day <= self.first_day {
             return false;
         }

@@ -115,6 +115,9 @@ pub struct Bounds {
     pub variants: usize,
     /// See [`EXPERIMENT_VISITORS_MAX`].
     pub experiment_visitors: usize,
+    /// Whole days before the begun one that experiments are counted over; see
+    /// [`super::EXPERIMENT_DAYS`].
+    pub experiment_days: u64,
 }
 
 impl Default for Bounds {
@@ -138,6 +141,7 @@ impl Default for Bounds {
             funnel_rows: FUNNEL_ROWS_MAX,
             variants: VARIANTS_MAX,
             experiment_visitors: EXPERIMENT_VISITORS_MAX,
+            experiment_days: super::EXPERIMENT_DAYS,
         }
     }
 }

@@ -43,7 +43,7 @@ mod tests;
 pub use beyond::Beyond;
 pub use board::By;
 pub use engine::Engine;
-pub use experiment::{EXPERIMENT_DAYS, evidence, experiments_from_ms};
+pub use experiment::{EXPERIMENT_DAYS, evidence, experiment_days, experiments_from_ms};
 pub use filter::{Filter, ROBOT_SCORE_MIN, Seen};
 pub use funnel::Stayed;
 pub use heatmap::{HeatKind, Over};

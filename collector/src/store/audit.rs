@@ -11,6 +11,8 @@ mod facts;
 mod live;
 mod rolled;
 
+pub(super) use facts::DAYS;
+
 use super::ledger::Ledger;
 use crate::clock::now_ms;
 use crate::ingest::Ingest;

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod migrate;
 pub mod quarantine;
 pub mod repair;
+pub mod retention;
 pub mod rollup;
 pub mod schema;
 pub mod state;

@@ -1,7 +1,8 @@
 //! The schema as text, for whoever makes the tables by hand: as the migrations have it, or replicated
 //! on every server of a cluster. Runs nothing.
 
-use super::migrate;
+use super::{migrate, retention};
+use crate::config::Retention;
 
 /// Longest name of a cluster or database.
 const NAME_BYTES_MAX: usize = 64;
@@ -14,11 +15,16 @@ const NAME_BYTES_MAX: usize = 64;
 pub struct NameError(String);
 
 /// The statements that make the newest schema in an empty database, each ended by `;` and a line end,
-/// and that write down which migrations they stand for, so that a collector finds nothing to do.
+/// and that write down which migrations they stand for, so that a collector with the same retention
+/// finds nothing to do.
 ///
 /// # Errors
 /// A name is not one.
-pub fn text(database: &str, cluster: Option<&str>) -> Result<String, NameError> {
+pub fn text(
+    database: &str,
+    cluster: Option<&str>,
+    retention: Retention,
+) -> Result<String, NameError> {
     for name in [Some(database), cluster].into_iter().flatten() {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(plain) {
@@ -37,6 +43,7 @@ pub fn text(database: &str, cluster: Option<&str>) -> Result<String, NameError> 
             "INSERT INTO `{database}`.migrations (version, name) SELECT {version}, '{name}'"
         ));
     }
+    all.extend(retention::statements(retention).map(|text| form.written(&text)));
     Ok(all.into_iter().map(|text| text + ";\n\n").collect())
 }
 
@@ -107,7 +114,11 @@ mod tests {
 
     #[test]
     fn every_table_is_replicated_and_every_statement_is_on_the_cluster() {
-        let text = text("up-river", Some("main")).unwrap();
+        let retention = Retention {
+            events_days: Some(90),
+            ..Retention::default()
+        };
+        let text = text("up-river", Some("main"), retention).unwrap();
         let statements: Vec<&str> = text.split(";\n").map(str::trim).collect();
         let creates = |s: &&&str| s.starts_with("CREATE TABLE ");
         assert!(statements.iter().filter(creates).count() > 8);
@@ -125,11 +136,16 @@ mod tests {
         let elements = "ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/up-river/elements', \
                         '{replica}', received_at)";
         assert!(text.contains(elements));
+        let ttl = "ALTER TABLE `up-river`.events ON CLUSTER `main` MODIFY TTL \
+                   toStartOfDay(received_at) + toIntervalDay(90);\n";
+        assert!(text.contains(ttl), "{text}");
+        assert_eq!(text.matches("TTL").count(), 1);
         assert!(!text.contains("TRUNCATE") && !text.contains("FROM events"));
     }
 
     #[test]
     fn without_a_cluster_nothing_is_replicated_and_names_are_checked() {
+        let text = |database, cluster| text(database, cluster, Retention::default());
         let plain = text("upriver", None).unwrap();
         assert!(!plain.contains("CLUSTER") && !plain.contains("Replicated"));
         assert!(text("upriver", Some("a` b")).is_err());

@@ -166,7 +166,7 @@ fn capped(log: f64) -> f64 {
 
 /// The definition in words.
 pub(crate) const DEFINITION: &str = "Exposures and conversions of the last 30 whole days and the \
-    begun one (UTC). A visitor belongs to the variant of their first exposure to the experiment, by \
+    begun one (UTC), or of as many as are kept whole. A visitor belongs to the variant of their first exposure to the experiment, by \
     ord; of several at the same ord, the first by name. Conflicting: visitors who were shown \
     another variant later; they stay with the first. Conversions: those after that exposure, by \
     ord. Converted: visitors with at least one. Value: sum over these conversions, in millionths, \

@@ -12,7 +12,7 @@ use clickhouse::{Client, Row};
 use serde::Deserialize;
 
 /// How far back rows are looked at, by day of receipt: the begun day and the one before.
-const DAYS: i64 = 2;
+pub(in crate::store) const DAYS: i64 = 2;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Longest stretch of the log that is read to count what is not stored yet, bytes.
 const IN_LOG_BYTES_MAX: u64 = 256 * 1024 * 1024;
