@@ -20,13 +20,16 @@ const CONNECTIONS: u64 = 128;
 const WARM_UP: Duration = Duration::from_secs(2);
 /// How long each of the two looks at the bare disk takes.
 const DISK: Duration = Duration::from_secs(3);
+/// How long half of the batches may wait, and 99 of 100, milliseconds.
+const WANTED_MS: (f64, f64) = (5.0, 30.0);
 /// Clock ticks of `/proc/PID/stat` in a second, on every Linux that Rust runs on.
 const TICKS_PER_S: f64 = 100.0;
 
 /// Runs at `rate` batches a second for so many seconds.
 ///
 /// # Errors
-/// A batch was not acknowledged, or an acknowledged event is not in ClickHouse: the run is void.
+/// A batch was not acknowledged, or an acknowledged event is not in ClickHouse: the run is void. Or
+/// they are acknowledged too late.
 pub(crate) async fn run(rate: u64, seconds: u64) -> Result<Value> {
     let collector = Collector::start().await?;
     collector
@@ -52,7 +55,7 @@ pub(crate) async fn run(rate: u64, seconds: u64) -> Result<Value> {
         identities == acked,
         "void: {identities} different events of {acked} acknowledged"
     );
-    Ok(json!({
+    let said = json!({
         "batches_per_s": rate,
         "events_per_batch": EVENTS,
         "batches": load.len(),
@@ -64,7 +67,14 @@ pub(crate) async fn run(rate: u64, seconds: u64) -> Result<Value> {
         "events_per_cpu_s": (load.len() * EVENTS as u64) as f64 / cpu_s,
         "acked_events": acked,
         "lost": 0,
-    }))
+        "wanted_ms": {"p50": WANTED_MS.0, "p99": WANTED_MS.1},
+    });
+    let at = |quantile| load.value_at_quantile(quantile) as f64 / 1_000.0;
+    ensure!(
+        at(0.5) <= WANTED_MS.0 && at(0.99) <= WANTED_MS.1,
+        "acknowledged too late: {said}"
+    );
+    Ok(said)
 }
 
 /// Sends at the rate for a while; the latencies in microseconds.

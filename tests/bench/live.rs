@@ -11,6 +11,11 @@ use uuid::Uuid;
 
 /// Events the engine is given at a time.
 const BATCH: usize = 1_000;
+/// Events of a second of processor time, at least.
+const EVENTS_PER_CPU_S: f64 = 1e6;
+/// Bytes of memory a visitor, at most, where there are [`ENOUGH`] of them.
+const BYTES_PER_VISITOR: f64 = 300.0;
+const ENOUGH: usize = 200_000;
 /// What each visitor does.
 const VISIT: [(Kind, &str, &str); 10] = [
     (Kind::PageView, "/", ""),
@@ -42,7 +47,7 @@ step = [
 /// Counts `visitors` visitors' events.
 ///
 /// # Errors
-/// The engine and the recount disagree: the figures are void.
+/// The engine and the recount disagree: the figures are void. Or a promise is broken.
 pub(crate) fn run(visitors: usize) -> Result<Value> {
     let sites: upriver_collector::config::Sites = toml::from_str(SITE)?;
     let now_ms = 497_000 * HOUR_MS + HOUR_MS / 2;
@@ -68,24 +73,36 @@ pub(crate) fn run(visitors: usize) -> Result<Value> {
         live == again,
         "void: the engine counts {live:?}, the recount {again:?}"
     );
-    Ok(json!({
+    let bytes_per_visitor = grown as f64 / visitors as f64;
+    let figures = json!({
         "visitors": visitors,
         "events": rows.len(),
         "events_per_cpu_s": rows.len() as f64 / engine_s,
-        "bytes_per_visitor": grown as f64 / visitors as f64,
+        "bytes_per_visitor": bytes_per_visitor,
         "recount_events_per_cpu_s": rows.len() as f64 / naive_s,
         "recount_s": naive_s,
         "engine_ms_per_batch_of_1000": engine_s * 1e3 * BATCH as f64 / rows.len() as f64,
         "funnel": live,
-    }))
+        "wanted": {"events_per_cpu_s": EVENTS_PER_CPU_S, "bytes_per_visitor": BYTES_PER_VISITOR},
+    });
+    ensure!(
+        rows.len() as f64 / engine_s >= EVENTS_PER_CPU_S,
+        "too slow: {figures}"
+    );
+    // What is there once, however many come, would be taken for theirs.
+    ensure!(
+        visitors < ENOUGH || bytes_per_visitor <= BYTES_PER_VISITOR,
+        "too much memory: {figures}"
+    );
+    Ok(figures)
 }
 
 /// Visitors by the hundred at once, their events a second apart and interleaved as they arrive.
 fn rows(visitors: usize, now_ms: u64) -> Vec<EventRow> {
     let mut rows = Vec::with_capacity(visitors * VISIT.len());
     for group in 0..visitors.div_ceil(100) {
-        // Spread over the hour before.
-        let start_ms = now_ms - HOUR_MS + HOUR_MS * group as u64 * 100 / visitors as u64 / 2;
+        // Spread over the hour before; the last of them are still present.
+        let start_ms = now_ms - HOUR_MS + HOUR_MS * group as u64 * 100 / visitors as u64;
         for (at, (kind, path, name)) in VISIT.iter().enumerate() {
             for visitor in group * 100..((group + 1) * 100).min(visitors) {
                 // Each step loses some.

@@ -6,6 +6,7 @@
 mod ack;
 mod alerts;
 mod experiments;
+mod latency;
 mod live;
 mod outage;
 mod restart;
@@ -47,6 +48,15 @@ enum What {
         #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=100_000))]
         experiments: u64,
     },
+    /// From a press in a browser to the number elsewhere and the signal in its page.
+    Latency {
+        /// Events a second of other visitors meanwhile.
+        #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(50..=1_000_000))]
+        rate: u64,
+        /// How long it lasts.
+        #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        seconds: u64,
+    },
     /// Events per second of processor time through the live engine, beside a recount.
     Live {
         /// Visitors, about five events each.
@@ -78,6 +88,7 @@ async fn main() -> Result<()> {
         What::Ack { rate, seconds } => ack::run(rate, seconds).await?,
         What::Alerts { campaigns } => alerts::run(campaigns, flags.json)?,
         What::Experiments { experiments } => experiments::run(experiments, 10_000, flags.json)?,
+        What::Latency { rate, seconds } => latency::run(rate, seconds).await?,
         What::Live { visitors } => live::run(visitors as usize)?,
         What::Outage { minutes, rate } => outage::run(minutes, rate).await?,
         What::Restart { mib } => restart::run(mib).await?,

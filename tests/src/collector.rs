@@ -16,7 +16,7 @@ pub const SITE: &str = "shop";
 /// Its write key.
 pub const WRITE_KEY: &str = "wk_test_0001";
 /// Its read token.
-const READ_TOKEN: &str = "rt_test_0001";
+pub const READ_TOKEN: &str = "rt_test_0001";
 /// The token that sends signals.
 pub const SIGNAL_TOKEN: &str = "st_test_0001";
 /// The token that servers tell events with.

@@ -176,6 +176,16 @@ enum Measure {
         #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=100_000))]
         experiments: u64,
     },
+    /// From a press in Chromium to the changed number another program receives and to the signal in
+    /// the visitor's page, while others send thousands of events a second.
+    Latency {
+        /// Events a second of other visitors meanwhile.
+        #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(50..=1_000_000))]
+        rate: u64,
+        /// How long it lasts.
+        #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        seconds: u64,
+    },
     /// Events per second of processor time through the live engine, beside a recount.
     Live {
         /// Visitors, about five events each.

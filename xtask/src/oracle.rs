@@ -21,5 +21,5 @@ pub(crate) fn run(root: &Path, flags: &Oracle) -> Result<()> {
     if flags.json {
         words += " --json";
     }
-    release::run(root, &binary, &words)
+    release::run(root, &binary, &words, &[])
 }

@@ -29,10 +29,16 @@ pub(crate) fn program(root: &Path, name: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 /// It cannot be started, or failed.
-pub(crate) fn run(root: &Path, program: &Path, words: &str) -> Result<()> {
+pub(crate) fn run(
+    root: &Path,
+    program: &Path,
+    words: &str,
+    variables: &[(&str, &Path)],
+) -> Result<()> {
     let status = Command::new(program)
         .args(words.split_whitespace())
         .env(BINARY_VARIABLE, root.join(FOLDER).join("upriver"))
+        .envs(variables.iter().copied())
         .current_dir(root)
         .status()
         .with_context(|| format!("cannot start {}", program.display()))?;

@@ -6,6 +6,7 @@
 //! Knows no names, no counts and no clock.
 
 use crate::config::STEPS_MAX;
+use smallvec::SmallVec;
 
 /// No row.
 const NO_ROW: u16 = u16::MAX;
@@ -53,8 +54,8 @@ pub(crate) struct Shape {
 /// One visitor's rows and how far they reach.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
-    /// By `(ord, tie)`.
-    rows: Vec<StepRow>,
+    /// By `(ord, tie)`; many visitors have one.
+    rows: SmallVec<[StepRow; 1]>,
     /// The latest row that begins a chain of each length.
     best: [u16; STEPS_MAX],
     /// Length of the longest chain.
@@ -70,7 +71,7 @@ pub(crate) struct Chain {
 impl Default for Chain {
     fn default() -> Self {
         Self {
-            rows: Vec::new(),
+            rows: SmallVec::new(),
             best: [NO_ROW; STEPS_MAX],
             level: 0,
             entry: NO_ROW,

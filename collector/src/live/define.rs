@@ -95,7 +95,7 @@ impl SiteState {
         };
         for row in rows {
             if self.range.hour_of(row.time).is_some()
-                && let Some(place) = self.visitors.place(row.visitor.as_u128())
+                && let Some(place) = self.visitors.place(row.visitor)
             {
                 self.count_steps_of(at, row, place);
                 self.visitors.free_if_gone(place);

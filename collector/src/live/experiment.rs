@@ -17,6 +17,7 @@ use super::names::{Names, OTHER, OTHER_ID};
 use crate::config;
 use crate::row::{EventRow, Kind};
 use hashbrown::{Equivalent, HashMap};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// Most whole days (UTC) before the begun one that experiments are counted over.
@@ -65,7 +66,7 @@ struct Person {
     /// nothing, and days are forgotten whole.
     shown: Vec<Shown>,
     /// Every conversion, in any order.
-    conversions: Vec<Conversion>,
+    conversions: SmallVec<[Conversion; 1]>,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -8,6 +8,7 @@ mod sql;
 mod stayed;
 
 use super::chain::{EXCLUDES, Shape, StepRow};
+use super::due::Due;
 use super::entry::Entries;
 use super::filter::{Filter, Wanted};
 use super::names::NONE;
@@ -20,7 +21,7 @@ use crate::config::{Funnel as Definition, STEPS_MAX};
 use crate::row::{Device, EventRow};
 use hashbrown::HashMap;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use upriver_wire::live::{Funnel, FunnelGroup, FunnelStep};
 
 pub use stayed::Stayed;
@@ -59,7 +60,7 @@ pub(crate) struct FunnelCounts {
     tallies: HashMap<u32, Tally>,
     /// When the window of an open visitor passes: deadline and place. An entry may be early, then
     /// it is put back, or for nobody, then it is dropped.
-    deadlines: BinaryHeap<Reverse<(u64, u32)>>,
+    deadlines: Due,
     /// Events past the bound of their visitor.
     not_kept: u64,
     /// Whether all events of the range are in it that it was there for, and those from before.
@@ -85,7 +86,7 @@ impl FunnelCounts {
             steps,
             excludes,
             tallies: HashMap::new(),
-            deadlines: BinaryHeap::new(),
+            deadlines: Due::default(),
             not_kept: 0,
             whole: true,
         }
@@ -198,7 +199,7 @@ impl FunnelCounts {
         });
         if next.is_some_and(|counted| counted.open) && !place.queued {
             place.queued = true;
-            self.deadlines.push(Reverse((deadline_ms, visitor)));
+            self.deadlines.push(deadline_ms, visitor);
         }
         if next == place.counted {
             return false;
@@ -215,10 +216,7 @@ impl FunnelCounts {
 
     /// The next visitor whose window may have passed; the caller settles them.
     pub(crate) fn due(&mut self, now_ms: u64) -> Option<u32> {
-        self.deadlines
-            .peek()
-            .filter(|Reverse((deadline_ms, _))| *deadline_ms < now_ms)?;
-        self.deadlines.pop().map(|Reverse((_, visitor))| visitor)
+        self.deadlines.before(now_ms)
     }
 
     fn count(&mut self, counted: Counted, enters: bool) {

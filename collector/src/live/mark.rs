@@ -186,7 +186,7 @@ impl Marks {
             Err(place) if known && self.kept < self.kept_max => {
                 self.kept += 1;
                 mark.hours.insert(hour);
-                visitor.marks.insert(place, mark);
+                visitor.mark(place, mark);
             }
             _ => {
                 *self.not_kept.at(hour) += 1;

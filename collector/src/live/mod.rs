@@ -10,6 +10,7 @@ mod board;
 mod campaign;
 mod chain;
 mod define;
+mod due;
 mod element;
 mod engine;
 mod entry;

@@ -2,6 +2,7 @@
 //!
 //! Goes by the collector's clock, so a page with a wrong clock is present all the same.
 
+use super::due::Due;
 use super::limits::{PRESENCE_MS, PRESENCE_ROWS_MAX};
 use super::names::{NONE, Names, OTHER};
 use super::origin::Origins;
@@ -11,7 +12,6 @@ use super::visitor::{Present, Visitor};
 use crate::row::{Device, EventRow};
 use hashbrown::HashMap;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use upriver_wire::live::{Count, Presence};
 
 /// The visitors present on one site.
@@ -23,7 +23,7 @@ pub(crate) struct PresenceCounts {
     devices: [u64; 4],
     /// When a visitor may have left: time of a sign of life, and place. An entry may be older than
     /// the last sign, then it is put back, or for nobody, then it is dropped.
-    leaving: BinaryHeap<Reverse<(i64, u32)>>,
+    leaving: Due,
 }
 
 impl PresenceCounts {
@@ -37,7 +37,7 @@ impl PresenceCounts {
         origins: &mut Origins,
     ) -> bool {
         let last = (row.received_at, row.ord, tie);
-        let before = visitor.present;
+        let before = visitor.present.as_deref().copied();
         if before.is_some_and(|present| present.last >= last) {
             return false;
         }
@@ -47,10 +47,10 @@ impl PresenceCounts {
             campaign: origins.campaigns.acquire_text(row.utm_campaign.as_str()),
             device: row.device,
         };
-        visitor.present = Some(next);
+        visitor.present = Some(Box::new(next));
         match before {
             Some(before) => self.leave(before, pages, origins),
-            None => self.leaving.push(Reverse((row.received_at, place))),
+            None => self.leaving.push(ms(row.received_at), place),
         }
         self.online += 1;
         *self.pages.entry(next.page).or_default() += 1;
@@ -63,11 +63,7 @@ impl PresenceCounts {
 
     /// The place of the next visitor who may have left; the caller lets `expire` decide.
     pub(crate) fn due(&mut self, now_ms: u64) -> Option<u32> {
-        let last = gone_until(now_ms);
-        self.leaving
-            .peek()
-            .filter(|Reverse((seen, _))| *seen <= last)?;
-        self.leaving.pop().map(|Reverse((_, place))| place)
+        self.leaving.before(ms(gone_until(now_ms)) + 1)
     }
 
     /// Lets a visitor leave whose last sign of life is too old. True when they left.
@@ -78,11 +74,11 @@ impl PresenceCounts {
         pages: &mut Pages,
         origins: &mut Origins,
     ) -> bool {
-        let Some(present) = visitor.present else {
+        let Some(present) = visitor.present.as_deref().copied() else {
             return false;
         };
         if present.last.0 > gone_until(now_ms) {
-            self.leaving.push(Reverse((present.last.0, place)));
+            self.leaving.push(ms(present.last.0), place);
             return false;
         }
         visitor.present = None;
@@ -127,6 +123,11 @@ impl PresenceCounts {
 /// Whether a sign of life is recent enough to count.
 pub(crate) fn is_recent(received_at: i64, now_ms: u64) -> bool {
     received_at > gone_until(now_ms)
+}
+
+/// A time of the collector's clock, which stands after 1970.
+fn ms(received_at: i64) -> u64 {
+    received_at.max(0) as u64
 }
 
 /// Signs of life up to this time no longer count.

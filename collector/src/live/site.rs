@@ -171,7 +171,7 @@ impl SiteState {
         if hour.is_none() && !recent {
             return;
         }
-        let place = self.visitors.place(row.visitor.as_u128());
+        let place = self.visitors.place(row.visitor);
         if let Some(place) = place.filter(|_| recent) {
             let visitor = (place, self.visitors.at(place));
             let changed =
@@ -386,7 +386,7 @@ impl SiteState {
         self.marks.forget_visitor(visitor, gone, &mut self.origins);
         self.minutes
             .forget_visitor(&mut visitor.minutes, first, from_ms);
-        for own in &mut visitor.funnels {
+        for own in &mut *visitor.funnels {
             let funnel = &mut self.funnels[usize::from(own.funnel)];
             let (entries, origins) = (&mut self.entries, &mut self.origins);
             let pages = &mut self.pages;

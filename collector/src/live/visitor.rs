@@ -8,26 +8,32 @@ use super::mark::Mark;
 use super::minute::VisitorMinutes;
 use super::range::{Hour, HourSet};
 use crate::row::Device;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::SmallVec;
+use std::hash::BuildHasher;
+use std::ops::{Deref, DerefMut};
+use uuid::Uuid;
 
-/// One visitor.
+/// One visitor. There are as many of these as anything here, so what most have little of lies in it
+/// rather than behind a pointer, and what few have lies behind one.
 #[derive(Debug, Default)]
 pub(crate) struct Visitor {
-    pub(crate) id: u128,
+    /// As bytes: a number of sixteen would put holes between them all.
+    pub(crate) id: Uuid,
     /// Hours with any event.
     pub(crate) hours: HourSet,
     /// By campaign.
-    pub(crate) campaigns: Vec<CampaignMark>,
+    pub(crate) campaigns: SmallVec<[CampaignMark; 1]>,
     /// By page: hours with an event on it.
-    pub(crate) pages: Vec<(u32, HourSet)>,
+    pub(crate) pages: SmallVec<[(u32, HourSet); 3]>,
     /// Minutes with any event.
     pub(crate) minutes: VisitorMinutes,
     /// By funnel, those with a step reached or tried.
-    pub(crate) funnels: Vec<VisitorFunnel>,
+    pub(crate) funnels: VisitorFunnels,
     /// What they did with elements, sorted.
     pub(crate) marks: Vec<Mark>,
     /// The last sign of life, while it is recent.
-    pub(crate) present: Option<Present>,
+    pub(crate) present: Option<Box<Present>>,
 }
 
 /// What a visitor did under a campaign.
@@ -52,6 +58,40 @@ pub(crate) struct VisitorFunnel {
     pub(crate) queued: bool,
     /// Events past the bound.
     pub(crate) not_kept: u32,
+}
+
+/// How far a visitor is in the funnels. One pointer, for the many who are in none.
+#[derive(Debug, Default)]
+pub(crate) struct VisitorFunnels(Option<Box<SmallVec<[VisitorFunnel; 1]>>>);
+
+impl VisitorFunnels {
+    fn push(&mut self, own: VisitorFunnel) {
+        self.0.get_or_insert_default().push(own);
+    }
+
+    /// Keeps some of them.
+    pub(crate) fn retain(&mut self, mut stays: impl FnMut(&VisitorFunnel) -> bool) {
+        if let Some(all) = &mut self.0 {
+            all.retain(|own| stays(own));
+            if all.is_empty() {
+                self.0 = None;
+            }
+        }
+    }
+}
+
+impl Deref for VisitorFunnels {
+    type Target = [VisitorFunnel];
+
+    fn deref(&self) -> &[VisitorFunnel] {
+        self.0.as_deref().map_or(&[], |all| all)
+    }
+}
+
+impl DerefMut for VisitorFunnels {
+    fn deref_mut(&mut self) -> &mut [VisitorFunnel] {
+        self.0.as_deref_mut().map_or(&mut [], |all| all)
+    }
 }
 
 /// A visitor's share in a funnel's numbers.
@@ -126,15 +166,31 @@ impl Visitor {
         &mut self.funnels[place]
     }
 
+    /// Puts in what they did with an element, at its place.
+    pub(crate) fn mark(&mut self, place: usize, mark: Mark) {
+        make_room(&mut self.marks);
+        self.marks.insert(place, mark);
+    }
+
     fn is_gone(&self) -> bool {
         self.hours.is_empty() && self.present.is_none() && self.funnels.is_empty()
+    }
+}
+
+/// Room for one more, without the spare places that a list takes by itself while it is short: most
+/// stay short.
+fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact((list.len() / 2).max(1));
     }
 }
 
 /// All visitors of a site.
 #[derive(Debug)]
 pub(crate) struct Visitors {
-    places: HashMap<u128, u32>,
+    /// Places, by the visitor there.
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     slots: Vec<Visitor>,
     free: Vec<u32>,
     max: usize,
@@ -143,7 +199,8 @@ pub(crate) struct Visitors {
 impl Visitors {
     pub(crate) fn new(max: usize) -> Self {
         Self {
-            places: HashMap::new(),
+            places: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             slots: Vec::new(),
             free: Vec::new(),
             max,
@@ -151,8 +208,10 @@ impl Visitors {
     }
 
     /// The place of a visitor, made if absent; none past the bound.
-    pub(crate) fn place(&mut self, id: u128) -> Option<u32> {
-        if let Some(&place) = self.places.get(&id) {
+    pub(crate) fn place(&mut self, id: Uuid) -> Option<u32> {
+        let hash = self.hasher.hash_one(id);
+        let is_theirs = |place: &u32| self.slots[*place as usize].id == id;
+        if let Some(&place) = self.places.find(hash, is_theirs) {
             return Some(place);
         }
         if self.places.len() >= self.max {
@@ -169,7 +228,10 @@ impl Visitors {
             self.slots.push(visitor);
             (self.slots.len() - 1) as u32
         };
-        self.places.insert(id, place);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.places.insert_unique(hash, place, |place| {
+            hasher.hash_one(slots[*place as usize].id)
+        });
         Some(place)
     }
 
@@ -186,8 +248,11 @@ impl Visitors {
     /// Frees a place if nothing is known of its visitor any more.
     pub(crate) fn free_if_gone(&mut self, place: u32) {
         let visitor = &mut self.slots[place as usize];
-        if visitor.is_gone() && self.places.get(&visitor.id) == Some(&place) {
-            self.places.remove(&visitor.id);
+        let hash = self.hasher.hash_one(visitor.id);
+        if visitor.is_gone()
+            && let Ok(found) = self.places.find_entry(hash, |other| *other == place)
+        {
+            found.remove();
             *visitor = Visitor::default();
             self.free.push(place);
         }

@@ -70,7 +70,12 @@ impl FunnelCounts {
                 (false, false) => Stayed::Lost,
             };
             if usize::from(counted.level) == step && stayed == state {
-                rows.push((Reverse(times_ms.1), visitor.id, times_ms.0, counted.entry));
+                rows.push((
+                    Reverse(times_ms.1),
+                    visitor.id.as_u128(),
+                    times_ms.0,
+                    counted.entry,
+                ));
             }
         }
         rows.retain(|row| {
