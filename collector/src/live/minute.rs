@@ -70,40 +70,24 @@ impl Deeds {
     }
 }
 
-/// The minutes of one visitor, in any order, each once.
+/// Minutes of a visitor that lie with the visitor; who has more has them with the site.
+const SHORT: usize = 3;
+/// The length that says so. No list is so long.
+const LONG: u16 = u16::MAX;
+
+/// The minutes of one visitor, in any order, each once. Eight bytes, as most stay for minutes.
 #[derive(Debug, Default)]
-pub(crate) struct VisitorMinutes(Vec<u16>);
+pub(crate) struct VisitorMinutes {
+    len: u16,
+    /// The minutes; or in the first two the number of a list of the site's.
+    short: [u16; SHORT],
+}
 
 impl VisitorMinutes {
-    /// Marks a minute. Answers whether it is a new one; none, and nothing is kept, where there is no
-    /// room for a new one.
-    fn mark(&mut self, minute: u64, deed: Option<Deed>, room: bool) -> Option<bool> {
-        let bits = deed.map_or(0, Deed::bit);
-        let own = (minute % MODULO) as u16;
-        // Most events are of the minute that came last.
-        let known = self
-            .0
-            .iter_mut()
-            .rev()
-            .find(|known| **known >> DEEDS == own);
-        if let Some(known) = known {
-            *known |= bits;
-            return Some(false);
-        }
-        if !room {
-            return None;
-        }
-        self.0.push(own << DEEDS | bits);
-        Some(true)
-    }
-
-    /// The minutes since 1970 and what was done in each. `first` is the first of the live range.
-    pub(crate) fn iter(&self, first: u64) -> impl Iterator<Item = (u64, Deeds)> {
-        let deeds = (1 << DEEDS) - 1;
-        self.0.iter().map(move |kept| {
-            let ahead = (u64::from(kept >> DEEDS) + MODULO - first % MODULO) % MODULO;
-            (first + ahead, Deeds(kept & deeds))
-        })
+    /// The number of the site's list, of who has one.
+    fn long(&self) -> Option<usize> {
+        let [low, high, _] = self.short;
+        (self.len == LONG).then_some(usize::from(low) | usize::from(high) << u16::BITS)
     }
 }
 
@@ -119,6 +103,9 @@ pub(crate) struct Counts {
 #[derive(Debug)]
 pub(crate) struct Minutes {
     counts: BTreeMap<u64, Counts>,
+    /// The minutes of visitors who have many, and numbers of lists that nobody has now.
+    long: Vec<Vec<u16>>,
+    free: Vec<usize>,
     /// Minutes of visitors that are kept.
     kept: usize,
     max: usize,
@@ -130,6 +117,8 @@ impl Minutes {
     pub(crate) fn new(max: usize) -> Self {
         Self {
             counts: BTreeMap::new(),
+            long: Vec::new(),
+            free: Vec::new(),
             kept: 0,
             max,
             not_kept: Hourly::default(),
@@ -156,31 +145,94 @@ impl Minutes {
             }
         }
         let Some(visitor) = visitor else { return };
-        match visitor.mark(minute, deed, self.kept < self.max) {
-            Some(new) => self.kept += usize::from(new),
-            None => {
-                *self.not_kept.at(hour) += 1;
-                self.overflowed += 1;
+        let bits = deed.map_or(0, Deed::bit);
+        let own = (minute % MODULO) as u16;
+        // Most events are of the minute that came last.
+        let mut known = self.list_mut(visitor).iter_mut().rev();
+        if let Some(known) = known.find(|known| **known >> DEEDS == own) {
+            *known |= bits;
+        } else if self.kept < self.max {
+            self.push(visitor, own << DEEDS | bits);
+        } else {
+            *self.not_kept.at(hour) += 1;
+            self.overflowed += 1;
+        }
+    }
+
+    /// A visitor's minutes since 1970 and what was done in each. `first` is the first of the live
+    /// range.
+    pub(crate) fn of<'a>(
+        &'a self,
+        visitor: &'a VisitorMinutes,
+        first: u64,
+    ) -> impl Iterator<Item = (u64, Deeds)> + use<'a> {
+        let deeds = (1 << DEEDS) - 1;
+        let list = match visitor.long() {
+            Some(long) => &self.long[long],
+            None => &visitor.short[..usize::from(visitor.len)],
+        };
+        let list = list.iter();
+        list.map(move |kept| (minute_of(*kept, first), Deeds(kept & deeds)))
+    }
+
+    fn list_mut<'a>(&'a mut self, visitor: &'a mut VisitorMinutes) -> &'a mut [u16] {
+        match visitor.long() {
+            Some(long) => &mut self.long[long],
+            None => &mut visitor.short[..usize::from(visitor.len)],
+        }
+    }
+
+    fn push(&mut self, visitor: &mut VisitorMinutes, kept: u16) {
+        self.kept += 1;
+        if let Some(long) = visitor.long() {
+            self.long[long].push(kept);
+        } else if let Some(place) = visitor.short.get_mut(usize::from(visitor.len)) {
+            *place = kept;
+            visitor.len += 1;
+        } else {
+            let mut list = visitor.short.to_vec();
+            list.push(kept);
+            let number = self.free.pop().unwrap_or(self.long.len());
+            match self.long.get_mut(number) {
+                Some(free) => *free = list,
+                None => self.long.push(list),
             }
+            // Fewer than 2^32: each has minutes of its own, of which fewer are kept.
+            visitor.short = [number as u16, (number >> u16::BITS) as u16, 0];
+            visitor.len = LONG;
         }
     }
 
     /// Forgets a visitor's minutes before a moment, Unix milliseconds. Call it before time moves on
-    /// past what [`VisitorMinutes::iter`] can tell apart; `first` is the first minute that was kept.
+    /// past what [`Minutes::of`] can tell apart; `first` is the first minute that was kept.
     pub(crate) fn forget_visitor(
         &mut self,
         visitor: &mut VisitorMinutes,
         first: u64,
         from_ms: u64,
     ) {
-        let before = visitor.0.len();
-        let stays: Vec<bool> = visitor
-            .iter(first)
-            .map(|(minute, _)| minute * MINUTE_MS >= from_ms)
-            .collect();
-        let mut stays = stays.into_iter();
-        visitor.0.retain(|_| stays.next().unwrap_or(false));
-        self.kept -= before - visitor.0.len();
+        let stays = |kept: &u16| minute_of(*kept, first) * MINUTE_MS >= from_ms;
+        let gone = if let Some(long) = visitor.long() {
+            let list = &mut self.long[long];
+            let before = list.len();
+            list.retain(stays);
+            let gone = before - list.len();
+            if list.is_empty() {
+                *list = Vec::new();
+                self.free.push(long);
+                *visitor = VisitorMinutes::default();
+            }
+            gone
+        } else {
+            let before = std::mem::take(visitor);
+            let list = &before.short[..usize::from(before.len)];
+            for kept in list.iter().copied().filter(stays) {
+                visitor.short[usize::from(visitor.len)] = kept;
+                visitor.len += 1;
+            }
+            usize::from(before.len - visitor.len)
+        };
+        self.kept -= gone;
     }
 
     /// Forgets what was before a moment, Unix milliseconds, and the hours that are gone. Currencies
@@ -204,6 +256,12 @@ impl Minutes {
     pub(crate) fn usage(&self) -> (usize, u64) {
         (self.kept, self.overflowed)
     }
+}
+
+/// The minute since 1970 of what is kept of it; `first` is the first of the live range.
+fn minute_of(kept: u16, first: u64) -> u64 {
+    let ahead = (u64::from(kept >> DEEDS) + MODULO - first % MODULO) % MODULO;
+    first + ahead
 }
 
 /// The sum of values in some minutes, by currency, and how many sums are too large to tell.
@@ -244,7 +302,7 @@ mod tests {
             minutes.count(&row, hour, Some(&mut visitor), None);
         }
         assert_eq!(minutes.usage(), (1_500, 0));
-        let mut all: Vec<_> = visitor.iter(first).collect();
+        let mut all: Vec<_> = minutes.of(&visitor, first).collect();
         all.sort_by_key(|(minute, _)| *minute);
         for (at, (minute, deeds)) in (0..).zip(&all) {
             assert_eq!(*minute, first + at);
@@ -260,6 +318,13 @@ mod tests {
         );
         minutes.forget_visitor(&mut visitor, first, (first + 600) * MINUTE_MS);
         assert_eq!(minutes.usage().0, 900);
-        assert!(visitor.iter(first).all(|(minute, _)| minute >= first + 600));
+        assert!(
+            minutes
+                .of(&visitor, first)
+                .all(|(minute, _)| minute >= first + 600)
+        );
+        minutes.forget_visitor(&mut visitor, first, (first + 1_500) * MINUTE_MS);
+        assert_eq!((minutes.usage().0, minutes.free.len()), (0, 1));
+        assert_eq!(minutes.of(&visitor, first).count(), 0);
     }
 }

@@ -174,7 +174,7 @@ pub(crate) fn data(site: &SiteState, asked: u16) -> (Releases, usize) {
     for visitor in site.visitors.iter() {
         for (mark, [before, after]) in marks.iter().zip(&mut sides) {
             let (mut was, mut is): (Option<Deeds>, Option<Deeds>) = (None, None);
-            for (minute, deeds) in visitor.minutes.iter(start_ms / MINUTE_MS) {
+            for (minute, deeds) in site.minutes.of(&visitor.minutes, start_ms / MINUTE_MS) {
                 if mark.before().contains(&minute) {
                     was.get_or_insert_default().add(deeds);
                 } else if mark.after().contains(&minute) {

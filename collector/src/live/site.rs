@@ -183,13 +183,11 @@ impl SiteState {
         let currency = self.currency(row);
         self.totals.count(row, hour, currency, place.is_some());
         let mut visitor = place.map(|place| self.visitors.at(place));
+        let is_new = visitor.as_ref().is_some_and(|known| known.pages.is_empty());
+        self.totals.visitors += u64::from(is_new);
         let page = self.pages.count(row, hour, visitor.as_deref_mut());
         self.campaigns
-            .count(row, hour, self.now_ms, visitor.as_deref_mut(), currency);
-        if let Some(visitor) = visitor {
-            self.totals.visitors += u64::from(visitor.hours.is_empty());
-            visitor.hours.insert(hour);
-        }
+            .count(row, hour, self.now_ms, visitor, currency);
         let minutes = place.map(|place| &mut self.visitors.at(place).minutes);
         self.minutes.count(row, hour, minutes, currency);
         self.seldom_changed = true;
@@ -378,11 +376,10 @@ impl SiteState {
     fn forget_visitor(&mut self, place: u32, gone: HourSet, first: u64) {
         let from_ms = self.range.start_ms();
         let visitor = self.visitors.at(place);
-        let was = !visitor.hours.is_empty();
-        visitor.hours.remove(gone);
-        self.totals.visitors -= u64::from(was && visitor.hours.is_empty());
+        let was = !visitor.pages.is_empty();
         self.campaigns.forget_visitor(visitor, gone);
         self.pages.forget_visitor(visitor, gone);
+        self.totals.visitors -= u64::from(was && visitor.pages.is_empty());
         self.marks.forget_visitor(visitor, gone, &mut self.origins);
         self.minutes
             .forget_visitor(&mut visitor.minutes, first, from_ms);

@@ -20,11 +20,9 @@ use uuid::Uuid;
 pub(crate) struct Visitor {
     /// As bytes: a number of sixteen would put holes between them all.
     pub(crate) id: Uuid,
-    /// Hours with any event.
-    pub(crate) hours: HourSet,
     /// By campaign.
     pub(crate) campaigns: SmallVec<[CampaignMark; 1]>,
-    /// By page: hours with an event on it.
+    /// By page: hours with an event on it. Every event is on one.
     pub(crate) pages: SmallVec<[(u32, HourSet); 3]>,
     /// Minutes with any event.
     pub(crate) minutes: VisitorMinutes,
@@ -173,7 +171,7 @@ impl Visitor {
     }
 
     fn is_gone(&self) -> bool {
-        self.hours.is_empty() && self.present.is_none() && self.funnels.is_empty()
+        self.pages.is_empty() && self.present.is_none() && self.funnels.is_empty()
     }
 }
 
