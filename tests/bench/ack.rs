@@ -23,7 +23,7 @@ const DISK: Duration = Duration::from_secs(3);
 /// How long half of the batches may wait, and 99 of 100, milliseconds.
 const WANTED_MS: (f64, f64) = (5.0, 30.0);
 /// Clock ticks of `/proc/PID/stat` in a second, on every Linux that Rust runs on.
-const TICKS_PER_S: f64 = 100.0;
+pub(crate) const TICKS_PER_S: f64 = 100.0;
 
 /// Runs at `rate` batches a second for so many seconds.
 ///
@@ -157,7 +157,7 @@ pub(crate) fn quantiles(times: &Histogram<u64>) -> Value {
 }
 
 /// Time on a processor of the collector itself, without its ClickHouse, in ticks.
-fn cpu_ticks(collector: &Collector) -> Result<f64> {
+pub(crate) fn cpu_ticks(collector: &Collector) -> Result<f64> {
     let pid = collector.pid().as_raw_nonzero();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in parentheses may hold spaces; what follows it does not.

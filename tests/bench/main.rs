@@ -10,6 +10,7 @@ mod latency;
 mod live;
 mod outage;
 mod restart;
+mod subscribers;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -72,6 +73,15 @@ enum What {
         #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(50..=1_000_000))]
         rate: u64,
     },
+    /// What subscribers cost the collector, beside the same traffic with none.
+    Subscribers {
+        /// How many.
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(5..=2_000))]
+        subscribers: u64,
+        /// How long each half lasts.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        seconds: u64,
+    },
     /// How long a collector with a long log takes to accept batches again.
     Restart {
         /// Length of the log, MiB.
@@ -91,6 +101,10 @@ async fn main() -> Result<()> {
         What::Latency { rate, seconds } => latency::run(rate, seconds).await?,
         What::Live { visitors } => live::run(visitors as usize)?,
         What::Outage { minutes, rate } => outage::run(minutes, rate).await?,
+        What::Subscribers {
+            subscribers,
+            seconds,
+        } => subscribers::run(subscribers as usize, seconds).await?,
         What::Restart { mib } => restart::run(mib).await?,
     };
     if flags.json {

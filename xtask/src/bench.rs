@@ -29,6 +29,10 @@ pub(crate) fn run(root: &Path, flags: &Bench) -> Result<()> {
         Measure::Live { visitors } => format!("live --visitors {visitors}"),
         Measure::Outage { minutes, rate } => format!("outage --minutes {minutes} --rate {rate}"),
         Measure::Restart { mib } => format!("restart --mib {mib}"),
+        Measure::Subscribers {
+            subscribers,
+            seconds,
+        } => format!("subscribers --subscribers {subscribers} --seconds {seconds}"),
         Measure::Sdk { runs, only } => return bench_sdk::run(root, *runs, only, flags.json),
     };
     if flags.json {

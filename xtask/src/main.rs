@@ -209,6 +209,15 @@ enum Measure {
         #[arg(long, default_value_t = 1_024, value_parser = clap::value_parser!(u64).range(1..=100_000))]
         mib: u64,
     },
+    /// What a thousand subscribers cost the collector, beside the same traffic with none.
+    Subscribers {
+        /// How many.
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(5..=2_000))]
+        subscribers: u64,
+        /// How long each half lasts.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        seconds: u64,
+    },
     /// What the SDK costs a page, beside its rivals: one scripted visit in Chromium.
     Sdk {
         /// Visits with each; the figures are medians.
