@@ -10,6 +10,8 @@ mod latency;
 mod live;
 mod outage;
 mod restart;
+
+mod sql;
 mod subscribers;
 
 use anyhow::Result;
@@ -88,12 +90,21 @@ enum What {
         #[arg(long, default_value_t = 1_024, value_parser = clap::value_parser!(u64).range(1..=100_000))]
         mib: u64,
     },
+    /// How long questions take over millions of rows.
+    Sql {
+        /// Events, a little more.
+        #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(100_000..=1_000_000_000))]
+        rows: u64,
+    },
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let flags = Flags::parse();
-    let has_table = matches!(flags.what, What::Alerts { .. } | What::Experiments { .. });
+    let has_table = matches!(
+        flags.what,
+        What::Alerts { .. } | What::Experiments { .. } | What::Sql { .. }
+    );
     let figures = match flags.what {
         What::Ack { rate, seconds } => ack::run(rate, seconds).await?,
         What::Alerts { campaigns } => alerts::run(campaigns, flags.json)?,
@@ -106,6 +117,7 @@ async fn main() -> Result<()> {
             seconds,
         } => subscribers::run(subscribers as usize, seconds).await?,
         What::Restart { mib } => restart::run(mib).await?,
+        What::Sql { rows } => sql::run(rows, flags.json).await?,
     };
     if flags.json {
         println!("{figures}");

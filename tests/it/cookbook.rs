@@ -1,10 +1,11 @@
 //! `docs/sql-cookbook.md`: every query in it is run over visits that can be counted by hand, and
 //! must give the answer printed under it.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clickhouse::Client;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
+use upriver_tests::cookbook::{Recipe, cells, recipes};
 use upriver_tests::{Collector, Thing, Visit, document};
 use upriver_wire::batch::{Device, FormStep, Look, Size};
 
@@ -239,74 +240,6 @@ fn tea_visits(start_ms: u64) -> Vec<Visit> {
     ]
 }
 
-/// A query of the document, with the answer printed under it.
-#[derive(Debug)]
-struct Recipe {
-    question: String,
-    sql: String,
-    /// The site that is asked about.
-    site: &'static str,
-    /// Rows of cells, the names of the columns first.
-    answer: Vec<Vec<String>>,
-}
-
-/// Every query of the document.
-///
-/// # Errors
-/// One has no question above it, no answer under it, or a question stands there twice.
-fn recipes(text: &str) -> Result<Vec<Recipe>> {
-    let mut found: Vec<Recipe> = Vec::new();
-    let mut questions = BTreeSet::new();
-    let tea = text.find("\n# The tea shop\n").unwrap_or(text.len());
-    let mut at = 0;
-    for section in text.split("\n## ") {
-        let site = if at > tea { "tea" } else { "shop" };
-        at += "\n## ".len() + section.len();
-        if !section.starts_with(|c: char| c.is_ascii_digit()) {
-            continue;
-        }
-        let question = section.lines().next().unwrap_or_default().to_owned();
-        let sql: Vec<&str> = blocks(section, "sql");
-        let answers = blocks(section, "text");
-        match (&sql[..], &answers[..]) {
-            ([], []) => continue,
-            ([sql], [answer]) => {
-                ensure!(
-                    questions.insert(question.clone()),
-                    "{question:?} is there twice"
-                );
-                let rows = answer.lines().map(|line| cells(line, '|')).collect();
-                found.push(Recipe {
-                    question,
-                    sql: (*sql).to_owned(),
-                    site,
-                    answer: rows,
-                });
-            }
-            _ => bail!(
-                "{question:?} has {} queries and {} answers",
-                sql.len(),
-                answers.len()
-            ),
-        }
-    }
-    Ok(found)
-}
-
-fn blocks<'a>(section: &'a str, language: &str) -> Vec<&'a str> {
-    let fence = format!("\n```{language}\n");
-    let after = section.split(fence.as_str()).skip(1);
-    after
-        .filter_map(|rest| rest.split("\n```").next())
-        .collect()
-}
-
-fn cells(line: &str, between: char) -> Vec<String> {
-    line.split(between)
-        .map(|cell| cell.trim().to_owned())
-        .collect()
-}
-
 /// The hours of the test by the hours of the document: `2026-03-02 08:` and so on.
 async fn hours(client: &Client, start_ms: u64) -> Result<HashMap<String, String>> {
     let sql = "SELECT formatDateTime(fromUnixTimestamp(toUInt32(? + number * 3600)), '%F %H:', 'UTC'), \
@@ -420,58 +353,5 @@ async fn every_query_gives_the_answer_printed_under_it() -> Result<()> {
         "the answers differ:\n\n{}",
         wrong.join("\n\n")
     );
-    the_main_questions_use_the_index(&analyst, &recipes, start_ms).await
-}
-
-/// The questions asked most read by the sorting key, not all of the site.
-async fn the_main_questions_use_the_index(
-    client: &Client,
-    recipes: &[Recipe],
-    start_ms: u64,
-) -> Result<()> {
-    let wanted: [(&str, &[&str]); 4] = [
-        ("9. ", &["site", "time"]),
-        ("18. ", &["site", "kind", "time"]),
-        ("19. ", &["site", "path", "hour"]),
-        ("27. ", &["site", "kind", "time"]),
-    ];
-    for (number, keys) in wanted {
-        let recipe = recipes
-            .iter()
-            .find(|recipe| recipe.question.starts_with(number));
-        let recipe = recipe.with_context(|| format!("no question {number}"))?;
-        let explain = Recipe {
-            question: format!("explain {}", recipe.question),
-            sql: format!("EXPLAIN indexes = 1 {}", recipe.sql),
-            site: recipe.site,
-            answer: Vec::new(),
-        };
-        let plan = run(client, &explain, start_ms).await?;
-        let drawn = |c: char| !c.is_alphanumeric();
-        let lines: Vec<&str> = plan.lines().map(|line| line.trim_matches(drawn)).collect();
-        let used = lines
-            .split(|line| *line == "PrimaryKey")
-            .skip(1)
-            .any(|index| {
-                keys.iter()
-                    .all(|key| index.iter().take(5).any(|line| line == key))
-            });
-        ensure!(
-            used,
-            "{} does not read by {keys:?}:\n{plan}",
-            recipe.question
-        );
-    }
     Ok(())
-}
-
-#[test]
-fn a_query_without_an_answer_is_refused() {
-    let both = "# x\n\n## 1. How?\n\n```sql\nSELECT 1 AS a\n```\n\n```text\na\n1\n```\n";
-    let found = recipes(both).unwrap();
-    assert_eq!(found[0].sql, "SELECT 1 AS a");
-    assert_eq!(found[0].answer, [["a"], ["1"]]);
-    let without = both.split("\n```text").next().unwrap();
-    assert!(recipes(without).is_err());
-    assert!(recipes(&format!("{both}\n{both}")).is_err());
 }

@@ -6,6 +6,7 @@ mod cookbook;
 mod crash;
 mod definitions;
 mod experiments;
+mod explain;
 mod import;
 mod ingest;
 mod live;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use upriver_collector::live::{Beyond, Resource};
 use upriver_collector::row::EventRow;
 use upriver_collector::store::migrate;
+use upriver_collector::store::rollup::{self, HeatRow};
 
 /// Database of the oracle's own rows, beside the collector's.
 const DATABASE: &str = "oracle";
@@ -94,6 +95,11 @@ impl Beside {
             let mut insert = self.client.insert::<EventRow>("events").await?;
             for row in rows {
                 insert.write(row).await?;
+            }
+            insert.end().await?;
+            let mut insert = self.client.insert::<HeatRow>("heatmap").await?;
+            for row in rollup::heatmap(rows) {
+                insert.write(&row).await?;
             }
             insert.end().await?;
             self.inserted += rows.len() as u64;

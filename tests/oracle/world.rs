@@ -193,6 +193,15 @@ fn beyond(chance: &mut Chance, now_ms: u64) -> Vec<(HeatKind, Filter)> {
         };
         maps.push((*chance.of(&kinds), filter));
     }
+    // Presses of whole hours are answered from their roll-up.
+    let hour = now_ms / HOUR_MS - chance.below(26);
+    let hours = Window::Between(hour * HOUR_MS, (hour + 1 + chance.below(26)) * HOUR_MS);
+    let rolled_up = Filter {
+        window: hours,
+        human: false,
+        ..filter(chance)
+    };
+    maps.push((HeatKind::Press, rolled_up));
     maps
 }
 

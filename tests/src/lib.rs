@@ -7,9 +7,11 @@
 pub mod alert;
 mod batches;
 mod collector;
+pub mod cookbook;
 #[path = "../crash/mod.rs"]
 pub mod crash;
 pub mod experiments;
+pub mod generated;
 #[path = "../oracle/mod.rs"]
 pub mod oracle;
 mod visit;

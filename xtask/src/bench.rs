@@ -33,6 +33,7 @@ pub(crate) fn run(root: &Path, flags: &Bench) -> Result<()> {
             subscribers,
             seconds,
         } => format!("subscribers --subscribers {subscribers} --seconds {seconds}"),
+        Measure::Sql { rows } => format!("sql --rows {rows}"),
         Measure::Sdk { runs, only } => return bench_sdk::run(root, *runs, only, flags.json),
     };
     if flags.json {

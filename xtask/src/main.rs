@@ -218,6 +218,13 @@ enum Measure {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
         seconds: u64,
     },
+    /// How long heat maps, funnels and the cookbook's questions take over millions of generated rows,
+    /// beside one pass over all of them.
+    Sql {
+        /// Events, a little more.
+        #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(100_000..=1_000_000_000))]
+        rows: u64,
+    },
     /// What the SDK costs a page, beside its rivals: one scripted visit in Chromium.
     Sdk {
         /// Visits with each; the figures are medians.

@@ -15,6 +15,8 @@ use upriver_wire::live::Basis;
 #[derive(Clone, Debug)]
 pub struct Beyond {
     basis: Basis,
+    /// The same from a roll-up, where one holds it.
+    rolled_up: Option<String>,
     shape: Shape,
 }
 
@@ -28,16 +30,18 @@ impl Query {
     /// How SQL answers this for a site, at a time in Unix milliseconds; none where memory always
     /// does.
     pub fn beyond(&self, site: &str, now_ms: u64) -> Option<Beyond> {
-        let (definition, sql, filter, shape) = match self {
+        let (definition, sql, rolled_up, filter, shape) = match self {
             Self::HeatMap(kind, filter) => (
                 heatmap::definition(*kind, filter),
                 heatmap::query(*kind, filter, site, now_ms),
+                heatmap::rolled_up(*kind, filter, site),
                 filter,
                 Shape::HeatMap(*kind, filter.clone()),
             ),
             Self::Board(filter, by) => (
                 board::definition(filter, *by),
                 board::query(filter, *by, site, now_ms),
+                None,
                 filter,
                 Shape::Board(filter.clone(), *by),
             ),
@@ -49,14 +53,19 @@ impl Query {
             from_ms: filter.window.start_ms(now_ms),
             complete: true,
         };
-        Some(Beyond { basis, shape })
+        Some(Beyond {
+            basis,
+            rolled_up,
+            shape,
+        })
     }
 }
 
 impl Beyond {
-    /// The query to run.
+    /// The query to run: that of the roll-up where one holds the numbers, else the one over the rows
+    /// that stands beside them.
     pub fn sql(&self) -> &str {
-        &self.basis.sql
+        self.rolled_up.as_ref().unwrap_or(&self.basis.sql)
     }
 
     /// The answer from its rows, one JSON object each, and what is known of the elements in them.

@@ -73,10 +73,26 @@ impl Filter {
         text
     }
 
+    /// As a condition on the rows of `heatmap`, which counts presses by the hour; none when that does
+    /// not say who counts, or not from when.
+    pub(crate) fn rolled_up(&self, site: &str) -> Option<String> {
+        let hours = self.window.whole_hours(site)?;
+        let told = self.seen.is_none() && !self.human;
+        told.then(|| format!("{hours} AND {}", self.narrowed(site)))
+    }
+
     /// As a condition on the rows of a site.
     pub(crate) fn sql(&self, site: &str, now_ms: u64) -> String {
-        let mut rows = self.window.sql(site, now_ms);
-        rows.push_str(&format!(" AND {}", sql::glob("path", &self.page)));
+        format!(
+            "{} AND {}",
+            self.window.sql(site, now_ms),
+            self.narrowed(site)
+        )
+    }
+
+    /// The same without the time, of any table that has the columns.
+    fn narrowed(&self, site: &str) -> String {
+        let mut rows = sql::glob("path", &self.page);
         if let Some(device) = self.device {
             rows.push_str(&format!(" AND device = {}", sql::literal(device.name())));
         }

@@ -311,6 +311,16 @@ pub(crate) fn definition(kind: HeatKind, filter: &Filter) -> String {
     )
 }
 
+/// The query that gives the same numbers and shape from the roll-up, sorted by page instead of kind and
+/// time; none when that does not hold them.
+pub(crate) fn rolled_up(kind: HeatKind, filter: &Filter, site: &str) -> Option<String> {
+    let rows = (kind == HeatKind::Press).then(|| filter.rolled_up(site))??;
+    Some(format!(
+        "SELECT lower(leftPad(hex(element), 16, '0')) AS element_id, cell, sum(presses) AS amount\n\
+         FROM heatmap\nWHERE {rows}\nGROUP BY element, cell\nORDER BY element, cell"
+    ))
+}
+
 /// The query that gives the same numbers: one row an element and cell.
 pub(crate) fn query(kind: HeatKind, filter: &Filter, site: &str, now_ms: u64) -> String {
     let events = super::sql::literal(kind.events());

@@ -42,6 +42,11 @@ pub(crate) fn moment(ms: u64) -> String {
     format!("fromUnixTimestamp64Milli(toInt64({ms}), 'UTC')")
 }
 
+/// A moment in whole seconds, as a value of the columns `hour` and `minute` of roll-ups.
+pub(crate) fn hour(ms: u64) -> String {
+    format!("toDateTime({}, 'UTC')", ms / 1000)
+}
+
 /// The rows of a site within the live range.
 pub(crate) fn in_range(site: &str, from_ms: u64) -> String {
     format!("site = {} AND time >= {}", literal(site), moment(from_ms))

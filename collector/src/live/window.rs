@@ -64,6 +64,29 @@ impl Window {
         self.is_in_hours(now_ms) || (self.to_ms().is_none() && recent)
     }
 
+    /// As a condition on the column `hour` of a roll-up of a site; none when it begins or ends within an
+    /// hour, or depends on the present.
+    pub(crate) fn whole_hours(self, site: &str) -> Option<String> {
+        let (from_ms, to_ms) = match self {
+            Self::Since(from_ms) => (from_ms, None),
+            Self::Between(from_ms, to_ms) => (from_ms, Some(to_ms)),
+            Self::Day | Self::Minutes(_) | Self::Today => return None,
+        };
+        let whole = |ms: u64| ms.is_multiple_of(HOUR_MS);
+        if !whole(from_ms) || !to_ms.is_none_or(whole) {
+            return None;
+        }
+        let mut rows = format!(
+            "site = {} AND hour >= {}",
+            sql::literal(site),
+            sql::hour(from_ms)
+        );
+        if let Some(to_ms) = to_ms {
+            rows.push_str(&format!(" AND hour < {}", sql::hour(to_ms)));
+        }
+        Some(rows)
+    }
+
     /// In words, as the end of a sentence.
     pub(crate) fn words(self) -> String {
         match self {

@@ -99,8 +99,10 @@ impl FunnelCounts {
         )
     }
 
-    /// One row a visitor who reached step 1. `reached` is the shortest part of a visitor's rows, in
-    /// order, that reaches as far as all of them; `first` the latest row that alone can begin it.
+    /// One row a visitor who reached step 1. The first `length` of a visitor's rows, in order, are the
+    /// fewest that reach as far as all of them, the first `until` those and what is of the same order;
+    /// `first` is the latest of these that alone can begin it. Most visitors reach step 1 only: for them
+    /// both are told without trying.
     /// Where something excludes, rows are cut into stretches: a new one begins behind each such
     /// event, and no chain goes from one into the next.
     fn visitors_sql(&self, site: &str, from_ms: u64, now_ms: u64) -> String {
@@ -120,15 +122,19 @@ impl FunnelCounts {
         let matched: Vec<String> = (1..=self.shape.steps)
             .map(|step| format!("steps[{step}]"))
             .collect();
-        let of = |rows: &str, first: &str| {
-            let rest = (2..=self.shape.steps)
-                .map(|step| format!(", arrayMap(row -> row.3[{step}], {rows})"));
-            format!(
-                "arrayReduce('windowFunnel({window}, \\'strict_once\\')', \
-                 arrayMap(row -> row.1, {rows}), {first}{})",
-                rest.collect::<String>()
-            )
-        };
+        let columns: Vec<String> = (1..=self.shape.steps)
+            .map(|step| format!("arrayMap(row -> row.3[{step}], rows) AS step_{step}"))
+            .collect();
+        let later: String = (2..=self.shape.steps)
+            .map(|step| format!(", arraySlice(step_{step}, 1, n)"))
+            .collect();
+        let upto: Vec<String> = (2..=self.shape.steps)
+            .map(|step| format!("arraySlice(step_{step}, 1, until) AS upto_{step}"))
+            .collect();
+        let reached: Vec<String> = (2..=self.shape.steps)
+            .map(|step| format!("upto_{step}"))
+            .collect();
+        let level = format!("arrayReduce('windowFunnel({window}, \\'strict_once\\')', ");
         format!(
             "      SELECT visitor, max(reaches) AS level, argMax(chain, (reaches, -toInt64(chain.2.1))) AS best,\n        \
              best.1.4 AS began_ms, best.2.4 AS reached_ms, best.1.5.1 AS campaign, best.1.5.2 AS device,\n        \
@@ -137,9 +143,16 @@ impl FunnelCounts {
              max(latest) > max(excluded) AND bitShiftRight(max(latest), 20) + {span} >= {now_ms} AS may_go_on\n      \
              FROM\n      (\n        \
              SELECT visitor, latest, excluded, reaches,\n          \
-             arrayFirst(n -> {part} = reaches, arrayEnumerate(rows)) AS length,\n          \
-             arrayFilter(row -> row.1 <= rows[length].1, rows) AS reached,\n          \
-             arrayLast(n -> reached[n].3[1] = 1 AND {alone} = reaches, arrayEnumerate(reached)) AS first,\n          \
+             arrayMap(row -> row.1, rows) AS keys,\n          {columns},\n          \
+             if(reaches = 1, indexOf(step_1, 1), arrayFirst(n -> {level}arraySlice(keys, 1, n), \
+             arraySlice(step_1, 1, n){later}) = reaches,\n            \
+             if(reaches > 1, range(toUInt64(reaches), length(keys) + 1), []))) AS length,\n          \
+             arrayLastIndex(key -> key <= keys[length], keys) AS until,\n          \
+             arraySlice(keys, 1, until) AS upto,\n          {upto},\n          \
+             arrayFilter((n, is) -> is = 1 AND n <= until, arrayEnumerate(keys), step_1) AS firsts,\n          \
+             if(reaches = 1, firsts[-1], arrayLast(n -> {level}upto, \
+             arrayMap(m -> m = n, range(1, until + 1)), {reached}) = reaches,\n            \
+             if(reaches > 1, firsts, []))) AS first,\n          \
              (rows[first], rows[length]) AS chain\n        \
              FROM\n        (\n          \
              SELECT visitor, stretch, maxIf(ord, steps[1] = 1) AS latest, maxIf(ord, excludes = 1) AS excluded,\n            \
@@ -156,11 +169,9 @@ impl FunnelCounts {
              GROUP BY visitor\n      HAVING level > 0",
             bin = took::sql("took_ms"),
             span = self.shape.window_ms,
-            part = of(
-                "arraySlice(rows, 1, n)",
-                "arrayMap(row -> row.3[1], arraySlice(rows, 1, n))"
-            ),
-            alone = of("reached", "arrayMap(m -> m = n, arrayEnumerate(reached))"),
+            columns = columns.join(", "),
+            upto = upto.join(", "),
+            reached = reached.join(", "),
             matched = matched.join(", "),
             conditions = conditions
                 .iter()
