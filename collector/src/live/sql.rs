@@ -54,8 +54,8 @@ pub(crate) fn in_range(site: &str, from_ms: u64) -> String {
 
 /// What tells events of the same order apart: [`super::site::tie`].
 pub(crate) const TIE: &str = "bitShiftRight(bitXor(bitXor(\
-    reinterpretAsUInt64(reverse(substring(UUIDToNum(stream), 1, 8))), \
-    bitRotateLeft(reinterpretAsUInt64(reverse(substring(UUIDToNum(stream), 9, 8))), 32)), \
+    toUInt64(bitShiftRight(toUInt128(stream), 64)), \
+    bitRotateLeft(toUInt64(bitAnd(toUInt128(stream), 18446744073709551615)), 32)), \
     seq * 11400714819323198485) * 18397679294719823053, 32)";
 
 /// The rows that were told as they happened: [`crate::row::EventRow::is_news`].

@@ -134,13 +134,28 @@ impl FunnelCounts {
         let reached: Vec<String> = (2..=self.shape.steps)
             .map(|step| format!("upto_{step}"))
             .collect();
+        // Without a cut a visitor has one stretch, and there is no best of several to choose.
+        let [best, latest, excluded, whose] = match self.excludes.is_empty() {
+            true => [
+                "reaches AS level, chain AS best",
+                "latest",
+                "excluded",
+                "WHERE",
+            ],
+            false => [
+                "max(reaches) AS level, argMax(chain, (reaches, -toInt64(chain.2.1))) AS best",
+                "max(latest)",
+                "max(excluded)",
+                "GROUP BY visitor\n      HAVING",
+            ],
+        };
         let level = format!("arrayReduce('windowFunnel({window}, \\'strict_once\\')', ");
         format!(
-            "      SELECT visitor, max(reaches) AS level, argMax(chain, (reaches, -toInt64(chain.2.1))) AS best,\n        \
+            "      SELECT visitor, {best},\n        \
              best.1.4 AS began_ms, best.2.4 AS reached_ms, best.1.5.1 AS campaign, best.1.5.2 AS device,\n        \
              best.1.5.3 AS variants, best.1.5.4 AS source, best.1.5.5 AS page, best.1.5.6 AS robot,\n        \
              reached_ms - began_ms AS took_ms, {bin} AS took,\n        \
-             max(latest) > max(excluded) AND bitShiftRight(max(latest), 20) + {span} >= {now_ms} AS may_go_on\n      \
+             {latest} > {excluded} AND bitShiftRight({latest}, 20) + {span} >= {now_ms} AS may_go_on\n      \
              FROM\n      (\n        \
              SELECT visitor, latest, excluded, reaches,\n          \
              arrayMap(row -> row.1, rows) AS keys,\n          {columns},\n          \
@@ -166,7 +181,7 @@ impl FunnelCounts {
              mapKeys(variants), mapValues(variants))), utm_source, path, bot_score >= {robot}) AS began\n              \
              FROM events\n              WHERE {rows} AND ({any})\n            )\n          )\n          \
              GROUP BY visitor, stretch\n          SETTINGS max_block_size = 1000\n        )\n      )\n      \
-             GROUP BY visitor\n      HAVING level > 0",
+             {whose} level > 0",
             bin = took::sql("took_ms"),
             span = self.shape.window_ms,
             columns = columns.join(", "),
