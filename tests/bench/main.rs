@@ -10,7 +10,6 @@ mod latency;
 mod live;
 mod outage;
 mod restart;
-
 mod sql;
 mod subscribers;
 
