@@ -146,6 +146,8 @@ export interface Funnel extends Based {
   window_ms: number;
   steps: FunnelStep[];
   groups: FunnelGroup[];
+  /** Half of those who got all the way took no longer from the first step to the last. */
+  median_ms?: number | null;
 }
 
 export interface FunnelStep {

@@ -1,7 +1,7 @@
 // How numbers, money and times are written.
 
 import { describe, expect, it } from "vitest";
-import { campaignName, duration, money, percent, share } from "./format";
+import { campaignName, duration, money, percent, share, took } from "./format";
 
 describe("format", () => {
   it("gives small rates the digits they need and never a negative nothing", () => {
@@ -16,6 +16,10 @@ describe("format", () => {
     expect(money(59_900_000, "EUR")).toContain("59.90");
     expect(money(1_000_000, "not a code")).toBe("1 not a code");
     expect(money(1_000_000, "")).toBe("1");
+  });
+  it("tells how long something took to two digits", () => {
+    expect([0, 340, 4_200, 59_999, 252_000, 7_300_000, 200_000_000].map(took))
+      .toEqual(["0 milliseconds", "340 milliseconds", "4.2 seconds", "60 seconds", "4.2 minutes", "2 hours", "2.3 days"]);
   });
   it("names a duration by its largest whole unit", () => {
     expect(duration(1_800_000)).toBe("30 minutes");

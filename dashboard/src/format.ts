@@ -78,6 +78,13 @@ export function duration(ms: number): string {
   return new Intl.NumberFormat(LOCALE, { style: "unit", unit, unitDisplay: "long" }).format(ms / size);
 }
 
+/** How long something took, to two digits of the largest unit that fits: `4.2 minutes`. */
+export function took(ms: number): string {
+  const units: [number, string][] = [[86_400_000, "day"], [3_600_000, "hour"], [60_000, "minute"], [1000, "second"]];
+  const [size, unit] = units.find(([size]) => ms >= size) ?? [1, "millisecond"];
+  return new Intl.NumberFormat(LOCALE, { style: "unit", unit, unitDisplay: "long", maximumSignificantDigits: 2 }).format(ms / size);
+}
+
 /** A campaign's own name in words: its parts that are not empty. */
 export function campaignName(row: { source: string; medium: string; campaign: string }): string {
   return row.campaign || row.source || "(none)";

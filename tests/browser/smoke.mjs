@@ -15,6 +15,8 @@ import { walks } from './walks.mjs';
 const told = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const collector = new Collector(told);
 const funnel = { id: 'checkout' };
+/** How long a heat map may take to be drawn, ms. */
+const drawnMs = 1_000;
 
 async function walkAll(browser) {
   const visitors = [];
@@ -66,6 +68,18 @@ async function untilStored(made) {
   }
 }
 
+/** What a marketer sees after all this, on a desk and on a phone: to be looked at, beside the figures. */
+async function picture(dashboard) {
+  for (const [name, width] of [['desk', 1200], ['phone', 390]]) {
+    await dashboard.setViewportSize({ width, height: 900 });
+    // A frame that is out of sight draws nothing, so all of the page is in sight.
+    const height = await dashboard.evaluate(() => document.documentElement.scrollHeight);
+    await dashboard.setViewportSize({ width, height });
+    await dashboard.waitForTimeout(drawnMs);
+    await dashboard.screenshot({ path: told.figures.replace('figures.json', `dashboard-${name}.png`) });
+  }
+}
+
 async function drive(browser) {
   const dashboard = await logIn(browser);
   // The heat maps of pages nobody has been on are subscribed to before anybody comes.
@@ -96,6 +110,7 @@ async function drive(browser) {
   const [letters] = await collector.rows("SELECT count() AS letters FROM dead_letters");
   const checks = compare(columns);
   checks.push({ name: 'dead letters', values: [0, Number(letters.letters), Number(letters.letters), Number(letters.letters)] });
+  await picture(dashboard);
   const problems = visitors.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`));
   return { visitors, acts, checks, problems, latencies, storedMs };
 }

@@ -2,7 +2,7 @@
 
 import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import type { Basis, Site } from "../api";
-import { duration } from "../format";
+import { duration, took } from "../format";
 import { createLive } from "../live";
 import type { Held } from "../merge";
 import { Sql } from "../panel/basis";
@@ -58,6 +58,9 @@ function Steps(props: { data: Held["funnel"] }): JSX.Element {
         <p class="note">
           Nobody has taken the first step yet. It is: {props.data.steps[0]?.matches ?? "not defined"}.
         </p>
+      </Show>
+      <Show when={props.data.median_ms}>
+        {(median) => <p class="note">Half of those who got all the way took {took(median())} or less.</p>}
       </Show>
       <Definition basis={props.data.basis} windowMs={props.data.window_ms} />
       <Groups data={props.data} />

@@ -1,11 +1,11 @@
-// The funnel by campaign, variant and device.
+// The funnel by what each visitor came with.
 
 import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import { count, share } from "../format";
 import type { Held } from "../merge";
 import { Tabs } from "../panel/tabs";
 
-const DIMENSIONS = ["campaign", "variant", "device"] as const;
+const DIMENSIONS = ["campaign", "source", "variant", "device", "page"] as const;
 type Dimension = (typeof DIMENSIONS)[number];
 
 /** Groups shown before “show all”. */
