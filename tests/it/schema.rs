@@ -133,7 +133,7 @@ async fn orders_are_documented(collector: &Collector, text: &str) -> Result<()> 
     }
     let client = collector.clickhouse().await?;
     let sql = "SELECT name, engine, sorting_key, partition_key FROM system.tables \
-               WHERE database = 'upriver'";
+               WHERE database = 'upriver' AND engine != 'View'";
     let tables = eventually("the tables are listed", async || {
         Ok(client.query(sql).fetch_all::<Table>().await.ok())
     })
@@ -150,6 +150,42 @@ async fn orders_are_documented(collector: &Collector, text: &str) -> Result<()> 
                 table.name
             );
         }
+    }
+    views_are_documented(&client, text).await
+}
+
+/// Each column of each view stands in its section, and no other.
+async fn views_are_documented(client: &clickhouse::Client, text: &str) -> Result<()> {
+    let sql = "SELECT name FROM system.tables WHERE database = 'upriver' AND engine = 'View'";
+    let views = client.query(sql).fetch_all::<String>().await?;
+    ensure!(views.len() >= 3, "only {views:?}");
+    for view in views {
+        let section = text.split(&format!("\n### `{view}(")).nth(1);
+        let section = section.with_context(|| format!("docs/schema.md has no view {view}"))?;
+        let parameters = section.split(")`").next().unwrap_or_default();
+        let section = section.split("\n##").next().unwrap_or_default();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        let names = rows.filter_map(|row| row.split(" | ").next());
+        let mut said: Vec<&str> = names.flat_map(|names| names.split(", ")).collect();
+        said.iter_mut()
+            .for_each(|name| *name = name.trim_matches('`'));
+        let of = parameters.split(", ").map(|name| match name {
+            "from" | "to" => format!("{name} = '2026-03-02 00:00:00'"),
+            name => format!("{name} = 'x'"),
+        });
+        let of = of.collect::<Vec<_>>().join(", ");
+        let sql = format!("SELECT * FROM {view}({of})");
+        let answer = client
+            .query_raw(&sql)
+            .fetch_bytes("TabSeparatedWithNames")?;
+        let answer = String::from_utf8(answer.collect().await?.to_vec())?;
+        let real: Vec<&str> = answer
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split('\t')
+            .collect();
+        assert_eq!(real, said, "{view}");
     }
     Ok(())
 }
@@ -225,8 +261,8 @@ async fn the_printed_schema_is_understood_with_and_without_a_cluster() -> Result
         let query = client.query_raw(&format!("EXPLAIN AST {statement}"));
         query.fetch_bytes("TabSeparated")?.collect().await
     };
-    let sql = "SELECT name FROM system.tables WHERE database = 'upriver'";
-    let tables = client.query(sql).fetch_all::<String>().await?;
+    let sql = "SELECT name, engine = 'View' FROM system.tables WHERE database = 'upriver'";
+    let tables = client.query(sql).fetch_all::<(String, bool)>().await?;
     let kept = [
         "--events-days",
         "90",
@@ -247,8 +283,9 @@ async fn the_printed_schema_is_understood_with_and_without_a_cluster() -> Result
             let tree = parse(statement).await;
             tree.with_context(|| format!("not understood: {statement}"))?;
         }
-        for table in &tables {
-            let create = format!("CREATE TABLE IF NOT EXISTS `upriver`.{table}");
+        for (table, is_view) in &tables {
+            let what = if *is_view { "VIEW" } else { "TABLE" };
+            let create = format!("CREATE {what} IF NOT EXISTS `upriver`.{table}");
             ensure!(text.contains(&create), "{arguments:?} has no {table}");
         }
         let told = text.matches(" ON CLUSTER `main` MODIFY TTL ").count();

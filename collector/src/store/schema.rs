@@ -61,7 +61,33 @@ impl Form<'_> {
     /// A statement of a migration. Tables are empty, so what fills one from another is left out.
     fn statement(&self, text: &str) -> Option<String> {
         let fills = text.starts_with("TRUNCATE ") || text.starts_with("INSERT ");
-        (!fills).then(|| self.written(text))
+        match text.strip_prefix("CREATE VIEW IF NOT EXISTS ") {
+            Some(view) => Some(self.view(view)),
+            None => (!fills).then(|| self.written(text)),
+        }
+    }
+
+    /// `name AS SELECT …`: the view in this database, of the tables of this database.
+    fn view(&self, text: &str) -> String {
+        let (name, query) = text.split_once(' ').unwrap_or((text, ""));
+        let mut parts = query.split("FROM ");
+        let mut whole = format!(
+            "CREATE VIEW IF NOT EXISTS `{}`.{name}{} {}",
+            self.database,
+            self.on_cluster(),
+            parts.next().unwrap_or_default()
+        );
+        for part in parts {
+            // What is asked is a table, or another question in brackets.
+            let named = part.starts_with(|c: char| c.is_ascii_lowercase());
+            let place = match named {
+                true => format!("FROM `{}`.", self.database),
+                false => "FROM ".to_owned(),
+            };
+            whole.push_str(&place);
+            whole.push_str(part);
+        }
+        whole
     }
 
     /// `CREATE TABLE name …` or `ALTER TABLE name …` of this database, on this cluster.
@@ -141,6 +167,9 @@ mod tests {
         assert!(text.contains(ttl), "{text}");
         assert_eq!(text.matches("TTL").count(), 1);
         assert!(!text.contains("TRUNCATE") && !text.contains("FROM events"));
+        let view =
+            "CREATE VIEW IF NOT EXISTS `up-river`.campaign_results ON CLUSTER `main` AS\nSELECT";
+        assert!(text.contains(view) && text.contains("FROM `up-river`.events\n"));
     }
 
     #[test]
