@@ -175,7 +175,7 @@ async fn views_are_documented(client: &clickhouse::Client, text: &str) -> Result
         });
         let of = of.collect::<Vec<_>>().join(", ");
         let sql = format!("SELECT * FROM {view}({of})");
-        let answer = client
+        let mut answer = client
             .query_raw(&sql)
             .fetch_bytes("TabSeparatedWithNames")?;
         let answer = String::from_utf8(answer.collect().await?.to_vec())?;
