@@ -4,11 +4,14 @@
 mod alerts;
 mod retention;
 mod rule;
+mod token;
 mod webhook;
 
 pub use alerts::Alerts;
 pub use retention::{RETENTION_DAYS_MAX, RETENTION_DAYS_MIN, Retention};
 pub use rule::{HELD_OUT, RULE_PREFIX, RULE_SPAN_MAX, RULES_MAX, Rule, RuleStep, SHOWN};
+pub(crate) use token::digest;
+pub use token::{Scope, Scopes, TOKENS_MAX, Token};
 pub use webhook::{SECRET_PREFIX, WEBHOOKS_MAX, Webhook};
 
 use crate::row::Kind;
@@ -45,6 +48,9 @@ pub struct Sites {
     /// For how long rows are kept, of all of them.
     #[serde(default)]
     pub retention: Retention,
+    /// Tokens that reach several sites. Once read they are among the tokens of each.
+    #[serde(default, rename = "token")]
+    pub tokens: Vec<Token>,
 }
 
 /// One site whose pages may send events.
@@ -71,6 +77,9 @@ pub struct Site {
     /// nothing else.
     #[serde(default)]
     pub admin_token: Option<SecretString>,
+    /// Secrets with scopes of their own.
+    #[serde(default, rename = "token")]
+    pub tokens: Vec<Token>,
     /// Origins its pages are served from: `https://shop.example`. Empty: any origin.
     #[serde(default)]
     pub origins: Vec<String>,
@@ -263,18 +272,26 @@ impl Sites {
     /// # Errors
     /// Unreadable, not TOML, unknown fields, or a rule of [`Sites::check`] broken.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: name.clone(),
+            path: path.display().to_string(),
             source,
         })?;
-        let sites: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
-            path: name.clone(),
+        Self::parse(&text, path, |variable| std::env::var(variable).ok())
+    }
+
+    fn parse(
+        text: &str,
+        path: &Path,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let path = path.display().to_string();
+        let mut sites: Self = toml::from_str(text).map_err(|source| ConfigError::Parse {
+            path: path.clone(),
             source: Box::new(source),
         })?;
-        sites
-            .check()
-            .map_err(|reason| ConfigError::Invalid { path: name, reason })?;
+        let checked = token::look_up(&mut sites, env).and_then(|()| sites.check());
+        checked.map_err(|reason| ConfigError::Invalid { path, reason })?;
+        token::spread(&mut sites);
         Ok(sites)
     }
 
@@ -304,19 +321,18 @@ impl Sites {
                 ));
             }
         }
-        Ok(())
+        token::check(self, plain)
     }
+}
+
+/// Whether a text may name something: 1 to 64 letters, digits, `-` and `_`.
+fn plain(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }
 
 impl Site {
     fn check(&self) -> Result<(), String> {
-        let plain = |text: &str| {
-            !text.is_empty()
-                && text.len() <= 64
-                && text
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        };
         if !plain(&self.id) {
             return Err("its id must be 1 to 64 letters, digits, - or _".into());
         }

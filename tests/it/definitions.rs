@@ -190,7 +190,7 @@ async fn of_two_changes_one_wins_and_what_is_wrong_is_said() -> Result<()> {
         .http
         .put(format!("{url}/release/r1"))
         .header("authorization", Collector::bearer());
-    ensure!(answer(reader.json(&release)).await?.0 == 401);
+    ensure!(answer(reader.json(&release)).await?.0 == 403);
     ensure!(answer(collector.http.get(&url)).await?.0 == 401);
     Ok(())
 }

@@ -164,8 +164,13 @@ async fn an_imported_event_gives_the_row_that_a_captured_one_gives() -> Result<(
 async fn only_the_token_for_it_may_tell_events_and_only_of_its_site() -> Result<()> {
     let collector = Collector::start().await?;
     let body = json!({"events": [order("a", 1, 0)]});
-    for wrong in ["rt_test_0001", "st_test_0001", "wk_test_0001", ""] {
-        assert_eq!(tell(&collector, wrong, &body).await?.0, 401, "{wrong}");
+    for (wrong, status) in [
+        ("rt_test_0001", 403),
+        ("st_test_0001", 403),
+        ("wk_test_0001", 401),
+        ("", 401),
+    ] {
+        assert_eq!(tell(&collector, wrong, &body).await?.0, status, "{wrong}");
     }
     let url = format!("{}/v1/events?site=other", collector.url);
     let other = collector
@@ -177,7 +182,7 @@ async fn only_the_token_for_it_may_tell_events_and_only_of_its_site() -> Result<
     let reads = collector
         .http
         .get(format!("{}/v1/live/overview", collector.url));
-    assert_eq!(reads.bearer_auth(IMPORT_TOKEN).send().await?.status(), 401);
+    assert_eq!(reads.bearer_auth(IMPORT_TOKEN).send().await?.status(), 403);
     for (wrong, code) in [
         (json!({"events": []}), "wrong_number_of_events"),
         (

@@ -1,5 +1,6 @@
 //! The collector as its users meet it: real processes, a real ClickHouse, nothing replaced.
 
+mod access;
 mod alerts;
 mod audit;
 mod cookbook;

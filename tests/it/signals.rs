@@ -144,15 +144,17 @@ async fn only_the_signal_token_of_the_site_sends_and_only_what_is_right() -> Res
     let ada = page.visitor();
     let read_token = Collector::bearer();
     let read_token = read_token.trim_start_matches("Bearer ");
-    for token in ["", "wrong", WRITE_KEY, read_token] {
+    for (token, refusal) in [
+        ("", (401, "unauthorized")),
+        ("wrong", (401, "unauthorized")),
+        (WRITE_KEY, (401, "unauthorized")),
+        (read_token, (403, "insufficient_scope")),
+    ] {
         let (status, answer) = collector
             .signal(token, SITE, &offer(ada, &json!({})))
             .await?;
-        assert_eq!(
-            (status, &answer["error"]["code"]),
-            (401, &json!("unauthorized")),
-            "{token}"
-        );
+        let code = answer["error"]["code"].as_str().unwrap_or_default();
+        assert_eq!((status, code), refusal, "{token}");
     }
     let (status, _) = collector
         .signal(SIGNAL_TOKEN, "blog", &offer(ada, &json!({})))

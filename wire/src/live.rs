@@ -466,7 +466,7 @@ pub struct ActivityItem {
     pub id: u64,
     /// When, Unix milliseconds.
     pub time_ms: u64,
-    /// The first 8 digits of the visitor's id.
+    /// The first 8 digits of the visitor's id; empty to who may not see ids.
     pub visitor: String,
     /// Its kind, as in the column `kind`.
     pub kind: String,

@@ -1,16 +1,17 @@
-//! Who may do what: write keys for pages, tokens, tickets and sessions for readers.
+//! Who is asking: write keys for pages, tokens, tickets and sessions for everybody else.
 //!
-//! Owns the secret, the login and every check of an origin. Knows nothing of what is read.
+//! Owns the secret, the login and every check of an origin. Knows nothing of what is asked for; what
+//! somebody may do is in `rights`.
 
 use super::error::ApiError;
-use super::token::{ALL_SITES, Scope, Signer, Token};
+use super::rights::{self, Grants, Rights, Who, not_logged_in};
+use super::token::{ALL_SITES, Purpose, Signer, Token};
 use crate::clock::now_ms;
-use crate::config::Site;
+use crate::config::{Scope, Scopes, Site, digest};
 use crate::secret;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
-use secrecy::{ExposeSecret, SecretString};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
@@ -46,7 +47,7 @@ pub fn signer(data: &Path) -> io::Result<Signer> {
 /// The system has no randomness.
 pub fn login_link(signer: &Signer, base_url: &str) -> io::Result<String> {
     let expires_ms = now_ms() + LOGIN_LINK_AGE.as_millis() as u64;
-    let code = signer.issue(Scope::Login, ALL_SITES, expires_ms, nonce()?);
+    let code = signer.issue(Purpose::Login, ALL_SITES, expires_ms, nonce()?);
     Ok(format!("{base_url}/login?code={code}"))
 }
 
@@ -57,7 +58,7 @@ pub fn login_link(signer: &Signer, base_url: &str) -> io::Result<String> {
 /// The system has no randomness.
 pub fn session_cookie(signer: &Signer) -> io::Result<String> {
     let expires_ms = now_ms() + COMMAND_AGE.as_millis() as u64;
-    let session = signer.issue(Scope::Session, ALL_SITES, expires_ms, nonce()?);
+    let session = signer.issue(Purpose::Session, ALL_SITES, expires_ms, nonce()?);
     Ok(format!("{}={session}", cookie_name(signer)))
 }
 
@@ -73,8 +74,9 @@ fn nonce() -> io::Result<[u8; 16]> {
 
 /// The sites and who may do what with them.
 pub struct Access {
-    sites: Vec<Arc<Site>>,
+    sites: Arc<[Arc<Site>]>,
     by_write_key: HashMap<String, Arc<Site>>,
+    tokens: HashMap<[u8; 32], Known>,
     signer: Signer,
     cookie_name: String,
     used_links: Mutex<HashSet<String>>,
@@ -83,12 +85,13 @@ pub struct Access {
 impl Access {
     /// For these sites.
     pub fn new(sites: &[Site], signer: Signer) -> Self {
-        let sites: Vec<Arc<Site>> = sites.iter().cloned().map(Arc::new).collect();
+        let sites: Arc<[Arc<Site>]> = sites.iter().cloned().map(Arc::new).collect();
         Self {
             by_write_key: sites
                 .iter()
                 .map(|s| (s.write_key.clone(), s.clone()))
                 .collect(),
+            tokens: tokens(&sites, &signer),
             sites,
             cookie_name: cookie_name(&signer),
             signer,
@@ -134,7 +137,7 @@ impl Access {
         let now_ms = now_ms();
         let token = self
             .signer
-            .verify(Scope::Login, code, now_ms)
+            .verify(Purpose::Login, code, now_ms)
             .ok_or_else(stale_link)?;
         let mut used = self
             .used_links
@@ -147,7 +150,7 @@ impl Access {
         let nonce = nonce().map_err(|error| ApiError::Unavailable(error.to_string(), 1))?;
         let session = self
             .signer
-            .issue(Scope::Session, ALL_SITES, expires_ms, nonce);
+            .issue(Purpose::Session, ALL_SITES, expires_ms, nonce);
         Ok(Cookie::build(self.cookie_name.clone(), session)
             .path("/")
             .http_only(true)
@@ -159,21 +162,14 @@ impl Access {
             .finish())
     }
 
-    /// Whether the request comes from somebody logged in, on our own pages.
-    ///
-    /// # Errors
-    /// Not logged in, or sent by a page of another origin.
-    pub fn logged_in(&self, request: &HttpRequest) -> Result<(), ApiError> {
-        self.session(request).map(|_| ())
-    }
-
+    /// The login of a request, on our own pages.
     fn session(&self, request: &HttpRequest) -> Result<Token, ApiError> {
         let cookie = request
             .cookie(&self.cookie_name)
             .ok_or_else(not_logged_in)?;
         let session = self
             .signer
-            .verify(Scope::Session, cookie.value(), now_ms())
+            .verify(Purpose::Session, cookie.value(), now_ms())
             .ok_or_else(not_logged_in)?;
         let connection = request.connection_info();
         let own = format!("{}://{}", connection.scheme(), connection.host());
@@ -195,7 +191,7 @@ impl Access {
         let nonce = nonce().map_err(|error| ApiError::Unavailable(error.to_string(), 1))?;
         Ok(self
             .signer
-            .issue(Scope::Ticket, &site.id, expires_ms, nonce))
+            .issue(Purpose::Ticket, &site.id, expires_ms, nonce))
     }
 
     /// The site with this id.
@@ -203,152 +199,86 @@ impl Access {
     /// # Errors
     /// There is none.
     pub fn site(&self, id: &str) -> Result<&Arc<Site>, ApiError> {
-        self.sites
-            .iter()
-            .find(|site| site.id == id)
-            .ok_or_else(|| ApiError::NotFound(format!("there is no site {}", id.escape_debug())))
+        let site = self.sites.iter().find(|site| site.id == id);
+        site.ok_or_else(|| rights::no_site(id))
     }
 
-    /// The site a request asks for, if it may read it.
-    pub(super) fn reader(&self, request: &HttpRequest) -> Result<Arc<Site>, ApiError> {
-        let rights = self.rights(request)?;
-        self.readable(
-            &rights,
-            parameter(request.query_string(), "site").as_deref(),
-        )
+    /// The site that is asked for, if a request may do one of these there.
+    pub(super) fn allowed(
+        &self,
+        request: &HttpRequest,
+        asked: Option<&str>,
+        one_of: &[Scope],
+    ) -> Result<Arc<Site>, ApiError> {
+        self.rights(request)?.site(asked, one_of)
     }
 
-    /// What a request may read: by `Authorization: Bearer`, by `?ticket=`, or by login.
+    /// What a request may do: by `Authorization: Bearer`, by `?ticket=`, or by login.
+    ///
+    /// # Errors
+    /// Nobody is named, or they are not believed.
     pub(super) fn rights(&self, request: &HttpRequest) -> Result<Rights, ApiError> {
-        if let Some(token) = bearer(request) {
-            let site = self.sites.iter().find(|site| {
-                site.read_token
-                    .as_ref()
-                    .is_some_and(|own| same(own.expose_secret(), token))
-            });
-            let site =
-                site.ok_or_else(|| ApiError::Unauthorized("the read token is unknown".into()))?;
-            return Ok(Rights {
-                site: Some(site.clone()),
-                until_ms: u64::MAX,
-            });
+        let rights = |who, grants, until_ms| Rights {
+            who,
+            grants,
+            until_ms,
+            sites: self.sites.clone(),
+        };
+        if let Some(secret) = bearer(request) {
+            let fingerprint = self.signer.fingerprint(&digest(secret));
+            let known = self.tokens.get(&fingerprint);
+            let known =
+                known.ok_or_else(|| ApiError::Unauthorized("the token is unknown".into()))?;
+            let grants = Grants::On(known.granted.clone());
+            return Ok(rights(Who::Token(known.name.clone()), grants, u64::MAX));
         }
         if let Some(ticket) = parameter(request.query_string(), "ticket") {
             let token = self
                 .signer
-                .verify(Scope::Ticket, &ticket, now_ms())
-                .ok_or_else(stale_ticket)?;
+                .verify(Purpose::Ticket, &ticket, now_ms())
+                .ok_or_else(rights::stale_ticket)?;
             let site = self.site(&token.site)?;
             check_page_origin(site, request)?;
-            return Ok(Rights {
-                site: Some(site.clone()),
-                until_ms: token.expires_ms,
-            });
+            // It lies in an address, where others may read it: it names no visitors.
+            let granted = (site.clone(), Scopes::of(&[Scope::LiveRead]));
+            let grants = Grants::On([granted].into());
+            return Ok(rights(Who::Ticket, grants, token.expires_ms));
         }
-        Ok(Rights {
-            site: None,
-            until_ms: self.session(request)?.expires_ms,
-        })
-    }
-
-    /// The site with the id that is asked for, or the only one there is.
-    ///
-    /// # Errors
-    /// The rights have expired or do not reach so far, or there is no such site.
-    pub(super) fn readable(
-        &self,
-        rights: &Rights,
-        asked: Option<&str>,
-    ) -> Result<Arc<Site>, ApiError> {
-        let expired = rights.until_ms <= now_ms();
-        match (&rights.site, asked, &self.sites[..]) {
-            (Some(_), ..) if expired => Err(stale_ticket()),
-            (None, ..) if expired => Err(not_logged_in()),
-            (Some(site), Some(id), _) if id != site.id => Err(ApiError::Forbidden(format!(
-                "this token does not read site {}",
-                id.escape_debug()
-            ))),
-            (Some(site), ..) => Ok(site.clone()),
-            (None, Some(id), _) => self.site(id).cloned(),
-            (None, None, [site]) => Ok(site.clone()),
-            (None, None, _) => Err(site_missing()),
-        }
-    }
-
-    /// The site a request may send signals to: by `Authorization: Bearer`, or by login.
-    pub(super) fn signaller(&self, id: &str, request: &HttpRequest) -> Result<Arc<Site>, ApiError> {
-        self.permitted(Some(id), request, "signal_token", |site| {
-            site.signal_token.as_ref()
-        })
-    }
-
-    /// The site a server may tell events of: by `Authorization: Bearer`, or by login. A token says
-    /// by itself which site; a login must say it where there are several.
-    pub(super) fn importer(
-        &self,
-        id: Option<&str>,
-        request: &HttpRequest,
-    ) -> Result<Arc<Site>, ApiError> {
-        self.permitted(id, request, "import_token", |site| {
-            site.import_token.as_ref()
-        })
-    }
-
-    /// The site a request may define something of: by `Authorization: Bearer`, or by login.
-    pub(super) fn editor(&self, id: &str, request: &HttpRequest) -> Result<Arc<Site>, ApiError> {
-        self.permitted(Some(id), request, "admin_token", |site| {
-            site.admin_token.as_ref()
-        })
-    }
-
-    /// The site whose token of a kind a request brings, or that somebody logged in asks for.
-    fn permitted(
-        &self,
-        id: Option<&str>,
-        request: &HttpRequest,
-        kind: &str,
-        own: impl Fn(&Site) -> Option<&SecretString>,
-    ) -> Result<Arc<Site>, ApiError> {
-        let Some(token) = bearer(request) else {
-            self.logged_in(request)?;
-            return match (id, &self.sites[..]) {
-                (Some(id), _) => self.site(id).cloned(),
-                (None, [site]) => Ok(site.clone()),
-                (None, _) => Err(site_missing()),
-            };
-        };
-        let site = self
-            .sites
-            .iter()
-            .find(|site| own(site).is_some_and(|own| same(own.expose_secret(), token)));
-        match (site, id) {
-            (Some(site), Some(id)) if site.id != id => Err(ApiError::Forbidden(format!(
-                "this token is not that of site {}",
-                id.escape_debug()
-            ))),
-            (Some(site), _) => Ok(site.clone()),
-            (None, _) => Err(ApiError::Unauthorized(format!(
-                "this token may not do that; the site's {kind} may"
-            ))),
-        }
+        let session = self.session(request)?;
+        Ok(rights(Who::Login, Grants::Everything, session.expires_ms))
     }
 }
 
-/// What somebody may read, and until when. A connection that lives long asks again each time
-/// something else is to be read on it.
-#[derive(Clone, Debug)]
-pub(super) struct Rights {
-    /// None: every site.
-    pub(super) site: Option<Arc<Site>>,
-    /// Unix milliseconds.
-    pub(super) until_ms: u64,
+/// A token of the sites file.
+struct Known {
+    name: Arc<str>,
+    granted: Arc<[(Arc<Site>, Scopes)]>,
 }
 
-impl Rights {
-    /// Whether they are those of a ticket: of one site, and for a while.
-    pub(super) fn is_by_ticket(&self) -> bool {
-        self.site.is_some() && self.until_ms != u64::MAX
+/// Every token by the fingerprint of its secret. One that is said of several sites is one.
+fn tokens(sites: &[Arc<Site>], signer: &Signer) -> HashMap<[u8; 32], Known> {
+    type Granted = Vec<(Arc<Site>, Scopes)>;
+    let mut found: HashMap<[u8; 32], (Arc<str>, Granted)> = HashMap::new();
+    for site in sites {
+        for (name, digest, scopes) in site.granted() {
+            let fingerprint = signer.fingerprint(&digest);
+            let (_, granted) = found
+                .entry(fingerprint)
+                .or_insert_with(|| (name.into(), Vec::new()));
+            match granted.iter_mut().find(|(own, _)| own.id == site.id) {
+                Some((_, own)) => *own = own.and(scopes),
+                None => granted.push((site.clone(), scopes)),
+            }
+        }
     }
+    let known = |(name, granted): (Arc<str>, Granted)| Known {
+        name,
+        granted: granted.into(),
+    };
+    found
+        .into_iter()
+        .map(|(fingerprint, token)| (fingerprint, known(token)))
+        .collect()
 }
 
 /// A parameter of a query string; the last one, where there are several.
@@ -392,31 +322,9 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
         .strip_prefix("Bearer ")
 }
 
-/// Compares secrets without telling by the time taken where they differ.
-fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    one.len() == other.len() && one.iter().zip(other).fold(0, |acc, (a, b)| acc | (a ^ b)) == 0
-}
-
 fn stale_link() -> ApiError {
     ApiError::Forbidden(
         "this login link was used already or has expired; `upriver login-link` prints a new one"
-            .into(),
-    )
-}
-
-fn stale_ticket() -> ApiError {
-    ApiError::Unauthorized("the ticket is not valid or has expired; get a new one".into())
-}
-
-fn site_missing() -> ApiError {
-    ApiError::BadRequest("site_missing", "say which site: ?site=ID".into())
-}
-
-fn not_logged_in() -> ApiError {
-    ApiError::Unauthorized(
-        "not logged in: open the login link the collector printed, or send a read token as \
-         `Authorization: Bearer …`"
             .into(),
     )
 }

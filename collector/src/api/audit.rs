@@ -1,25 +1,18 @@
 //! `GET /v1/audit`: whether the tables hold what was acknowledged, asked now.
 
-use super::access::Access;
 use super::error::{ApiError, RETRY_AFTER_S};
 use super::reader::Reader;
+use crate::config::Scope;
 use crate::store::audit::Audit;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
-/// Answers whoever is logged in. A read token is enough only where there is one site: the report
-/// covers all of them, and names the ones that differ.
+/// The report covers all sites and names the ones that differ, so it is for whoever reaches all.
 pub(super) async fn audit(
-    request: HttpRequest,
-    access: web::Data<Access>,
+    reader: Reader,
     audit: web::Data<Audit>,
 ) -> Result<HttpResponse, ApiError> {
-    if let Err(not_logged_in) = access.logged_in(&request) {
-        if access.sites().len() > 1 {
-            return Err(not_logged_in);
-        }
-        Reader::extract(&request).await?;
-    }
+    reader.rights.everywhere(Scope::AuditRead)?;
     let report = audit.report().await;
     let report = report.map_err(|error| ApiError::Unavailable(error.to_string(), RETRY_AFTER_S))?;
     Ok(HttpResponse::Ok()

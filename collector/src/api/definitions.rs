@@ -1,30 +1,37 @@
 //! `/v1/sites/{site}/definitions/…`: what is defined of a site, and changing it.
 //!
 //! Translates HTTP: the version is the ETag, `If-Match` and `If-None-Match: *` are what a change takes
-//! for granted. Reading needs what reading live numbers needs, or the right to change.
+//! for granted.
 
 use super::access::Access;
 use super::error::{ApiError, RETRY_AFTER_S};
+use super::route::{Entry, Needs, entry};
+use crate::config::Scope;
 use crate::definitions::book::{BookError, Expected, Key, Version};
 use crate::definitions::kind::Kind;
 use crate::definitions::{DefineError, Definitions};
-use actix_web::http::header;
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::{Method, header};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 const ALL: &str = "/v1/sites/{site}/definitions";
 const ONE: &str = "/v1/sites/{site}/definitions/{kind}/{id}";
 const VERSIONS: &str = "/v1/sites/{site}/definitions/{kind}/{id}/versions";
 
-/// The routes.
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config
-        .route(ALL, web::get().to(list))
-        .route(ONE, web::get().to(get))
-        .route(ONE, web::put().to(put))
-        .route(ONE, web::delete().to(delete))
-        .route(VERSIONS, web::get().to(versions));
+/// Reading needs what reading live numbers needs, or the right to change.
+const READING: &[Scope] = &[Scope::LiveRead, Scope::DefinitionsWrite];
+const WRITING: &[Scope] = &[Scope::DefinitionsWrite];
+
+/// The URLs.
+pub(super) fn routes() -> Vec<Entry> {
+    let (reading, writing) = (Needs::Scope(READING), Needs::Scope(WRITING));
+    vec![
+        entry(Method::GET, ALL, reading, list),
+        entry(Method::GET, ONE, reading, get),
+        entry(Method::PUT, ONE, writing, put),
+        entry(Method::DELETE, ONE, writing, delete),
+        entry(Method::GET, VERSIONS, reading, versions),
+    ]
 }
 
 type Place = web::Path<(String, String, String)>;
@@ -36,19 +43,18 @@ async fn list(
     access: web::Data<Access>,
     definitions: web::Data<Definitions>,
 ) -> Result<HttpResponse, ApiError> {
-    let site = may_read(&access, &site, &request)?;
-    let of_file = access.site(&site)?.funnels.clone();
-    let in_file = of_file.iter().map(|funnel| {
+    let site = access.allowed(&request, Some(&site), READING)?;
+    let in_file = site.funnels.iter().map(|funnel| {
         json!({"kind": Kind::Funnel.name(), "id": funnel.id, "source": "file", "version": 0,
             "body": {"name": funnel.name}})
     });
-    let defined = definitions.book().current(&site);
+    let defined = definitions.book().current(&site.id);
     let defined = defined
         .iter()
         .filter(|(key, _)| !definitions.is_in_file(key))
         .map(|(key, version)| answer(key, version));
     let all: Vec<Value> = in_file.chain(defined).collect();
-    Ok(json_of(&json!({"site": site, "definitions": all})))
+    Ok(json_of(&json!({"site": site.id, "definitions": all})))
 }
 
 async fn get(
@@ -58,7 +64,7 @@ async fn get(
     definitions: web::Data<Definitions>,
 ) -> Result<HttpResponse, ApiError> {
     let key = key(&place)?;
-    may_read(&access, &key.site, &request)?;
+    access.allowed(&request, Some(&key.site), READING)?;
     let version = definitions.book().get(&key).ok_or_else(|| unknown(&key))?;
     Ok(tagged(HttpResponse::Ok(), &key, &version))
 }
@@ -71,7 +77,7 @@ async fn versions(
     definitions: web::Data<Definitions>,
 ) -> Result<HttpResponse, ApiError> {
     let key = key(&place)?;
-    may_read(&access, &key.site, &request)?;
+    access.allowed(&request, Some(&key.site), READING)?;
     let all = definitions
         .book()
         .versions(&key)
@@ -91,7 +97,7 @@ async fn put(
     definitions: web::Data<Definitions>,
 ) -> Result<HttpResponse, ApiError> {
     let key = key(&place)?;
-    access.editor(&key.site, &request)?;
+    access.allowed(&request, Some(&key.site), WRITING)?;
     let expected = expected(&request)?;
     let version = definitions
         .change(key.clone(), Some(body.into_inner()), expected)
@@ -110,19 +116,10 @@ async fn delete(
     definitions: web::Data<Definitions>,
 ) -> Result<HttpResponse, ApiError> {
     let key = key(&place)?;
-    access.editor(&key.site, &request)?;
+    access.allowed(&request, Some(&key.site), WRITING)?;
     let expected = expected(&request)?;
     let version = definitions.change(key.clone(), None, expected).await?;
     Ok(tagged(HttpResponse::Ok(), &key, &version))
-}
-
-/// The site, if a request may read what is defined of it.
-fn may_read(access: &Access, site: &str, request: &HttpRequest) -> Result<String, ApiError> {
-    if access.editor(site, request).is_ok() {
-        return Ok(site.to_owned());
-    }
-    let rights = access.rights(request)?;
-    Ok(access.readable(&rights, Some(site))?.id.clone())
 }
 
 fn key(place: &Place) -> Result<Key, ApiError> {

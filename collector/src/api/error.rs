@@ -21,8 +21,17 @@ pub enum ApiError {
     Unauthorized(String),
     /// Who is asking may not do that.
     Forbidden(String),
+    /// Who is asking may do other things, but not this.
+    InsufficientScope {
+        /// The scope that would be enough.
+        scope: &'static str,
+        /// For a person.
+        message: String,
+    },
     /// There is no such thing.
     NotFound(String),
+    /// There is, but it takes other methods: these.
+    MethodNotAllowed(String),
     /// Something else is there than the request takes for granted.
     Conflict(String),
     /// The condition of the request does not hold.
@@ -44,7 +53,9 @@ impl ApiError {
             Self::BadRequest(code, _) => code,
             Self::Unauthorized(_) => "unauthorized",
             Self::Forbidden(_) => "forbidden",
+            Self::InsufficientScope { .. } => "insufficient_scope",
             Self::NotFound(_) => "not_found",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::Conflict(_) => "conflict",
             Self::PreconditionFailed(_) => "precondition_failed",
             Self::TooLarge(_) => "too_large",
@@ -57,9 +68,11 @@ impl ApiError {
     /// What a person should read.
     pub fn message(&self) -> &str {
         match self {
+            Self::MethodNotAllowed(_) => "this method is not taken here; Allow says which are",
             Self::BadRequest(_, message)
             | Self::Unauthorized(message)
             | Self::Forbidden(message)
+            | Self::InsufficientScope { message, .. }
             | Self::NotFound(message)
             | Self::Conflict(message)
             | Self::PreconditionFailed(message)
@@ -106,8 +119,9 @@ impl ResponseError for ApiError {
         match self {
             Self::BadRequest(..) => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -123,6 +137,21 @@ impl ResponseError for ApiError {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        response.json(json!({"error": {"code": self.code(), "message": self.message()}}))
+        let mut error = json!({"code": self.code(), "message": self.message()});
+        match self {
+            Self::Unauthorized(_) => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
+            Self::InsufficientScope { scope, .. } => {
+                error["scope"] = json!(scope);
+                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+                response.insert_header((header::WWW_AUTHENTICATE, challenge));
+            }
+            Self::MethodNotAllowed(methods) => {
+                response.insert_header((header::ALLOW, methods.as_str()));
+            }
+            _ => (),
+        }
+        response.json(json!({ "error": error }))
     }
 }

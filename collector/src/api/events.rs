@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::event_json;
 use super::inflate::inflate_up_to;
 use crate::clock::now_ms;
-use crate::config::Retention;
+use crate::config::{Retention, Scope};
 use crate::ingest::imported::{self, EVENTS_MAX};
 use crate::ingest::record::{DEAD_LETTER_BODY_BYTES_MAX, DeadLetter};
 use crate::ingest::{Ingest, Verdict};
@@ -34,7 +34,7 @@ pub(super) async fn take(
     ingest: web::Data<Ingest>,
     retention: web::Data<Retention>,
 ) -> Result<HttpResponse, ApiError> {
-    let site = access.importer(query.site.as_deref(), &request)?;
+    let site = access.allowed(&request, query.site.as_deref(), &[Scope::EventsWrite])?;
     let body = read_body(&request, payload, BODY_BYTES_MAX).await?;
     let size = body.len();
     let events = events(&inflate_up_to(body, BODY_BYTES_MAX)?)?;

@@ -12,16 +12,18 @@ mod push;
 #[cfg(test)]
 mod tests;
 
-use super::access::{Access, Rights, parameter};
+use super::access::parameter;
 use super::error::ApiError;
 use super::reader::Reader;
-use crate::live::{Live, LiveError, Published, Query, Subscription};
+use super::rights::Rights;
+use super::route::{Entry, Needs, entry};
+use crate::config::{Scope, Site};
+use crate::live::{Live, LiveError, Naming, Published, Query, Subscription};
 use crate::past::{Past, PastError};
-use actix_web::http::{StatusCode, header};
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
 use multiplex::Multiplex;
-use parameters::RESOURCES;
+use parameters::{RESOURCES, ResourceHelp};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,41 +33,53 @@ const RETRY_FULL_S: u32 = 10;
 /// Longest that a request may wait for a change, seconds.
 const WAIT_S_MAX: u64 = 60;
 
-/// The routes. `web::Data<Live>` and what [`Reader`] needs must be there.
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config
-        .route("/v1/live", web::get().to(index))
-        // A resource may have a part of its own: `funnel/visitors`.
-        .route(
-            "/v1/live/{resource:[^/]+(?:/[^/]+)?}",
-            web::get().to(resource),
-        );
+/// What the address of every resource begins with.
+const RESOURCES_AT: &str = "/v1/live/";
+
+/// What reads the list of them, and opens a connection for several.
+const READING: &[Scope] = &[Scope::LiveRead, Scope::VisitorsRead];
+
+/// The URLs. `web::Data<Live>` and what [`Reader`] needs must be there.
+pub(super) fn routes() -> Vec<Entry> {
+    let mut routes = vec![entry(Method::GET, "/v1/live", Needs::Scope(READING), index)];
+    routes.extend(RESOURCES.iter().map(|help| {
+        let path = format!("{RESOURCES_AT}{}", help.name);
+        entry(Method::GET, path, Needs::Scope(help.scope), resource)
+    }));
+    routes
+}
+
+/// What is said of an address below `/v1/live/` that is none.
+pub(super) async fn unknown(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let name = request.path().strip_prefix(RESOURCES_AT);
+    parameters::resource(name.unwrap_or_default())?;
+    Err(ApiError::MethodNotAllowed("GET".into()))
 }
 
 /// What there is; or many resources on one connection.
 async fn index(
-    reader: Result<Reader, ApiError>,
+    reader: Reader,
     request: HttpRequest,
     payload: web::Payload,
-    access: web::Data<Access>,
     live: web::Data<Live>,
 ) -> Result<HttpResponse, ApiError> {
     if has(&request, header::UPGRADE, "websocket") {
-        let multiplex = Multiplex::open(&request, access, live)?;
+        let multiplex = Multiplex::open(&request, reader.rights, live)?;
         return push::websocket(&request, payload, multiplex);
     }
     if has(&request, header::ACCEPT, "text/event-stream") {
-        let mut multiplex = Multiplex::open(&request, access, live)?;
+        let mut multiplex = Multiplex::open(&request, reader.rights, live)?;
         let refusals = multiplex.watch(request.query_string()).await?;
         return Ok(to_page(&request, push::events(refusals, multiplex)));
     }
-    list(&reader?, &live)
+    let site = reader.site(READING)?;
+    list(&site, &live)
 }
 
 /// Resources, their parameters, the site's funnels.
-fn list(reader: &Reader, live: &Live) -> Result<HttpResponse, ApiError> {
+fn list(site: &Site, live: &Live) -> Result<HttpResponse, ApiError> {
     let index = live
-        .index(&reader.site)
+        .index(&site.id)
         .ok_or_else(|| ApiError::NotFound(LiveError::UnknownSite.to_string()))?;
     let resources: Vec<_> = RESOURCES
         .iter()
@@ -83,8 +97,9 @@ fn list(reader: &Reader, live: &Live) -> Result<HttpResponse, ApiError> {
                 .collect();
             json!({
                 "name": resource.name,
-                "url": format!("/v1/live/{}", resource.name),
+                "url": format!("{RESOURCES_AT}{}", resource.name),
                 "holds": resource.holds,
+                "scope": resource.scope.first().map(|scope| scope.name()),
                 "parameters": parameters,
             })
         })
@@ -102,19 +117,18 @@ fn list(reader: &Reader, live: &Live) -> Result<HttpResponse, ApiError> {
 
 async fn resource(
     reader: Reader,
-    name: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
-    access: web::Data<Access>,
     live: web::Data<Live>,
 ) -> Result<HttpResponse, ApiError> {
-    let query = parameters::query(&name, request.query_string())?;
-    may_ask(&access.rights(&request)?, &query)?;
+    let name = request.path().strip_prefix(RESOURCES_AT);
+    let help = parameters::resource(name.unwrap_or_default())?;
+    let site = reader.site(help.scope)?;
     let asked = Asked {
         live: &live,
         past: request.app_data::<web::Data<Past>>(),
-        site: reader.site.clone(),
-        query,
+        site: site.id.as_str().into(),
+        query: query(help, request.query_string(), (&reader.rights, &site))?,
         after: resumed_from(&request),
     };
     let wants = |name, value| has(&request, name, value);
@@ -235,15 +249,17 @@ fn to_page(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
     response
 }
 
-/// Whether somebody with these rights may ask that. A ticket lies in a page's address, where others may
-/// read it: it names no visitors.
-fn may_ask(rights: &Rights, query: &Query) -> Result<(), ApiError> {
-    match query {
-        Query::FunnelVisitors(..) if rights.is_by_ticket() => Err(ApiError::Forbidden(
-            "a ticket names no visitors; ask with a read token or a login".into(),
-        )),
-        _ => Ok(()),
-    }
+/// The query of somebody with these rights on a site: it names visitors to whom it may.
+fn query(
+    help: &ResourceHelp,
+    parameters: &str,
+    (rights, site): (&Rights, &Site),
+) -> Result<Query, ApiError> {
+    let naming = match rights.allow(&site.id, Scope::VisitorsRead) {
+        true => Naming::Named,
+        false => Naming::Unnamed,
+    };
+    parameters::query(help, parameters, naming)
 }
 
 /// The cursor of what a client has already: what a browser's own client says when it connects again,

@@ -15,6 +15,8 @@ pub mod limits;
 mod live;
 pub mod pages;
 pub mod reader;
+mod rights;
+mod route;
 mod signals;
 pub mod stream;
 pub mod token;
@@ -24,12 +26,69 @@ pub use error::ApiError;
 pub use health::ClickHouseUp;
 pub use stream::Stopping;
 
+use crate::config::Scope;
+use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, Resource};
+use route::entry;
+pub use route::{Entry, Needs};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// Largest JSON body of an administrative request.
 const JSON_BYTES_MAX: usize = 16 * 1024;
 
-/// The routes. Their state is put beside them by [`crate::run`].
+/// Every URL. Nothing else is answered.
+pub fn routes() -> Vec<Entry> {
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    let may = Needs::Scope;
+    let mut routes = vec![
+        // From pages.
+        entry(POST, "/v1/batch", Needs::WriteKey, collect::batch),
+        entry(
+            Method::OPTIONS,
+            "/v1/batch",
+            Needs::Nothing,
+            collect::preflight,
+        ),
+        entry(GET, "/v1/stream", Needs::WriteKey, stream::open),
+        // From servers.
+        entry(POST, "/v1/events", may(&[Scope::EventsWrite]), events::take),
+        // To pages.
+        entry(
+            POST,
+            "/v1/sites/{site}/signals",
+            may(&[Scope::SignalsWrite]),
+            signals::send,
+        ),
+        // To other systems.
+        entry(
+            POST,
+            "/v1/sites/{site}/webhooks/{webhook}/test",
+            may(&[Scope::WebhooksTest]),
+            webhooks::test,
+        ),
+        // To dashboards and programs.
+        entry(GET, "/v1/me", Needs::Somebody, pages::me),
+        entry(POST, "/v1/tickets", may(&[Scope::LiveRead]), pages::ticket),
+        entry(GET, "/login", Needs::Nothing, pages::login),
+        entry(GET, "/", Needs::Nothing, pages::index),
+        entry(GET, "/overlay.js", Needs::Nothing, pages::overlay),
+        entry(GET, "/assets/{path:.*}", Needs::Nothing, pages::asset),
+        // To operators.
+        entry(GET, "/healthz", Needs::Nothing, health::healthz),
+        entry(GET, "/readyz", Needs::Nothing, health::readyz),
+        entry(GET, "/metrics", Needs::Nothing, health::metrics),
+        entry(GET, "/v1/audit", may(&[Scope::AuditRead]), audit::audit),
+    ];
+    // What is counted and shown.
+    routes.extend(definitions::routes());
+    routes.extend(live::routes());
+    routes
+}
+
+/// Answers every URL. The state of what answers is put beside it by [`crate::run`].
 pub fn configure(config: &mut ServiceConfig) {
     config
         .app_data(
@@ -41,42 +100,34 @@ pub fn configure(config: &mut ServiceConfig) {
         )
         .app_data(web::QueryConfig::default().error_handler(|error, _| {
             ApiError::BadRequest("malformed_query", error.to_string()).into()
-        }))
-        // From pages.
-        .route("/v1/batch", web::post().to(collect::batch))
-        .route(
-            "/v1/batch",
-            web::method(actix_web::http::Method::OPTIONS).to(collect::preflight),
-        )
-        .route("/v1/stream", web::get().to(stream::open))
-        // From servers.
-        .route("/v1/events", web::post().to(events::take))
-        // To pages.
-        .route("/v1/sites/{site}/signals", web::post().to(signals::send))
-        // To other systems.
-        .route(
-            "/v1/sites/{site}/webhooks/{webhook}/test",
-            web::post().to(webhooks::test),
-        )
-        // What is counted and shown.
-        .configure(definitions::configure)
-        // To dashboards and programs.
-        .configure(live::configure)
-        .route("/v1/me", web::get().to(pages::me))
-        .route("/v1/tickets", web::post().to(pages::ticket))
-        .route("/login", web::get().to(pages::login))
-        .route("/", web::get().to(pages::index))
-        .route("/overlay.js", web::get().to(pages::overlay))
-        .route("/assets/{path:.*}", web::get().to(pages::asset))
-        // To operators.
-        .route("/healthz", web::get().to(health::healthz))
-        .route("/readyz", web::get().to(health::readyz))
-        .route("/metrics", web::get().to(health::metrics))
-        .route("/v1/audit", web::get().to(audit::audit))
+        }));
+    let mut places: BTreeMap<Cow<'static, str>, (Resource, Vec<Method>)> = BTreeMap::new();
+    for Entry {
+        method,
+        path,
+        route,
+        ..
+    } in routes()
+    {
+        let new = || (web::resource(path.to_string()), Vec::new());
+        let (resource, mut methods) = places.remove(&path).unwrap_or_else(new);
+        methods.push(method);
+        places.insert(path, (resource.route(route), methods));
+    }
+    for (resource, methods) in places.into_values() {
+        let allowed: Vec<_> = methods.iter().map(Method::as_str).collect();
+        let allowed = allowed.join(", ");
+        config.service(resource.default_service(web::to(move || {
+            let error = ApiError::MethodNotAllowed(allowed.clone());
+            async { Err::<&'static str, _>(error) }
+        })));
+    }
+    config
+        .route("/v1/live/{resource:.*}", web::to(live::unknown))
         .default_service(web::to(not_found));
 }
 
-async fn not_found(request: actix_web::HttpRequest) -> Result<&'static str, ApiError> {
+async fn not_found(request: HttpRequest) -> Result<&'static str, ApiError> {
     Err(ApiError::NotFound(format!(
         "nothing is at {}",
         request.path().escape_debug()

@@ -3,6 +3,9 @@
 
 use super::access::{Access, TICKET_AGE};
 use super::error::ApiError;
+use super::reader::Reader;
+use super::rights::Who;
+use crate::config::Scope;
 use crate::live::Live;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -119,20 +122,19 @@ pub async fn login(
     }
 }
 
-/// `GET /v1/me`: what somebody logged in may look at.
-pub async fn me(
-    request: HttpRequest,
-    access: web::Data<Access>,
-    live: web::Data<Live>,
-) -> Result<HttpResponse, ApiError> {
-    access.logged_in(&request)?;
-    let sites: Vec<_> = access
-        .sites()
+/// `GET /v1/me`: who asks, and which sites they reach with which scopes.
+pub async fn me(reader: Reader, live: web::Data<Live>) -> Result<HttpResponse, ApiError> {
+    let rights = reader.rights;
+    let sites: Vec<_> = rights
+        .granted()
         .iter()
-        .map(|site| {
-            let funnels = live.index(&site.id).map(|index| index.funnels);
+        .map(|(site, scopes)| {
+            let index = match scopes.has(Scope::LiveRead) {
+                true => live.index(&site.id),
+                false => None,
+            };
+            let funnels = index.map(|index| index.funnels).unwrap_or_default();
             let funnels: Vec<_> = funnels
-                .unwrap_or_default()
                 .into_iter()
                 .map(|(id, name)| json!({"id": id, "name": name}))
                 .collect();
@@ -140,13 +142,19 @@ pub async fn me(
                 "id": site.id,
                 "name": site.display_name(),
                 "base_url": site.base_url,
+                "scopes": scopes.names(),
                 "funnels": funnels,
             })
         })
         .collect();
+    let (by, token) = match &rights.who {
+        Who::Login => ("login", None),
+        Who::Ticket => ("ticket", None),
+        Who::Token(name) => ("token", Some(name)),
+    };
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(json!({"sites": sites})))
+        .json(json!({"by": by, "token": token, "sites": sites})))
 }
 
 /// The body of a ticket request.
@@ -161,8 +169,13 @@ pub async fn ticket(
     body: web::Json<TicketRequest>,
     access: web::Data<Access>,
 ) -> Result<HttpResponse, ApiError> {
-    access.logged_in(&request)?;
-    let ticket = access.ticket(&body.site)?;
+    let reader = access.rights(&request)?;
+    // A ticket buys no ticket, or it would never end.
+    if reader.who == Who::Ticket {
+        return Err(ApiError::Forbidden("a ticket buys no other ticket".into()));
+    }
+    let site = reader.site(Some(&body.site), &[Scope::LiveRead])?;
+    let ticket = access.ticket(&site.id)?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(json!({"ticket": ticket, "expires_in_s": TICKET_AGE.as_secs()})))

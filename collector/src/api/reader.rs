@@ -1,17 +1,31 @@
-//! The right to read one site, as an argument that a handler asks for.
+//! Who asks, as an argument that a handler asks for.
 
-use super::access::Access;
+use super::access::{Access, parameter};
 use super::error::ApiError;
+use super::rights::Rights;
+use crate::config::{Scope, Site};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
-/// A request that may read one site.
+/// Somebody who said who they are, and was believed.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// The site's id.
-    pub site: Arc<str>,
+    /// What they may do.
+    pub(super) rights: Rights,
+    /// The site of `?site=`.
+    asked: Option<String>,
+}
+
+impl Reader {
+    /// The site they ask for, where they may do one of these.
+    ///
+    /// # Errors
+    /// They may not, or there is no such site.
+    pub(super) fn site(&self, one_of: &[Scope]) -> Result<Arc<Site>, ApiError> {
+        self.rights.site(self.asked.as_deref(), one_of)
+    }
 }
 
 impl FromRequest for Reader {
@@ -19,12 +33,13 @@ impl FromRequest for Reader {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let site = match request.app_data::<web::Data<Access>>() {
-            Some(access) => access.reader(request),
+        let rights = match request.app_data::<web::Data<Access>>() {
+            Some(access) => access.rights(request),
             None => Err(ApiError::Unavailable("reading is not set up".into(), 1)),
         };
-        ready(site.map(|site| Self {
-            site: Arc::from(site.id.as_str()),
+        ready(rights.map(|rights| Self {
+            rights,
+            asked: parameter(request.query_string(), "site"),
         }))
     }
 }

@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::error::ApiError;
 use crate::clock::now_ms;
+use crate::config::Scope;
 use crate::signals::{Signals, new_number};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -43,7 +44,7 @@ pub(super) async fn send(
     access: web::Data<Access>,
     signals: web::Data<Signals>,
 ) -> Result<HttpResponse, ApiError> {
-    let site = access.signaller(&site, &request)?;
+    let site = access.allowed(&request, Some(&site), &[Scope::SignalsWrite])?;
     let Asked {
         visitor,
         name,

@@ -1,6 +1,6 @@
 //! Signed tokens: login links, sessions and tickets. Pure; the caller brings time and randomness.
 //!
-//! A token is `scope.site.expiry_ms.nonce.mac`, all plain characters, so it fits into an address,
+//! A token is `purpose.site.expiry_ms.nonce.mac`, all plain characters, so it fits into an address,
 //! a cookie or a header. The key never leaves the data folder.
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 /// What a token is good for. One is never accepted for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum Purpose {
     /// Logging in, once.
     Login,
     /// Being logged in.
@@ -17,7 +17,7 @@ pub enum Scope {
     Ticket,
 }
 
-impl Scope {
+impl Purpose {
     fn name(self) -> &'static str {
         match self {
             Self::Login => "login",
@@ -56,10 +56,10 @@ impl Signer {
     }
 
     /// A new token.
-    pub fn issue(&self, scope: Scope, site: &str, expires_ms: u64, nonce: [u8; 16]) -> String {
+    pub fn issue(&self, purpose: Purpose, site: &str, expires_ms: u64, nonce: [u8; 16]) -> String {
         let body = format!(
             "{}.{site}.{expires_ms}.{}",
-            scope.name(),
+            purpose.name(),
             hex::encode(nonce)
         );
         let mac = hex::encode(self.mac(&body).finalize().into_bytes());
@@ -67,14 +67,14 @@ impl Signer {
     }
 
     /// Reads a token. None when it is forged, for something else, or expired.
-    pub fn verify(&self, scope: Scope, token: &str, now_ms: u64) -> Option<Token> {
+    pub fn verify(&self, purpose: Purpose, token: &str, now_ms: u64) -> Option<Token> {
         let (body, mac) = token.rsplit_once('.')?;
         self.mac(body).verify_slice(&hex::decode(mac).ok()?).ok()?;
         let mut parts = body.split('.');
         let (name, site, expires, nonce) =
             (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let expires_ms: u64 = expires.parse().ok()?;
-        let good = name == scope.name() && parts.next().is_none() && expires_ms > now_ms;
+        let good = name == purpose.name() && parts.next().is_none() && expires_ms > now_ms;
         good.then(|| Token {
             site: site.into(),
             expires_ms,
@@ -85,6 +85,14 @@ impl Signer {
     /// Eight digits that tell collectors on one host apart, for the name of the cookie.
     pub fn label(&self) -> String {
         hex::encode(&self.mac("cookie").finalize().into_bytes()[..4])
+    }
+
+    /// A number for a hash. What the time of looking one up tells is about a number that nobody outside can
+    /// compute.
+    pub fn fingerprint(&self, hash: &[u8; 32]) -> [u8; 32] {
+        let mut mac = self.mac("token.");
+        mac.update(hash);
+        mac.finalize().into_bytes().into()
     }
 
     fn mac(&self, body: &str) -> Hmac<Sha256> {
@@ -99,23 +107,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_good_for_its_scope_until_it_expires_and_not_when_touched() {
+    fn a_token_is_good_for_its_purpose_until_it_expires_and_not_when_touched() {
         let signer = Signer::new(b"secret");
-        let token = signer.issue(Scope::Ticket, "shop", 1_000, [7; 16]);
+        let token = signer.issue(Purpose::Ticket, "shop", 1_000, [7; 16]);
         assert_eq!(
-            signer.verify(Scope::Ticket, &token, 999).unwrap().site,
+            signer.verify(Purpose::Ticket, &token, 999).unwrap().site,
             "shop"
         );
-        assert_eq!(signer.verify(Scope::Ticket, &token, 1_000), None);
-        assert_eq!(signer.verify(Scope::Session, &token, 999), None);
+        assert_eq!(signer.verify(Purpose::Ticket, &token, 1_000), None);
+        assert_eq!(signer.verify(Purpose::Session, &token, 999), None);
         assert_eq!(
-            signer.verify(Scope::Ticket, &token.replace("shop", "shed"), 999),
+            signer.verify(Purpose::Ticket, &token.replace("shop", "shed"), 999),
             None
         );
         assert_eq!(
-            Signer::new(b"other").verify(Scope::Ticket, &token, 999),
+            Signer::new(b"other").verify(Purpose::Ticket, &token, 999),
             None
         );
-        assert_eq!(signer.verify(Scope::Ticket, "", 0), None);
+        assert_eq!(signer.verify(Purpose::Ticket, "", 0), None);
     }
 }

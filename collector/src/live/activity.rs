@@ -2,6 +2,7 @@
 
 use super::element::Elements;
 use super::limits::ACTIVITY_MAX;
+use super::resource::Naming;
 use super::sql;
 use crate::row::{EventRow, Kind};
 use std::collections::BTreeMap;
@@ -73,13 +74,16 @@ impl Feed {
     }
 
     /// The items, oldest first, each with the label its element has now.
-    pub(crate) fn items(&self, elements: &Elements) -> Vec<ActivityItem> {
+    pub(crate) fn items(&self, elements: &Elements, naming: Naming) -> Vec<ActivityItem> {
         let labelled = |(item, element): &(ActivityItem, u64)| {
             let mut item = item.clone();
             if item.about.is_empty()
                 && let Some(known) = elements.get(*element)
             {
                 item.about = known.label.to_string();
+            }
+            if naming == Naming::Unnamed {
+                item.visitor.clear();
             }
             item
         };

@@ -51,7 +51,7 @@ pub use heatmap::{HeatKind, Over};
 pub use hub::{LiveError, Published};
 pub use overview::COUNTED;
 pub use range::{HOUR_MS, WHOLE_HOURS};
-pub use resource::{Query, Resource};
+pub use resource::{Naming, Query, Resource};
 pub(crate) use sql::glob_matches;
 pub(crate) use step::CompiledStep;
 pub use window::{RECENT_MINUTES, Window};

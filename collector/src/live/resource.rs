@@ -36,10 +36,19 @@ pub enum Query {
     Presence,
     /// All pages.
     Pages,
-    /// What happens.
-    Activity,
+    /// What happens, with or without the beginnings of visitors' ids.
+    Activity(Naming),
     /// What is wrong.
     Alerts,
+}
+
+/// Whether an answer names visitors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Naming {
+    /// It does.
+    Named,
+    /// It must not: for who has not the right.
+    Unnamed,
 }
 
 /// A resource as it is at one moment, without its basis.
@@ -91,7 +100,7 @@ impl SiteState {
             Query::Releases(_) => revisions.releases,
             Query::Presence => revisions.presence,
             Query::Pages => revisions.pages,
-            Query::Activity => revisions.activity,
+            Query::Activity(_) => revisions.activity,
             Query::Alerts => revisions.alerts,
         })
     }
@@ -143,8 +152,8 @@ impl SiteState {
                 basis: None,
                 rows: self.pages.rows(),
             }),
-            Query::Activity => {
-                let items = self.feed.items(&self.elements);
+            Query::Activity(naming) => {
+                let items = self.feed.items(&self.elements, *naming);
                 Resource::Activity(Activity { basis: None, items })
             }
             Query::Alerts => Resource::Alerts(Alerts {
@@ -174,7 +183,7 @@ impl SiteState {
             Query::Board(..) => {
                 self.holds(query) && self.marks.every_one_kept() && self.totals.every_visitor_kept()
             }
-            Query::Activity => true,
+            Query::Activity(_) => true,
             Query::Alerts => self.alerts.watched_until_ms > 0,
             _ => self.totals.every_visitor_kept(),
         }
@@ -222,7 +231,7 @@ impl SiteState {
                 presence::query(site, self.now_ms),
             ),
             Query::Pages => (page::DEFINITION.into(), page::query(site, from_ms)),
-            Query::Activity => (activity::DEFINITION.into(), activity::query(site, from_ms)),
+            Query::Activity(_) => (activity::DEFINITION.into(), activity::query(site, from_ms)),
             Query::Alerts => {
                 let basis = self.alerts.basis.clone().unwrap_or_default();
                 (basis.definition, basis.sql)

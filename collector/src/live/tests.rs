@@ -4,7 +4,7 @@ mod hub;
 mod recount;
 
 use super::limits::Bounds;
-use super::{Engine, Filter, HOUR_MS, HeatKind, Query, Resource, Window};
+use super::{Engine, Filter, HOUR_MS, HeatKind, Naming, Query, Resource, Window};
 use crate::config::{Funnel, Site, Sites};
 use crate::row::{Device, Direction, ElementRow, EventRow, Kind, order};
 use proptest::prelude::*;
@@ -247,7 +247,7 @@ fn numbers(engine: &Engine) -> Vec<Resource> {
 
 /// The feed, without its ids, which are given in the order of arrival.
 fn feed(engine: &Engine) -> Vec<(u64, String, String)> {
-    match engine.data("shop", &Query::Activity) {
+    match engine.data("shop", &Query::Activity(Naming::Named)) {
         Some((Resource::Activity(feed), _)) => feed
             .items
             .into_iter()
@@ -504,7 +504,8 @@ fn the_newest_descriptor_names_an_element_whenever_it_comes() {
             (map.total, map.elements[0].cells.clone()),
             (1, vec![(93, 1)])
         );
-        let Some(Resource::Activity(feed)) = engine.answer("shop", &Query::Activity) else {
+        let Some(Resource::Activity(feed)) = engine.answer("shop", &Query::Activity(Naming::Named))
+        else {
             panic!("a feed expected");
         };
         assert_eq!(

@@ -5,9 +5,10 @@
 //! and what happens to a reader that is too slow: each resource has a queue of its own in the hub.
 
 use super::push::{Message, Source, event_name};
-use super::{Asked, may_ask, parameters};
-use crate::api::access::{Access, Rights, parameter};
+use super::{Asked, READING, RESOURCES_AT, parameters, query};
+use crate::api::access::parameter;
 use crate::api::error::ApiError;
+use crate::api::rights::Rights;
 use crate::live::{Live, Published, Subscription};
 use crate::past::Past;
 use actix_web::{HttpRequest, ResponseError, web};
@@ -15,15 +16,12 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::HashSet;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Resources on one connection.
 pub(super) const WATCHED_MAX: usize = 50;
 /// Longest address of a resource, bytes. A path of 1 KB may take three times as much when encoded.
 const ADDRESS_BYTES_MAX: usize = 8 * 1_024;
-/// What the address of every resource begins with.
-const RESOURCES_AT: &str = "/v1/live/";
 
 /// What a client says. The ids are its own.
 #[derive(Deserialize)]
@@ -42,7 +40,6 @@ struct Subscribe {
 
 /// One connection, and what it listens to.
 pub(super) struct Multiplex {
-    access: web::Data<Access>,
     rights: Rights,
     live: web::Data<Live>,
     past: Option<web::Data<Past>>,
@@ -65,12 +62,12 @@ impl Multiplex {
     /// Whoever asks may read nothing.
     pub(super) fn open(
         request: &HttpRequest,
-        access: web::Data<Access>,
+        rights: Rights,
         live: web::Data<Live>,
     ) -> Result<Self, ApiError> {
+        rights.somewhere(READING)?;
         Ok(Self {
-            rights: access.rights(request)?,
-            access,
+            rights,
             live,
             past: request.app_data::<web::Data<Past>>().cloned(),
             watched: Vec::new(),
@@ -151,24 +148,21 @@ impl Multiplex {
                 format!("an address may have at most {ADDRESS_BYTES_MAX} bytes"),
             ));
         }
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let (path, parameters) = url.split_once('?').unwrap_or((url, ""));
         let name = path.strip_prefix(RESOURCES_AT).ok_or_else(|| {
             ApiError::NotFound(format!(
                 "{path:?} is no live resource; their addresses begin with {RESOURCES_AT}"
             ))
         })?;
-        let asked = parameter(query, "site");
-        let site = self.access.readable(&self.rights, asked.as_deref())?;
-        let site: Arc<str> = site.id.as_str().into();
-        let after = parameter(query, "after");
-        let query = parameters::query(name, query)?;
-        may_ask(&self.rights, &query)?;
+        let help = parameters::resource(name)?;
+        let asked = parameter(parameters, "site");
+        let site = self.rights.site(asked.as_deref(), help.scope)?;
         let asked = Asked {
             live: &self.live,
             past: self.past.as_ref(),
-            site,
-            query,
-            after,
+            site: site.id.as_str().into(),
+            query: query(help, parameters, (&self.rights, &site))?,
+            after: parameter(parameters, "after"),
         };
         asked.subscribe().await
     }
@@ -265,9 +259,10 @@ mod unit {
         let (live, _thread) = Live::start(&sites(), Options::default()).expect("a thread");
         let ticket = access().ticket("shop").expect("a ticket");
         let request = TestRequest::with_uri(&format!("/v1/live?ticket={ticket}"));
-        let data = (web::Data::new(access()), web::Data::new(live));
+        let request = request.to_http_request();
+        let rights = access().rights(&request).expect("a ticket");
         let mut multiplex =
-            Multiplex::open(&request.to_http_request(), data.0, data.1).expect("it may");
+            Multiplex::open(&request, rights, web::Data::new(live)).expect("it may");
         let mut senders = Vec::new();
         for id in 0..3 {
             let (sender, subscription) = mpsc::channel(EACH);

@@ -2,7 +2,8 @@
 
 use super::filter;
 use crate::api::error::ApiError;
-use crate::live::Query;
+use crate::config::Scope;
+use crate::live::{Naming, Query};
 use actix_web::web;
 use std::collections::HashMap;
 use upriver_wire::limits::NAME_BYTES_MAX;
@@ -11,6 +12,8 @@ use upriver_wire::limits::NAME_BYTES_MAX;
 pub(super) struct ResourceHelp {
     pub(super) name: &'static str,
     pub(super) holds: &'static str,
+    /// The scope that reads it.
+    pub(super) scope: &'static [Scope],
     pub(super) parameters: &'static [ParameterHelp],
 }
 
@@ -22,66 +25,82 @@ pub(super) struct ParameterHelp {
     pub(super) value: &'static str,
 }
 
+const READING: &[Scope] = &[Scope::LiveRead];
+/// It is a list of visitors' ids.
+const NAMING: &[Scope] = &[Scope::VisitorsRead];
+
 /// Every resource.
 pub(super) const RESOURCES: &[ResourceHelp] = &[
     ResourceHelp {
         name: "overview",
         holds: "the whole site in a few numbers",
+        scope: READING,
         parameters: &[],
     },
     ResourceHelp {
         name: "heatmap",
         holds: "where on a page people did what",
+        scope: READING,
         parameters: &HEAT_PARAMETERS,
     },
     ResourceHelp {
         name: "elements",
         holds: "how often each element was seen, hesitated over and pressed, and by how many",
+        scope: READING,
         parameters: &BOARD_PARAMETERS,
     },
     ResourceHelp {
         name: "funnel",
         holds: "how many visitors got how far",
+        scope: READING,
         parameters: &FUNNEL_PARAMETERS,
     },
     ResourceHelp {
         name: "funnel/visitors",
         holds: "which visitors stopped at a step of a funnel, or converted",
+        scope: NAMING,
         parameters: &STAYED_PARAMETERS,
     },
     ResourceHelp {
         name: "campaigns",
         holds: "what each campaign brings",
+        scope: READING,
         parameters: &[],
     },
     ResourceHelp {
         name: "experiments",
         holds: "which variant does better, and what of that is proven",
+        scope: READING,
         parameters: &[],
     },
     ResourceHelp {
         name: "releases",
         holds: "what visitors did before and after each version of the site went out",
+        scope: READING,
         parameters: &[RELEASE_WINDOW],
     },
     ResourceHelp {
         name: "alerts",
         holds: "what is wrong: campaigns that do not convert, steps that broke, odd traffic",
+        scope: READING,
         parameters: &[],
     },
     ResourceHelp {
         name: "presence",
         holds: "who is here now",
+        scope: READING,
         parameters: &[],
     },
     ResourceHelp {
         name: "pages",
         holds: "what is looked at",
+        scope: READING,
         parameters: &[],
     },
     ResourceHelp {
         name: "activity",
         holds: "what is happening right now",
+        scope: READING,
         parameters: &[],
     },
 ];
@@ -155,18 +174,30 @@ const fn and(more: ParameterHelp) -> [ParameterHelp; filter::PARAMETERS.len() + 
 /// Parameters that say who is asking, and what they have already; others look at them.
 const PARAMETERS_OF_READERS: [&str; 4] = ["site", "ticket", "after", "wait"];
 
-/// The query that a URL asks.
+/// The resource of this name.
 ///
 /// # Errors
-/// 404 for an unknown resource; 400 for an unknown, missing, doubled or impossible parameter.
-pub(super) fn query(resource: &str, parameters: &str) -> Result<Query, ApiError> {
-    let Some(help) = RESOURCES.iter().find(|help| help.name == resource) else {
+/// There is none: 404.
+pub(super) fn resource(name: &str) -> Result<&'static ResourceHelp, ApiError> {
+    let found = RESOURCES.iter().find(|help| help.name == name);
+    found.ok_or_else(|| {
         let names: Vec<_> = RESOURCES.iter().map(|help| help.name).collect();
-        return Err(ApiError::NotFound(format!(
-            "there is no live resource {resource:?}; there are: {}",
+        ApiError::NotFound(format!(
+            "there is no live resource {name:?}; there are: {}",
             names.join(", ")
-        )));
-    };
+        ))
+    })
+}
+
+/// The query that the parameters of a resource ask. Who may not see visitors' names asks another.
+///
+/// # Errors
+/// 400 for an unknown, missing, doubled or impossible parameter.
+pub(super) fn query(
+    help: &ResourceHelp,
+    parameters: &str,
+    naming: Naming,
+) -> Result<Query, ApiError> {
     let mut given = given(help, parameters)?;
     Ok(match help.name {
         "overview" => Query::Overview,
@@ -199,7 +230,7 @@ pub(super) fn query(resource: &str, parameters: &str) -> Result<Query, ApiError>
         "alerts" => Query::Alerts,
         "presence" => Query::Presence,
         "pages" => Query::Pages,
-        _ => Query::Activity,
+        _ => Query::Activity(naming),
     })
 }
 
@@ -282,6 +313,10 @@ mod unit {
     use crate::live::{By, Filter, HeatKind, Seen, Stayed, Window};
     use crate::row::Device;
     use upriver_wire::limits::STRING_BYTES_MAX;
+
+    fn query(name: &str, parameters: &str) -> Result<Query, ApiError> {
+        super::query(resource(name)?, parameters, Naming::Named)
+    }
 
     fn refused(resource: &str, parameters: &str) -> (&'static str, String) {
         let error = query(resource, parameters).expect_err(parameters);

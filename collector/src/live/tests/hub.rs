@@ -2,7 +2,7 @@
 
 use super::super::hub::{Hub, LiveError, Published};
 use super::super::limits::{SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX};
-use super::super::{Engine, Filter, HeatKind, Query, Seen, Window};
+use super::super::{Engine, Filter, HeatKind, Naming, Query, Seen, Window};
 use super::{Bounds, Drawn, HOUR_MS, NOW_MS, event, sites};
 use crate::row::EventRow;
 use serde_json::{Value, json};
@@ -187,7 +187,7 @@ fn a_feed_sends_only_what_is_new() {
     let mut hub = hub();
     hub.engine.apply(&[view(0, 1, 0, 2), view(1, 1, 0, 2)]);
     let mut activity = hub
-        .subscribe(&shop(), &Query::Activity, None)
+        .subscribe(&shop(), &Query::Activity(Naming::Named), None)
         .expect("room");
     let ids = |message: &Value| -> Vec<u64> {
         let items = message["data"]["items"].as_array().expect("items");

@@ -67,7 +67,7 @@ impl<'a> Recount<'a> {
             Query::HeatMap(kind, filter) => {
                 Resource::HeatMap(heat::heat(*kind, filter, &self.range, self.now_ms))
             }
-            Query::Activity
+            Query::Activity(_)
             | Query::Experiments
             | Query::Releases(_)
             | Query::Alerts
