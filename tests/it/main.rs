@@ -12,6 +12,7 @@ mod import;
 mod ingest;
 mod live;
 mod multiplex;
+mod openapi;
 mod oracle;
 mod quarantine;
 mod resume;

@@ -20,6 +20,7 @@ const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The query of a request.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Query {
     /// The site, where whoever sends may write to several.
     site: Option<String>,

@@ -13,6 +13,7 @@ pub mod health;
 mod inflate;
 pub mod limits;
 mod live;
+mod openapi;
 pub mod pages;
 pub mod reader;
 mod rights;
@@ -71,6 +72,7 @@ pub fn routes() -> Vec<Entry> {
         ),
         // To dashboards and programs.
         entry(GET, "/v1/me", Needs::Somebody, pages::me),
+        entry(GET, "/v1/openapi.json", Needs::Nothing, openapi::document),
         entry(POST, "/v1/tickets", may(&[Scope::LiveRead]), pages::ticket),
         entry(GET, "/login", Needs::Nothing, pages::login),
         entry(GET, "/", Needs::Nothing, pages::index),
