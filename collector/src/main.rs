@@ -313,7 +313,9 @@ fn in_full(error: &anyhow::Error) -> String {
 }
 
 async fn serve(serve: Serve) -> anyhow::Result<()> {
-    let Sites { sites, retention } = Sites::read(&serve.config)?;
+    let Sites {
+        sites, retention, ..
+    } = Sites::read(&serve.config)?;
     let retention = serve.retention.or(retention);
     retention.check().map_err(anyhow::Error::msg)?;
     let clickhouse = match &serve.clickhouse_url {

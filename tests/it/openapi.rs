@@ -387,6 +387,15 @@ async fn fill(contract: &Contract, collector: &Collector) -> Result<()> {
         let (status, answer) = contract.ask(collector, ask, Some(body), "").await?;
         ensure!(status == 200, "{answer}");
     }
+    let release = Ask(
+        "PUT",
+        "/v1/sites/{site}/definitions/{kind}/{id}",
+        format!("/v1/sites/{SITE}/definitions/release/now"),
+    );
+    let (status, answer) = contract
+        .ask(collector, release, Some(json!({"name": "1"})), TOKEN)
+        .await?;
+    ensure!(status == 201, "{answer}");
     eventually("clickhouse has them", async || {
         let told = "SELECT toUInt64(count() >= 20) FROM events";
         Ok((collector.sql(told).await? == 1).then_some(()))
@@ -543,6 +552,7 @@ async fn subscriptions_bring_what_it_says() -> Result<()> {
         ("funnel/visitors", "?id=checkout&state=converted"),
         ("campaigns", ""),
         ("experiments", ""),
+        ("releases", ""),
         ("presence", ""),
         ("pages", ""),
         ("activity", ""),
@@ -550,8 +560,11 @@ async fn subscriptions_bring_what_it_says() -> Result<()> {
         let path = format!("/v1/live/{path}");
         let responses = &contract.operation("GET", &path)?["responses"];
         let schema = &responses["200"]["content"]["text/event-stream"]["x-event-data"];
-        // An experiment has no exposure in what comes later.
-        let count = if path.ends_with("experiments") { 1 } else { 2 };
+        // What comes later is no exposure, and changes a release once a minute only.
+        let count = match &*path {
+            "/v1/live/experiments" | "/v1/live/releases" => 1,
+            _ => 2,
+        };
         for update in events(&collector, &format!("{path}{asked}"), count).await? {
             contract.check(schema, &update).context(path.clone())?;
         }
