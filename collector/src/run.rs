@@ -124,7 +124,7 @@ pub async fn run(
     let mut live_options = live::Options::default();
     live_options.bounds.experiment_days = live::experiment_days(options.retention.events_days);
     let (live, live_thread) =
-        Live::start(&sites, live_options.clone()).context("cannot start the live engine")?;
+        Live::start(&sites, live_options).context("cannot start the live engine")?;
     let (rules, rules_worker) = firing::prepare(&options.sites, &options.data)
         .context("cannot make the secret that decides who is left out of rules")?;
     let listeners = Listeners {

@@ -12,6 +12,8 @@ pub enum Fault {
     Repeats,
     /// Clocks of pages are wrong by up to an hour, and jump.
     Clocks,
+    /// The collector's own clock jumps: an hour to or fro, over midnight, while it runs or is down.
+    ClockJumps,
     /// The collector is killed, several times.
     CollectorKilled,
     /// ClickHouse is killed, several times.
@@ -78,9 +80,10 @@ impl Machine {
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Repeats,
         Self::Clocks,
+        Self::ClockJumps,
         Self::CollectorKilled,
         Self::ClickHouseKilled,
         Self::BothKilled,
@@ -102,6 +105,7 @@ impl Fault {
         match self {
             Self::Repeats => "batches twice, late, overlapping",
             Self::Clocks => "clocks of pages wrong, jumping",
+            Self::ClockJumps => "collector: its clock jumps",
             Self::CollectorKilled => "collector: kill -9",
             Self::ClickHouseKilled => "ClickHouse: kill -9",
             Self::BothKilled => "both: kill -9",
@@ -145,11 +149,17 @@ impl Fault {
         }
     }
 
+    /// Whether only a collector that is built for it has this fault.
+    pub fn is_planted(self) -> bool {
+        self == Self::ClockJumps
+    }
+
     /// How pages behave meanwhile.
     pub(super) fn manner(self) -> Manner {
         Manner {
             repeat_percent: if self == Self::Repeats { 40 } else { 10 },
             clocks_jump: self == Self::Clocks,
+            clocks_told: self == Self::ClockJumps,
         }
     }
 
@@ -159,6 +169,7 @@ impl Fault {
             self,
             Self::Repeats
                 | Self::Clocks
+                | Self::ClockJumps
                 | Self::CollectorKilled
                 | Self::ClickHouseKilled
                 | Self::BothKilled

@@ -2,7 +2,7 @@
 //! process apart behind a proxy. Owns them, where they keep their data, and their end. Knows no fault.
 
 use super::disk::Disk;
-use super::load::Address;
+use super::load::{Address, now_ms};
 use super::proxy::Proxy;
 use crate::collector::child_of;
 use crate::eventually;
@@ -25,6 +25,8 @@ const START_WAIT: Duration = Duration::from_secs(60);
 const STORE_WAIT: Duration = Duration::from_secs(90);
 /// Small, so that a run goes through many segments.
 const SEGMENT_BYTES: &str = "40000";
+/// File on the desk that says how far the collector's clock is ahead.
+const CLOCK_FILE: &str = "clock";
 
 /// What is started, and where.
 #[derive(Clone, Debug)]
@@ -41,6 +43,34 @@ pub(super) struct Blueprint {
     pub apart: bool,
     /// Whether system calls can be made to fail here.
     pub traps: bool,
+    /// Whether the collector's clock can be made to jump: it is built for that.
+    pub clock: bool,
+}
+
+/// What the collector's clock says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Clock {
+    /// How far it is ahead, ms.
+    offset_ms: i64,
+    /// The latest it said before it jumped, Unix ms. What was received then stays received then.
+    latest_ms: u64,
+}
+
+impl Clock {
+    /// What it says now, Unix ms.
+    pub(super) fn now_ms(self) -> u64 {
+        now_ms().saturating_add_signed(self.offset_ms)
+    }
+
+    /// How far it is ahead, ms; 0 when it is not.
+    pub(super) fn ahead_ms(self) -> u64 {
+        u64::try_from(self.offset_ms).unwrap_or(0)
+    }
+
+    /// The same as [`Clock::now_ms`], or the latest that it has said.
+    pub(super) fn latest_ms(self) -> u64 {
+        self.latest_ms.max(self.now_ms())
+    }
 }
 
 /// How a program is run so that it fails at an exact system call: `strace`'s words.
@@ -58,6 +88,8 @@ pub(super) struct House {
     pub http: reqwest::Client,
     /// Between the collector and a ClickHouse apart.
     pub proxy: Option<Proxy>,
+    /// The clock of the collector.
+    pub clock: Clock,
     collector: Option<Child>,
     clickhouse: Option<Child>,
     /// The disk of the place, when it has one of its own. Last, so that nobody uses it any more when
@@ -87,6 +119,7 @@ impl House {
             address: Address::default(),
             http: reqwest::Client::builder().timeout(START_WAIT).build()?,
             proxy,
+            clock: Clock::default(),
             collector: None,
             clickhouse: None,
             disk,
@@ -165,6 +198,10 @@ impl House {
         if !trap.is_empty() {
             command.args(&trap[1..]).arg(&self.blueprint.binary);
         }
+        if self.blueprint.clock {
+            let file = self.blueprint.desk.join(CLOCK_FILE);
+            command.env("UPRIVER_CLOCK_OFFSET_FILE", file);
+        }
         if let Some(planted) = self.blueprint.planted {
             command.env("UPRIVER_PLANTED_FAULT", planted);
         }
@@ -197,6 +234,25 @@ impl House {
                 bail!("{name} ended before it listened: {}", child.wait()?)
             }
         }
+    }
+
+    /// Has the collector's clock say a time from here on, Unix ms.
+    ///
+    /// # Errors
+    /// The file that tells it cannot be written.
+    pub(super) fn set_clock(&mut self, says_ms: u64) -> Result<()> {
+        let offset_ms = says_ms as i64 - now_ms() as i64;
+        let file = self.blueprint.desk.join(CLOCK_FILE);
+        // Put in its place whole: it is read all the time.
+        let new = file.with_extension("new");
+        std::fs::write(&new, offset_ms.to_string())?;
+        let latest_ms = self.clock.latest_ms();
+        std::fs::rename(new, file)?;
+        self.clock = Clock {
+            offset_ms,
+            latest_ms,
+        };
+        Ok(())
     }
 
     /// Process id of the collector.

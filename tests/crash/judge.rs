@@ -1,6 +1,7 @@
 //! What is in the tables and what is said live, held against what the client wrote down: sets of
 //! events, not counts. Knows no process and no fault.
 
+use super::house::Clock;
 use super::journal::{Identity, Sent};
 use super::rolled;
 use crate::oracle::{World, live_differences};
@@ -55,6 +56,8 @@ pub(super) struct Scene<'a> {
     pub world: &'a World,
     /// For asking it.
     pub http: &'a reqwest::Client,
+    /// Its clock.
+    pub clock: Clock,
 }
 
 impl Scene<'_> {
@@ -95,10 +98,22 @@ impl Scene<'_> {
         let known = |row: &EventRow| sent.get(&(row.stream.as_u128(), row.seq));
         let stored = rows.iter().filter_map(|row| Some((&known(row)?.told, row)));
         let stored: Vec<_> = stored.collect();
+        // Where its clock went back, live numbers stay where they were; after a restart, where the
+        // newest row was received.
+        let newest_ms = rows.iter().map(|row| row.received_at).max();
+        let newest_ms = newest_ms.map_or(0, i64::unsigned_abs);
         let deadline = Instant::now() + LIVE_WAIT;
         loop {
-            let now_ms = super::load::now_ms();
-            let found = live_differences(self.http, self.url, self.world, &stored, now_ms).await?;
+            let mut times = vec![self.clock.now_ms().max(newest_ms), self.clock.latest_ms()];
+            times.dedup();
+            let mut found = Vec::new();
+            for now_ms in times {
+                let (http, url) = (self.http, self.url);
+                found = live_differences(http, url, self.world, &stored, now_ms).await?;
+                if found.is_empty() {
+                    break;
+                }
+            }
             if found.is_empty() || Instant::now() > deadline {
                 return Ok(found
                     .into_iter()

@@ -49,6 +49,9 @@ pub(super) struct Manner {
     pub repeat_percent: u64,
     /// Whether clocks of pages are wrong, and jump between two batches.
     pub clocks_jump: bool,
+    /// Whether every batch says when it was sent, as a page's do. One that does not is judged by the
+    /// clock of the collector alone, and too old when that is days ahead.
+    pub clocks_told: bool,
 }
 
 struct Shared {
@@ -153,7 +156,10 @@ impl Shared {
                     break;
                 }
                 // A time of sending of 0 says nothing about the page's clock.
-                let mut sent_ms = 0;
+                let mut sent_ms = match self.manner.clocks_told {
+                    true => now_ms(),
+                    false => 0,
+                };
                 if self.manner.clocks_jump && chance.percent(50) {
                     sent_ms = now_ms() + chance.below(7_200_000) - 3_600_000;
                 }

@@ -33,7 +33,7 @@ struct Flags {
     /// The collector.
     #[arg(long)]
     binary: PathBuf,
-    /// The collector with planted faults; none leaves the negative controls out.
+    /// The collector with planted faults; none leaves the negative controls out, and its clock alone.
     #[arg(long)]
     planted: Option<PathBuf>,
     /// Cut the power too, where disks can be mounted.
@@ -73,6 +73,7 @@ async fn judge(flags: &Flags) -> Result<()> {
     let machine = Machine::look();
     let left_out = |fault: &Fault| match fault {
         Fault::PowerCut if !flags.power => Some("--power was not given"),
+        fault if fault.is_planted() && flags.planted.is_none() => Some("--planted was not given"),
         _ => fault.left_out(machine),
     };
     for fault in Fault::ALL {

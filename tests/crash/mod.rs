@@ -135,7 +135,11 @@ pub async fn run(plan: &Plan, mut said: impl FnMut(&str)) -> Result<Outcome> {
         let seed = chance.below(1 << 48);
         let (fault, line) = &mut outcome.lines[(number % kinds) as usize];
         let began = Instant::now();
-        let ran = one(*fault, seed, &plan.binary, None, plan.machine).await;
+        let binary = match (fault.is_planted(), &plan.planted) {
+            (true, Some(planted)) => planted,
+            _ => &plan.binary,
+        };
+        let ran = one(*fault, seed, binary, None, plan.machine).await;
         let took = began.elapsed().as_secs_f64();
         let name = format!(
             "run {} of {}, {}, seed {seed}",
@@ -267,6 +271,7 @@ async fn one(
         place: place.join("place"),
         apart: fault.apart(),
         traps: machine.traps,
+        clock: fault.is_planted(),
     };
     let mut house = House::start(blueprint, world.clone(), disk).await?;
     let ran = under(fault, seed, &mut house, &mut chance).await;
@@ -301,6 +306,7 @@ async fn under(fault: Fault, seed: u64, house: &mut House, chance: &mut Chance) 
         url: &url,
         world: &world,
         http: &house.http,
+        clock: house.clock,
     };
     let excused = struck
         .spoilt
@@ -312,6 +318,12 @@ async fn under(fault: Fault, seed: u64, house: &mut House, chance: &mut Chance) 
         .spoilt
         .iter()
         .any(|spoilt| !spoilt.events.is_empty() && !spoilt.last);
+    if fault == Fault::ClockJumps {
+        let report = house.audit().await?;
+        if report["healthy"] != true {
+            verdict.wrong.push(format!("the audit: {report}"));
+        }
+    }
     if must_tell && !damage::set_aside(&house.data().join("log"))? {
         verdict
             .wrong

@@ -16,6 +16,11 @@ const ACKS_BETWEEN: u64 = 50;
 const MOMENT_MS: u64 = 500;
 /// How long a trap may wait for its system call. Past it the process is killed as it is.
 const TRAP_WAIT: Duration = Duration::from_secs(3);
+/// How far the clock jumps when it does not jump to midnight, ms.
+const JUMP_MS: u64 = 3_600_000;
+/// How long before midnight it stands when it jumps there, ms.
+const BEFORE_MIDNIGHT_MS: u64 = 1_000;
+const DAY_MS: u64 = 24 * 3_600_000;
 /// How long a full disk may go unnoticed by the collector.
 const FULL_WAIT: Duration = Duration::from_secs(2);
 /// System calls of the collector to be killed at, and the most calls of one thread let pass before.
@@ -87,6 +92,7 @@ async fn once(
 ) -> Result<bool> {
     match fault {
         Fault::Repeats | Fault::Clocks | Fault::FlippedBit => {}
+        Fault::ClockJumps => jump(house, load, chance).await?,
         Fault::CollectorKilled => {
             house.kill_collector()?;
             house.start_collector(&Trap::new()).await?;
@@ -132,6 +138,51 @@ async fn once(
 
 async fn moment(chance: &mut Chance) {
     tokio::time::sleep(Duration::from_millis(chance.below(MOMENT_MS))).await;
+}
+
+/// The collector's clock jumps an hour ahead, an hour back, to the end of the day and over it, or from
+/// there back before it. Now and then it does while the collector is down, and half of the time the
+/// collector is killed under load by the new time and started again.
+async fn jump(house: &mut House, load: &mut Load, chance: &mut Chance) -> Result<()> {
+    // Two midnights in a row at most: who is days ahead has forgotten what pages still send again.
+    let ways = if house.clock.ahead_ms() < DAY_MS / 2 {
+        5
+    } else {
+        3
+    };
+    let way = chance.below(ways);
+    let down = chance.percent(25);
+    if down {
+        house.kill_collector()?;
+    }
+    let now_ms = house.clock.now_ms();
+    let midnight_ms = (now_ms / DAY_MS + 1) * DAY_MS;
+    house.set_clock(match way {
+        0 => now_ms + JUMP_MS,
+        1 => now_ms - JUMP_MS,
+        // Where it should stand.
+        2 => super::load::now_ms(),
+        _ => midnight_ms - BEFORE_MIDNIGHT_MS,
+    })?;
+    if down {
+        house.start_collector(&Trap::new()).await?;
+    }
+    if way >= 3 {
+        let begun = Instant::now();
+        while house.clock.now_ms() < midnight_ms + BEFORE_MIDNIGHT_MS {
+            load.acked_since(begun, 1).await?;
+        }
+    }
+    if way == 4 {
+        house.set_clock(house.clock.now_ms() - JUMP_MS)?;
+    }
+    if !down && chance.percent(50) {
+        load.acked_since(Instant::now(), ACKS_BETWEEN).await?;
+        moment(chance).await;
+        house.kill_collector()?;
+        house.start_collector(&Trap::new()).await?;
+    }
+    Ok(())
 }
 
 /// A program's way into a trap: something is done to the n-th of these calls of any one thread.

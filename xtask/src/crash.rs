@@ -12,7 +12,7 @@ const COLLECTOR: &str = "target/debug/upriver";
 /// Where the collector with planted faults is put, so that nobody takes it for the real one.
 const PLANTED_FOLDER: &str = "target/planted";
 /// Kinds of faults the short form tries: all.
-const KINDS_IN_SHORT: u64 = 16;
+const KINDS_IN_SHORT: u64 = 17;
 const HARNESS: &str = "target/debug/crash";
 
 /// Builds, runs, and passes on what it says.

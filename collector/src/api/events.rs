@@ -18,6 +18,10 @@ use std::sync::Arc;
 /// Bytes of a body, as it comes and inflated.
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Why an event is rejected whose time is taken by the clock as it is, and not by what the log holds.
+const TOO_OLD: &str = "its time is too long before the newest event the collector has received, so it \
+                       may have been counted; was the collector's clock ahead?";
+
 /// The query of a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,10 +102,14 @@ fn answer(refused: Vec<Option<String>>, verdicts: Vec<Verdict>) -> Value {
     let mut verdicts = verdicts.into_iter();
     let mut events = Vec::with_capacity(refused.len());
     for (index, reason) in refused.into_iter().enumerate() {
-        let verdict = match reason {
+        let verdict = match &reason {
             Some(_) => Verdict::Refused,
             // One was given for each record.
             None => verdicts.next().unwrap_or(Verdict::Retry),
+        };
+        let (verdict, reason) = match verdict {
+            Verdict::Expired => (Verdict::Refused, Some(TOO_OLD.to_owned())),
+            verdict => (verdict, reason),
         };
         for (_, count) in counts.iter_mut().filter(|(of, _)| *of == verdict) {
             *count += 1;

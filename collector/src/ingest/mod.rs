@@ -254,6 +254,8 @@ pub fn start<S: Storage>(
         durable,
         committed,
         received_ms: recovered.received_ms,
+        clock_ms: recovered.received_ms,
+        behind: false,
         no_space_ms: None,
         gap: recovered.gap,
     };

@@ -32,6 +32,9 @@ pub const EXPIRY_MS: u64 = 48 * 3600 * 1000;
 const SEAL_SPARE_BYTES: u64 = 4 * 1024;
 /// How long nothing is tried after the disk was found full.
 const NO_SPACE_PAUSE_MS: u64 = 250;
+/// How far the clock may be behind the newest receipt before it is told. Jobs that wait for one
+/// another are some milliseconds behind.
+const BEHIND_MS_MIN: u64 = 1_000;
 
 /// Something to be done in log order.
 pub(super) enum Job {
@@ -136,7 +139,11 @@ pub(super) struct Sequencer<S: Storage> {
     pub(super) committed: mpsc::Sender<Committed>,
     /// Time of receipt of the newest record: receipt never goes back in the log.
     pub(super) received_ms: u64,
-    /// When the disk was last found full, Unix ms.
+    /// What the clock said at the newest job, Unix ms: it may go back where receipt does not.
+    pub(super) clock_ms: u64,
+    /// Whether it has been told that the clock is behind the newest receipt.
+    pub(super) behind: bool,
+    /// When the disk was last found full, by the clock, Unix ms.
     pub(super) no_space_ms: Option<u64>,
     /// Whether it is not known in full what was taken.
     pub(super) gap: bool,
@@ -163,6 +170,7 @@ impl<S: Storage> Sequencer<S> {
     fn begin(&mut self, mut job: Job, mut group: Group) -> Group {
         if let Some(received_ms) = job.received_ms() {
             let before = self.received_ms;
+            self.clock_ms = *received_ms;
             self.received_ms = before.max(*received_ms);
             *received_ms = self.received_ms;
             if before / DAY_MS != self.received_ms / DAY_MS {
@@ -183,7 +191,7 @@ impl<S: Storage> Sequencer<S> {
             Job::Batch(job) => self.take_batch(*job, group),
             Job::Import(job) => self.take_import(*job, group),
             Job::DeadLetter(letter, reply) => {
-                if let Err(error) = self.room(letter.received_ms) {
+                if let Err(error) = self.room() {
                     let _ = reply.send(Err(error));
                     return;
                 }
@@ -219,11 +227,15 @@ impl<S: Storage> Sequencer<S> {
             // would hide it from the next start. Whoever asks sees the sender dropped.
             return;
         }
+        // By what is in the log, not by a clock that may jump to and fro: whatever comes later is
+        // judged by the same time, so what is forgotten is then too old to be taken.
+        let now_ms = now_ms.min(self.received_ms);
         let silent = self.dedup.forget_silent(now_ms);
         counter!("upriver_streams_forgotten_total", "why" => "silent").increment(silent as u64);
         let (changed, forgotten) = self.dedup.drain_changed();
         gauge!("upriver_streams").set(self.dedup.len() as f64);
         gauge!("upriver_stream_ranges").set(self.dedup.ranges() as f64);
+        self.tell_clock();
         // Whoever asked is gone only when the process stops; then nothing is forgotten.
         let _ = reply.send(StreamChanges {
             position: self.log.position(),
@@ -242,15 +254,33 @@ impl<S: Storage> Sequencer<S> {
         self.quota.pressure(self.log.bytes())
     }
 
+    /// Tells how far the clock is behind the newest receipt: times stand still until it has caught up.
+    fn tell_clock(&mut self) {
+        let behind_ms = self.received_ms.saturating_sub(self.clock_ms);
+        let behind_ms = if behind_ms < BEHIND_MS_MIN {
+            0
+        } else {
+            behind_ms
+        };
+        gauge!("upriver_clock_behind_seconds").set(behind_ms as f64 / 1_000.0);
+        if behind_ms > 0 && !self.behind {
+            tracing::warn!(
+                behind_ms,
+                "the clock is behind the newest receipt; times stand still until it has caught up"
+            );
+        }
+        self.behind = behind_ms > 0;
+    }
+
     /// Whether there is room for anything.
-    pub(super) fn room(&self, received_ms: u64) -> Result<(), IngestError> {
+    pub(super) fn room(&self) -> Result<(), IngestError> {
         let (why, error) = if self.gap {
             ("log_gap", IngestError::LogGap)
         } else if self.pressure() == Pressure::Full {
             ("log_full", IngestError::LogFull)
         } else if self
             .no_space_ms
-            .is_some_and(|since| received_ms < since + NO_SPACE_PAUSE_MS)
+            .is_some_and(|since| (since..since + NO_SPACE_PAUSE_MS).contains(&self.clock_ms))
         {
             ("no_space", IngestError::NoSpace)
         } else {
@@ -321,7 +351,7 @@ impl<S: Storage> Sequencer<S> {
         }
         counter!("upriver_log_no_space_total").increment(1);
         let seals = group.take_back(&mut self.dedup, &mut self.imported, &mut self.elements);
-        self.no_space_ms = Some(self.received_ms);
+        self.no_space_ms = Some(self.clock_ms);
         self.tell_pressure();
         if !seals.seals.is_empty() {
             self.commit(seals);

@@ -7,7 +7,7 @@ use super::imported::EventKey;
 use super::record::BatchRecord;
 use super::sequencer::{BatchJob, ELEMENTS_MAX, EXPIRY_MS, ImportJob, Sequencer};
 use super::shed::{self, Pressure};
-use super::{Accepted, IngestError, Verdict, rows};
+use super::{Accepted, IngestError, Verdict, imported, rows};
 use crate::log::storage::Storage;
 use metrics::counter;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use upriver_wire::limits::NEED_MAX;
 
 impl<S: Storage> Sequencer<S> {
     pub(super) fn take_batch(&mut self, job: BatchJob, group: &mut Group) {
-        if let Err(error) = self.room(job.received_ms) {
+        if let Err(error) = self.room() {
             let _ = job.reply.send(Err(error));
             return;
         }
@@ -83,7 +83,7 @@ impl<S: Storage> Sequencer<S> {
 
     /// Takes the events of a server that were not taken before.
     pub(super) fn take_import(&mut self, job: ImportJob, group: &mut Group) {
-        if let Err(error) = self.room(job.received_ms) {
+        if let Err(error) = self.room() {
             let _ = job.reply.send(Err(error));
             return;
         }
@@ -95,10 +95,14 @@ impl<S: Storage> Sequencer<S> {
                 return;
             }
         };
+        let oldest_day = imported::oldest_day(job.received_ms);
         let mut accepted = Accepted::default();
         for ((mut record, key), taken) in job.events.into_iter().zip(keys).zip(taken) {
             let verdict = if taken {
                 Verdict::Duplicate
+            } else if key.day < oldest_day {
+                // Whether it was taken may be forgotten: the clock was ahead since.
+                Verdict::Expired
             } else if self.imported.is_full() {
                 Verdict::Retry
             } else if self.imported.take(key) {

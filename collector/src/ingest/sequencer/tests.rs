@@ -1,6 +1,7 @@
 //! Ingest on a disk that does everything a disk may do: what was acknowledged is in the log once,
 //! and what was not can still be sent.
 
+mod clock;
 mod gap;
 
 use super::*;
@@ -229,6 +230,8 @@ fn sequencer(recovered: Recovered<Simulated>, quota: Quota) -> Sequencer<Simulat
         // Nobody counts here.
         committed: mpsc::channel(1).0,
         received_ms: recovered.received_ms,
+        clock_ms: recovered.received_ms,
+        behind: false,
         no_space_ms: None,
         gap: recovered.gap,
     }
