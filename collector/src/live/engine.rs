@@ -11,12 +11,18 @@ use crate::row::{ElementRow, EventRow};
 use hashbrown::HashMap;
 use upriver_wire::live::{Alerts, Basis};
 
+/// How far receipt may be ahead of the time that passed before it is the clock that has jumped: time
+/// passes every [`super::limits::TICK_MS`], and now and then late.
+const JUMP_MS: u64 = 1_000;
+
 /// The live state of all sites.
 #[derive(Debug)]
 pub struct Engine {
     places: HashMap<String, usize>,
     sites: Vec<SiteState>,
     history_complete: bool,
+    /// The time it has come to, Unix ms.
+    now_ms: u64,
     unknown_site: u64,
 }
 
@@ -36,6 +42,7 @@ impl Engine {
             places,
             sites,
             history_complete: false,
+            now_ms,
             unknown_site: 0,
         }
     }
@@ -72,8 +79,20 @@ impl Engine {
         }
     }
 
+    /// Lets time pass to the receipt of the newest of these events, where that is further on:
+    /// the clock has jumped ahead since time last passed, and maybe back again, or it had before a
+    /// restart. Events that were received lie in the range for as long as they did then.
+    pub(crate) fn catch_up(&mut self, rows: &[EventRow]) {
+        let newest = rows.iter().map(|row| row.received_at).max();
+        let newest_ms = newest.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0);
+        if newest_ms > self.now_ms + JUMP_MS {
+            self.advance(newest_ms);
+        }
+    }
+
     /// Lets time pass, to a time in Unix milliseconds. An earlier time changes nothing.
     pub fn advance(&mut self, now_ms: u64) {
+        self.now_ms = self.now_ms.max(now_ms);
         for site in &mut self.sites {
             site.advance(now_ms);
         }

@@ -350,6 +350,7 @@ async fn run(mut hub: Hub, mut queue: mpsc::Receiver<Command>, clock: Clock) {
 fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
     match command {
         Command::Apply(rows, elements) => {
+            hub.engine.catch_up(&rows);
             // Descriptors first, so that what is shown of these rows has its names.
             hub.engine.describe(&elements);
             hub.engine.apply(&rows);

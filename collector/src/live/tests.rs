@@ -514,3 +514,29 @@ fn the_newest_descriptor_names_an_element_whenever_it_comes() {
         );
     }
 }
+
+/// The clock was put ahead by more than the range reaches, and the event came before time passed.
+#[test]
+fn an_event_received_after_the_clock_jumped_is_counted() {
+    let ahead_ms = NOW_MS + 13 * HOUR_MS;
+    let row = EventRow {
+        site: "shop".into(),
+        received_at: ahead_ms as i64,
+        time: ahead_ms as i64,
+        ord: order(ahead_ms, 1, 0),
+        kind: Kind::PageView,
+        path: "/".into(),
+        ..EventRow::default()
+    };
+    let mut engine = Engine::new(&sites(), Bounds::default(), NOW_MS);
+    engine.catch_up(std::slice::from_ref(&row));
+    engine.apply(std::slice::from_ref(&row));
+    // The clock was put right again meanwhile.
+    engine.advance(NOW_MS + HOUR_MS);
+    let Some(Resource::Overview(overview)) = engine.answer("shop", &Query::Overview) else {
+        panic!("no overview");
+    };
+    assert_eq!(overview.page_views, 1);
+    let basis = overview.basis.unwrap();
+    assert_eq!(basis.from_ms, (ahead_ms / HOUR_MS - 23) * HOUR_MS);
+}
