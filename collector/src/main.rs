@@ -6,6 +6,7 @@ mod requeue;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
 use secrecy::SecretString;
 use std::io::{IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use upriver_collector::alert;
 use upriver_collector::api::access;
+use upriver_collector::api::client::Clients;
 use upriver_collector::api::limits::LimitsConfig;
 use upriver_collector::config::{Retention, Sites};
 use upriver_collector::ingest::Quota;
@@ -150,6 +152,14 @@ struct Serve {
     /// ticks of ten minutes.
     #[arg(long, env = "UPRIVER_ALERT_SECONDS", default_value = "60")]
     alert_seconds: NonZeroU32,
+    /// File in MaxMind's format (.mmdb) that tells countries by addresses; without it none is told. Read
+    /// at the start. No address is kept.
+    #[arg(long, env = "UPRIVER_GEOIP")]
+    geoip: Option<PathBuf>,
+    /// Network of a proxy before the collector, like 10.0.0.0/8, whose X-Forwarded-For says who a client
+    /// is; may be given several times.
+    #[arg(long, env = "UPRIVER_TRUSTED_PROXY", value_delimiter = ',')]
+    trusted_proxy: Vec<IpNet>,
     #[command(flatten)]
     retention: Retention,
 }
@@ -318,6 +328,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
     } = Sites::read(&serve.config)?;
     let retention = serve.retention.or(retention);
     retention.check().map_err(anyhow::Error::msg)?;
+    let clients = Clients::new(serve.trusted_proxy, serve.geoip.as_deref())?;
     let clickhouse = match &serve.clickhouse_url {
         Some(url) => ClickHouse::Server(Access {
             url: url.clone(),
@@ -350,6 +361,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
         data: serve.data,
         sites,
         retention,
+        clients,
         clickhouse,
         log_segment_bytes: serve.log_segment_bytes,
         log_quota: Quota {

@@ -5,6 +5,7 @@
 
 use crate::alert;
 use crate::api::access::{self, Access};
+use crate::api::client::Clients;
 use crate::api::limits::{Limits, LimitsConfig};
 use crate::api::{self, ClickHouseUp, Stopping};
 use crate::clock;
@@ -69,7 +70,6 @@ pub enum ClickHouse {
 }
 
 /// What [`run`] needs to know.
-#[derive(Clone, Debug)]
 pub struct Options {
     /// Folder of log, state and secret.
     pub data: PathBuf,
@@ -77,6 +77,8 @@ pub struct Options {
     pub sites: Vec<Site>,
     /// For how long the tables keep rows.
     pub retention: Retention,
+    /// Who clients are, and where.
+    pub clients: Clients,
     /// ClickHouse.
     pub clickhouse: ClickHouse,
     /// Size past which a new segment of the log is begun.
@@ -220,6 +222,7 @@ pub async fn run(
 
     let access = web::Data::new(Access::new(&options.sites, access::signer(&options.data)?));
     let limits = web::Data::new(Limits::new(options.limits));
+    let clients = web::Data::new(options.clients);
     let past_client = client_watch.clone();
     let shared = (
         web::Data::new(ingest.clone()),
@@ -240,6 +243,7 @@ pub async fn run(
         App::new()
             .app_data(access.clone())
             .app_data(limits.clone())
+            .app_data(clients.clone())
             .app_data(ingest)
             .app_data(live)
             .app_data(stopping)

@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod audit;
 mod cookbook;
+mod country;
 mod crash;
 mod definitions;
 mod experiments;

@@ -12,6 +12,7 @@ pub mod cookbook;
 pub mod crash;
 pub mod experiments;
 pub mod generated;
+mod mmdb;
 #[path = "../oracle/mod.rs"]
 pub mod oracle;
 mod visit;
@@ -22,6 +23,7 @@ pub use collector::{
     ADMIN_TOKEN, Collector, IMPORT_TOKEN, READ_TOKEN, SIGNAL_TOKEN, SITE, Sent, WRITE_KEY,
     eventually,
 };
+pub use mmdb::mmdb;
 pub use visit::{Thing, Visit};
 
 /// The text of a page of the documentation.

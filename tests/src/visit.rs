@@ -63,6 +63,11 @@ impl Visit {
         }
     }
 
+    /// Whose it is.
+    pub fn visitor(&self) -> u128 {
+        self.batch.visitor.0
+    }
+
     /// It came by a campaign.
     pub fn campaign(mut self, source: &str, medium: &str, campaign: &str) -> Self {
         self.page.campaign = Some(Campaign {

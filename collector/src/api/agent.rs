@@ -73,14 +73,15 @@ const ROBOTS: [&str; 12] = [
     "lighthouse",
 ];
 
-/// What the headers of a request say.
-pub(super) fn agent(request: &HttpRequest) -> Agent {
+/// What the headers of a request say, with the country of its sender's network.
+pub(super) fn agent(request: &HttpRequest, country: String) -> Agent {
     let headers = request.headers();
-    of(
+    let agent = of(
         &text(headers, "user-agent"),
         &text(headers, "sec-ch-ua"),
         &text(headers, "sec-ch-ua-platform"),
-    )
+    );
+    Agent { country, ..agent }
 }
 
 /// A header in lower case.

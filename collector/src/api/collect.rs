@@ -2,10 +2,11 @@
 
 use super::access::{Access, origin};
 use super::agent::agent;
+use super::client::Clients;
 use super::decode::{self, Form};
 use super::error::ApiError;
 use super::inflate::inflate;
-use super::limits::{Limits, address};
+use super::limits::{Limits, prefix};
 use crate::clock::now_ms;
 use crate::config::Site;
 use crate::ingest::record::{Agent, DEAD_LETTER_BODY_BYTES_MAX, DeadLetter};
@@ -35,7 +36,7 @@ pub async fn batch(
     access: web::Data<Access>,
     limits: web::Data<Limits>,
     ingest: web::Data<Ingest>,
-    signals: web::Data<Signals>,
+    (signals, clients): (web::Data<Signals>, web::Data<Clients>),
 ) -> Result<HttpResponse, ApiError> {
     // The origin may read the answer even when it is a refusal, or a page could not tell why.
     let cors = |mut response: HttpResponse| {
@@ -44,7 +45,8 @@ pub async fn batch(
     };
     let taken = async {
         let site = access.writer(query.key.as_deref(), &request)?;
-        limits.batch(address(&request))?;
+        let address = clients.address(&request);
+        limits.batch(prefix(address))?;
         let body = read_body(&request, payload, BODY_BYTES_MAX).await?;
         let body = match inflate(body.clone()) {
             Ok(plain) => plain,
@@ -54,7 +56,8 @@ pub async fn batch(
                 return Err(error);
             }
         };
-        let taken = take(&ingest, &site, &body, "batch", agent(&request)).await?;
+        let agent = agent(&request, clients.country(address));
+        let taken = take(&ingest, &site, &body, "batch", agent).await?;
         let signals = signals.take(&site.id, taken.visitor, taken.stream, now_ms());
         Ok::<_, ApiError>((Form::of(&body), taken.answer(&signals)))
     };

@@ -1,7 +1,6 @@
 //! How much one address may ask for. Addresses are kept in memory only, and only their prefix.
 
 use super::error::ApiError;
-use actix_web::HttpRequest;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::collections::HashMap;
@@ -102,14 +101,13 @@ impl Drop for StreamSlot {
     }
 }
 
-/// The prefix of the address a request comes from: the whole of an IPv4 address, 64 bits of IPv6.
-pub fn address(request: &HttpRequest) -> IpAddr {
-    match request.peer_addr().map(|peer| peer.ip()) {
-        Some(IpAddr::V6(address)) => {
+/// What of an address counts: the whole of an IPv4 address, 64 bits of IPv6.
+pub fn prefix(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => {
             let bits = u128::from(address) & (u128::MAX << 64);
             IpAddr::V6(bits.into())
         }
-        Some(address) => address,
-        None => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+        address => address,
     }
 }

@@ -3,6 +3,7 @@
 pub mod access;
 mod agent;
 mod audit;
+pub mod client;
 pub mod collect;
 pub mod decode;
 mod definitions;

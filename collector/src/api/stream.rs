@@ -2,10 +2,11 @@
 
 use super::access::Access;
 use super::agent::agent;
+use super::client::Clients;
 use super::collect::{self, WriteQuery};
 use super::decode::{self, Form};
 use super::error::ApiError;
-use super::limits::{Limits, StreamSlot, address};
+use super::limits::{Limits, StreamSlot, prefix};
 use crate::clock::now_ms;
 use crate::config::Site;
 use crate::ingest::Ingest;
@@ -45,10 +46,11 @@ pub async fn open(
     access: web::Data<Access>,
     limits: web::Data<Limits>,
     ingest: web::Data<Ingest>,
-    signals: web::Data<Signals>,
+    (signals, clients): (web::Data<Signals>, web::Data<Clients>),
     stopping: web::Data<Stopping>,
 ) -> Result<HttpResponse, ApiError> {
-    let address = address(&request);
+    let client = clients.address(&request);
+    let address = prefix(client);
     let site = access.writer(query.key.as_deref(), &request);
     let slot = limits.stream(address)?;
     let (response, session, messages) = actix_ws::handle(&request, payload).map_err(|error| {
@@ -69,7 +71,7 @@ pub async fn open(
         presence: None,
         form: Form::Binary,
         address,
-        agent: agent(&request),
+        agent: agent(&request, clients.country(client)),
         _slot: slot,
     };
     match site {
