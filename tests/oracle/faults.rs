@@ -30,6 +30,8 @@ pub enum Fault {
     ConvertedBefore,
     /// The minute a release went out in counts as after it.
     ReleaseMinute,
+    /// A visit counts with its last page view instead of its first.
+    LastView,
     /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
     SqlWindowOverOrd,
     /// SQL in which one event may serve two steps (`windowFunnel` without `strict_once`).
@@ -38,7 +40,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::WindowLonger,
         Self::WindowShorter,
         Self::TieOrder,
@@ -52,6 +54,7 @@ impl Fault {
         Self::EarliestEntry,
         Self::ConvertedBefore,
         Self::ReleaseMinute,
+        Self::LastView,
         Self::SqlWindowOverOrd,
         Self::SqlNotOnce,
     ];
@@ -72,6 +75,7 @@ impl Fault {
             Self::EarliestEntry => "the earliest beginning instead of the latest",
             Self::ConvertedBefore => "conversions from before the variant was shown",
             Self::ReleaseMinute => "the minute of a release counted as after it",
+            Self::LastView => "a visit counted with its last page view",
             Self::SqlWindowOverOrd => "SQL with its window over plain ord",
             Self::SqlNotOnce => "SQL without strict_once",
         }

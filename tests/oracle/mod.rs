@@ -17,6 +17,7 @@ mod pipeline;
 mod recount;
 mod release;
 mod shown;
+mod source;
 mod truth;
 mod walk;
 mod whole;

@@ -60,6 +60,7 @@ pub(super) fn fact(row: &EventRow) -> Fact {
         kind: row.kind,
         path: row.path.clone(),
         release: row.release.clone(),
+        referrer: row.referrer.clone(),
         source: row.utm_source.clone(),
         campaign: row.utm_campaign.clone(),
         variants: row.variants.clone(),

@@ -8,7 +8,7 @@ use upriver_collector::live::{Resource, Window};
 use upriver_wire::batch::Device;
 use upriver_wire::live::{
     Board, Campaigns, Experiments, Funnel, FunnelVisitors, HeatMap, Money, Overview, Pages,
-    Releases,
+    Releases, Sources,
 };
 
 /// The numbers of `overview`, as the answer and SQL call them: visitors, then events by kind.
@@ -165,6 +165,7 @@ impl Numbers {
             Resource::FunnelVisitors(answer) => self.visitors(place, answer),
             Resource::HeatMap(answer) => self.heat_map(place, answer),
             Resource::Board(answer) => self.board(place, answer),
+            Resource::Sources(answer) => self.sources(answer),
             Resource::Releases(answer) => self.releases(answer),
             Resource::Presence(_) | Resource::Activity(_) | Resource::Alerts(_) => {}
         }
@@ -245,6 +246,23 @@ impl Numbers {
             // The sum over its variants is told beside them.
             let beside = i128::from(visitors) - i128::from(row.visitors);
             self.add(format!("{key}/not in a variant"), beside);
+        }
+    }
+
+    /// Takes `sources` in.
+    fn sources(&mut self, answer: &Sources) {
+        for row in &answer.rows {
+            let key = format!("sources/{}|{}|{}", row.source, row.medium, row.referrer);
+            self.row(
+                &key,
+                &[
+                    ("visitors", row.visitors),
+                    ("engaged", row.engaged),
+                    ("converted", row.converted),
+                    ("conversions", row.conversions),
+                ],
+            );
+            self.money(&key, &row.value);
         }
     }
 
@@ -433,6 +451,15 @@ impl Numbers {
                         &["visitors", "converted", "conversions"],
                     )
                 }
+                Resource::Sources(_) => (
+                    format!(
+                        "sources/{}|{}|{}",
+                        text("source")?,
+                        text("medium")?,
+                        text("referrer")?
+                    ),
+                    &["visitors", "engaged", "converted", "conversions"],
+                ),
                 Resource::Releases(_) => (
                     release_key(text("name")?, text("id")?, text("side")?),
                     &RELEASES,

@@ -202,6 +202,7 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
         Query::Overview,
         Query::Campaigns,
         Query::Experiments,
+        Query::Sources,
         Query::Releases(world.release_minutes),
         Query::Pages,
     ]);

@@ -7,6 +7,7 @@ use super::heat;
 use super::numbers::{NARROWED, Numbers};
 use super::release;
 use super::shown;
+use super::source;
 use super::truth::Fact;
 use super::world::World;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -28,6 +29,7 @@ pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<
     release::count(world, facts, now_ms, fault, &mut numbers);
     let facts: Vec<&Fact> = facts.iter().filter(|fact| fact.time >= from_ms).collect();
     plain(&facts, now_ms, &mut numbers);
+    source::count(&facts, fault, &mut numbers);
     let mut visitors: HashMap<u128, Vec<&Fact>> = HashMap::new();
     for fact in &facts {
         visitors.entry(fact.visitor).or_default().push(fact);
@@ -322,7 +324,7 @@ fn place<'a>(facts: &[&'a Fact], funnel: &Funnel, fault: Option<Fault>) -> Optio
 
 /// Which of two events of the same order is called the later one: the definition leaves it open,
 /// so the engine's choice is followed here.
-fn tie(fact: &Fact) -> u32 {
+pub(super) fn tie(fact: &Fact) -> u32 {
     let (high, low) = ((fact.stream >> 64) as u64, fact.stream as u64);
     let seq = fact.seq.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (high ^ low.rotate_left(32) ^ seq).wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -23,6 +23,7 @@ pub(super) struct Fact {
     pub kind: Kind,
     pub path: String,
     pub release: String,
+    pub referrer: String,
     pub source: String,
     pub campaign: String,
     pub variants: Vec<(String, String)>,
@@ -117,6 +118,7 @@ pub(super) fn fact(body: &Body, before: &Before) -> Fact {
         kind: Kind::PageView,
         path: page.path,
         release: page.release,
+        referrer: String::new(),
         source: campaign.source,
         campaign: campaign.campaign,
         variants,
@@ -139,7 +141,7 @@ pub(super) fn fact(body: &Body, before: &Before) -> Fact {
         (fact.kind, fact.element, fact.cell) = (kind, element(at.element), at.at.cell());
     };
     match body {
-        Body::PageView(_) => {}
+        Body::PageView(view) => fact.referrer.clone_from(&view.referrer),
         Body::Press(press) => {
             fact.kind = Kind::Press;
             (fact.element, fact.cell) = (element(press.element), press.at.cell());

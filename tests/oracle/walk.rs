@@ -2,7 +2,7 @@
 //! cut anywhere, sent twice, overlapping, late, in any order. Knows nothing of what is counted.
 
 use super::chance::Chance;
-use super::world::{CAMPAIGNS, ELEMENTS, NAMES, PATHS, RELEASES, VARIANTS, World};
+use super::world::{CAMPAIGNS, ELEMENTS, NAMES, PATHS, REFERRERS, RELEASES, VARIANTS, World};
 use std::ops::Range;
 use std::rc::Rc;
 use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
@@ -256,6 +256,7 @@ fn body(chance: &mut Chance, before: &Before) -> Body {
             };
             Body::PageView(PageView {
                 page: page(chance, before.page.device, campaign),
+                referrer: (*chance.of(&REFERRERS)).into(),
                 ..PageView::default()
             })
         }

@@ -191,6 +191,7 @@ async fn answer(
         Query::Experiments => {
             Resource::Experiments(serde_json::from_value(get("experiments", &[]).await?)?)
         }
+        Query::Sources => Resource::Sources(serde_json::from_value(get("sources", &[]).await?)?),
         Query::Releases(minutes) => {
             let window = match minutes {
                 15 => "15m",

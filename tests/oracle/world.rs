@@ -26,6 +26,9 @@ pub(super) const VARIANTS: [(&str, &str); 4] =
     [("buy", "a"), ("buy", "b"), ("size", "l"), ("size", "s")];
 /// Names of custom events and conversions.
 pub(super) const NAMES: [&str; 2] = ["order", "add"];
+/// Where page views come from; the shop is the page itself.
+pub(super) const REFERRERS: [&str; 4] =
+    ["", "news.example/a/b", "shop.example/cart", "o'ne.example"];
 /// Releases that pages tell; the empty one is none.
 pub(super) const RELEASES: [&str; 3] = ["", "r1", "r'2"];
 /// Windows of funnels, milliseconds: the shortest make every edge common.

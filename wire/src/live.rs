@@ -370,6 +370,58 @@ pub struct Campaigns {
     pub basis: Option<Basis>,
     /// One row a source, medium and campaign. In a delta: those that changed.
     pub rows: Vec<CampaignRow>,
+    /// The site's funnels and where those of one campaign are. Complete in a delta too.
+    #[serde(default)]
+    pub funnels: Vec<FunnelLink>,
+}
+
+/// Where the numbers of a funnel are, of one campaign only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunnelLink {
+    /// Id of the funnel.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Address that the campaign's name, encoded, makes whole; `(none)` for visits without.
+    pub url: String,
+}
+
+/// `sources`: where visits come from, and what they bring.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sources {
+    /// What the numbers mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// One row a source, medium and referrer. In a delta: those that changed.
+    pub rows: Vec<SourceRow>,
+}
+
+/// One source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceRow {
+    /// `utm_source`; `(unknown)` of visits without a page view. Source, medium and referrer together
+    /// are the key of the row.
+    pub source: String,
+    /// `utm_medium`.
+    pub medium: String,
+    /// Host the visit came from; empty when it came directly.
+    pub referrer: String,
+    /// Distinct visitors with such a visit.
+    pub visitors: u64,
+    /// Of those, the ones who pressed, scrolled, swiped or caused an event of the site's own in one.
+    pub engaged: u64,
+    /// Of those, the ones who converted in one.
+    pub converted: u64,
+    /// Conversions in such visits.
+    pub conversions: u64,
+    /// Their value.
+    pub value: Vec<Money>,
+    /// `converted / visitors`; 0 without visitors.
+    pub rate: f64,
+    /// Lower end of the rate's 95 % Wilson interval.
+    pub rate_low: f64,
+    /// Upper end of the rate's 95 % Wilson interval.
+    pub rate_high: f64,
 }
 
 /// One campaign.

@@ -54,6 +54,8 @@ impl SiteState {
             self.funnels[at] = counts;
             self.revisions.funnels[at] = revision;
         }
+        // Campaigns tell where the funnels of each are.
+        self.revisions.campaigns += 1;
         if funnel.is_some() {
             self.defining.push(Defining {
                 at,

@@ -212,6 +212,7 @@ impl Engine {
                 ("marks", site.marks.usage()),
                 ("visitor_minutes", site.minutes.usage()),
                 ("releases", site.releases.usage()),
+                ("visit_hours", site.sources.usage()),
                 ("origins", origins),
                 ("entries", site.entries.usage()),
                 ("currencies", currencies),

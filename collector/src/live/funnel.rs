@@ -22,7 +22,7 @@ use crate::row::{Device, EventRow};
 use hashbrown::HashMap;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use upriver_wire::live::{Funnel, FunnelGroup, FunnelStep};
+use upriver_wire::live::{Funnel, FunnelGroup, FunnelLink, FunnelStep};
 
 pub use stayed::Stayed;
 
@@ -114,6 +114,23 @@ impl FunnelCounts {
     /// Whether this place has no funnel.
     pub(crate) fn is_free(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Where its numbers of one campaign are.
+    pub(crate) fn link(&self) -> FunnelLink {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let encoded = self.id.bytes().map(|byte| match plain(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        });
+        FunnelLink {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            url: format!(
+                "/v1/live/funnel?id={}&campaign=",
+                encoded.collect::<String>()
+            ),
+        }
     }
 
     /// What was before it was given.

@@ -34,6 +34,10 @@ pub const BOARD_ROWS_MAX: usize = 1_000;
 pub const ELEMENTS_MAX: usize = 50_000;
 /// Minutes of visitors kept per site, two bytes each: what is before and after a release.
 pub const VISITOR_MINUTES_MAX: usize = 32_000_000;
+/// Sources (source, medium, referrer) kept per site; the rest share one row.
+pub const SOURCES_MAX: usize = 2_000;
+/// Hours of visits kept per site, 32 bytes each; conversions of others count as `(other)`.
+pub const VISIT_HOURS_MAX: usize = 4_000_000;
 /// Releases of a site told apart, ever; later ones are not listed.
 pub const RELEASES_MAX: usize = 20_000;
 /// Releases listed, the newest.
@@ -107,6 +111,10 @@ pub struct Bounds {
     pub elements: usize,
     /// See [`VISITOR_MINUTES_MAX`].
     pub visitor_minutes: usize,
+    /// See [`SOURCES_MAX`].
+    pub sources: usize,
+    /// See [`VISIT_HOURS_MAX`].
+    pub visit_hours: usize,
     /// See [`RELEASES_MAX`].
     pub releases: usize,
     /// See [`FUNNEL_ROWS_MAX`]; never more than it.
@@ -137,6 +145,8 @@ impl Default for Bounds {
             styles: STYLES_MAX,
             elements: ELEMENTS_MAX,
             visitor_minutes: VISITOR_MINUTES_MAX,
+            sources: SOURCES_MAX,
+            visit_hours: VISIT_HOURS_MAX,
             releases: RELEASES_MAX,
             funnel_rows: FUNNEL_ROWS_MAX,
             variants: VARIANTS_MAX,

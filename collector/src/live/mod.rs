@@ -32,6 +32,7 @@ mod range;
 mod release;
 mod resource;
 mod site;
+mod source;
 pub(crate) mod sql;
 pub(crate) mod step;
 mod took;

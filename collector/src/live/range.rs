@@ -15,7 +15,7 @@ const AHEAD_HOURS_MAX: u64 = 2;
 const _: () = assert!(WHOLE_HOURS + 1 + AHEAD_HOURS_MAX <= 32);
 
 /// An hour within the live range: hours since 1970, modulo 32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Hour(u8);
 
 /// A set of hours within the live range.

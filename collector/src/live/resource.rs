@@ -5,11 +5,11 @@ use super::filter::{Filter, pages_of};
 use super::funnel::{FunnelCounts, Stayed};
 use super::heatmap::HeatKind;
 use super::site::SiteState;
-use super::{activity, campaign, experiment, heatmap, overview, page, presence, release};
+use super::{activity, campaign, experiment, heatmap, overview, page, presence, release, source};
 use serde::Serialize;
 use upriver_wire::live::{
-    Activity, Alerts, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelVisitors,
-    HeatMap, Overview, Pages, Presence, Releases,
+    Activity, Alerts, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelLink,
+    FunnelVisitors, HeatMap, Overview, Pages, Presence, Releases, Sources,
 };
 
 /// What a subscriber or reader asks a site for.
@@ -30,6 +30,8 @@ pub enum Query {
     Campaigns,
     /// All experiments.
     Experiments,
+    /// Where visits come from.
+    Sources,
     /// Before and after each release, over windows of at most so many minutes.
     Releases(u16),
     /// Who is here.
@@ -63,6 +65,7 @@ pub enum Resource {
     FunnelVisitors(FunnelVisitors),
     Campaigns(Campaigns),
     Experiments(Experiments),
+    Sources(Sources),
     Releases(Releases),
     Presence(Presence),
     Pages(Pages),
@@ -97,6 +100,7 @@ impl SiteState {
             }
             Query::Campaigns => revisions.campaigns,
             Query::Experiments => revisions.experiments,
+            Query::Sources => revisions.sources,
             Query::Releases(_) => revisions.releases,
             Query::Presence => revisions.presence,
             Query::Pages => revisions.pages,
@@ -115,10 +119,12 @@ impl SiteState {
             }
             Query::Campaigns => {
                 let (rows, too_large) = self.campaigns.rows(self.now_ms, &self.currencies);
-                return Some((
-                    Resource::Campaigns(Campaigns { basis: None, rows }),
-                    too_large,
-                ));
+                let campaigns = Campaigns {
+                    basis: None,
+                    rows,
+                    funnels: self.funnel_links(),
+                };
+                return Some((Resource::Campaigns(campaigns), too_large));
             }
             Query::Experiments => {
                 let (rows, too_large) = self.experiments.rows(&self.currencies);
@@ -126,6 +132,10 @@ impl SiteState {
                     Resource::Experiments(Experiments { basis: None, rows }),
                     too_large,
                 ));
+            }
+            Query::Sources => {
+                let (rows, too_large) = source::rows(self);
+                return Some((Resource::Sources(Sources { basis: None, rows }), too_large));
             }
             Query::Releases(minutes) => {
                 let (data, too_large) = release::data(self, *minutes);
@@ -174,6 +184,7 @@ impl SiteState {
                 whole && self.totals.every_visitor_kept()
             }
             Query::Experiments => self.experiments.nothing_left_out(),
+            Query::Sources => self.totals.every_visitor_kept() && self.sources.every_one_kept(),
             Query::Releases(_) => {
                 self.totals.every_visitor_kept()
                     && self.minutes.every_one_kept()
@@ -222,6 +233,7 @@ impl SiteState {
                 experiment::DEFINITION.into(),
                 experiment::query(site, self.experiments.start_ms()),
             ),
+            Query::Sources => (source::definition(), source::query(site, from_ms)),
             Query::Releases(minutes) => (
                 release::definition(*minutes),
                 release::query(self, *minutes),
@@ -271,6 +283,14 @@ impl SiteState {
         }
     }
 
+    /// Where the funnels of a campaign are.
+    fn funnel_links(&self) -> Vec<FunnelLink> {
+        let funnels = self.funnels.iter().filter(|funnel| !funnel.is_free());
+        let mut links: Vec<_> = funnels.map(FunnelCounts::link).collect();
+        links.sort_by(|a, b| a.id.cmp(&b.id));
+        links
+    }
+
     fn funnel(&self, id: &str) -> Option<usize> {
         let there = |funnel: &FunnelCounts| funnel.id == id && !funnel.is_free();
         self.funnels.iter().position(there)
@@ -288,6 +308,7 @@ impl Resource {
             Self::FunnelVisitors(data) => &mut data.basis,
             Self::Campaigns(data) => &mut data.basis,
             Self::Experiments(data) => &mut data.basis,
+            Self::Sources(data) => &mut data.basis,
             Self::Releases(data) => &mut data.basis,
             Self::Presence(data) => &mut data.basis,
             Self::Pages(data) => &mut data.basis,
@@ -358,11 +379,22 @@ impl Resource {
                 };
                 // A row's list of values is replaced whole, so a currency may leave it.
                 let rows = changed(&now.rows, &before.rows, key)?;
-                Self::Campaigns(Campaigns { basis: None, rows })
+                Self::Campaigns(Campaigns {
+                    basis: None,
+                    rows,
+                    funnels: now.funnels.clone(),
+                })
             }
             (Self::Experiments(now), Self::Experiments(before)) => {
                 let rows = changed(&now.rows, &before.rows, |row| row.experiment.clone())?;
                 Self::Experiments(Experiments { basis: None, rows })
+            }
+            (Self::Sources(now), Self::Sources(before)) => {
+                let key = |row: &upriver_wire::live::SourceRow| {
+                    (row.source.clone(), row.medium.clone(), row.referrer.clone())
+                };
+                let rows = changed(&now.rows, &before.rows, key)?;
+                Self::Sources(Sources { basis: None, rows })
             }
             (Self::Releases(now), Self::Releases(before)) => Self::Releases(Releases {
                 rows: changed(&now.rows, &before.rows, |row| {

@@ -21,6 +21,7 @@ use super::page::Pages;
 use super::presence::{self, PresenceCounts};
 use super::range::{HourSet, Range};
 use super::release::ReleaseMarks;
+use super::source::Sources;
 use super::visitor::Visitors;
 use crate::config;
 use crate::row::{ElementRow, EventRow, Kind};
@@ -43,6 +44,7 @@ pub(crate) struct Revisions {
     pub(crate) experiments: u64,
     pub(crate) alerts: u64,
     pub(crate) releases: u64,
+    pub(crate) sources: u64,
     pub(crate) funnels: Vec<u64>,
     /// The visitors of all funnels.
     pub(crate) funnel_visitors: u64,
@@ -61,6 +63,7 @@ impl Revisions {
             &mut self.experiments,
             &mut self.alerts,
             &mut self.releases,
+            &mut self.sources,
         ] {
             *revision += 1;
         }
@@ -89,6 +92,7 @@ pub(crate) struct SiteState {
     pub(crate) marks: Marks,
     pub(crate) minutes: Minutes,
     pub(crate) releases: ReleaseMarks,
+    pub(crate) sources: Sources,
     /// Whether what is told every few seconds has changed since it was last said to.
     seldom_changed: bool,
     /// Whether the board of elements has changed since it was last said to.
@@ -135,6 +139,7 @@ impl SiteState {
             marks: Marks::new(&bounds),
             minutes: Minutes::new(bounds.visitor_minutes),
             releases: ReleaseMarks::new(&site.releases, bounds.releases),
+            sources: Sources::new(&bounds),
             seldom_changed: false,
             board_changed: false,
             funnels_changed: false,
@@ -190,6 +195,8 @@ impl SiteState {
             .count(row, hour, self.now_ms, visitor, currency);
         let minutes = place.map(|place| &mut self.visitors.at(place).minutes);
         self.minutes.count(row, hour, minutes, currency);
+        let visits = place.map(|place| (place, &mut self.visitors.at(place).visits));
+        self.sources.count(row, hour, visits, currency);
         self.seldom_changed = true;
         self.revisions.overview += 1;
         self.revisions.pages += 1;
@@ -295,6 +302,7 @@ impl SiteState {
         if self.seldom_changed && now_ms / SELDOM_MS != self.now_ms / SELDOM_MS {
             self.seldom_changed = false;
             self.revisions.releases += 1;
+            self.revisions.sources += 1;
         }
         let minute_passed = now_ms / 60_000 != self.now_ms / 60_000;
         self.now_ms = now_ms;
@@ -368,6 +376,7 @@ impl SiteState {
         self.heat.forget(self.range.start_ms(), &mut self.origins);
         self.marks.forget(gone);
         self.minutes.forget(gone, self.range.start_ms());
+        self.sources.forget(gone);
         self.pages.forget(gone);
         self.totals.forget(gone, &mut self.currencies);
         self.feed.forget(self.range.start_ms());
@@ -383,6 +392,8 @@ impl SiteState {
         self.marks.forget_visitor(visitor, gone, &mut self.origins);
         self.minutes
             .forget_visitor(&mut visitor.minutes, first, from_ms);
+        self.sources
+            .forget_visitor(place, &mut visitor.visits, gone);
         for own in &mut *visitor.funnels {
             let funnel = &mut self.funnels[usize::from(own.funnel)];
             let (entries, origins) = (&mut self.entries, &mut self.origins);

@@ -7,6 +7,7 @@ use super::chain::Chain;
 use super::mark::Mark;
 use super::minute::VisitorMinutes;
 use super::range::{Hour, HourSet};
+use super::source::Visits;
 use crate::row::Device;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
@@ -24,6 +25,8 @@ pub(crate) struct Visitor {
     pub(crate) campaigns: SmallVec<[CampaignMark; 1]>,
     /// By page: hours with an event on it. Every event is on one.
     pub(crate) pages: SmallVec<[(u32, HourSet); 3]>,
+    /// By visit.
+    pub(crate) visits: Visits,
     /// Minutes with any event.
     pub(crate) minutes: VisitorMinutes,
     /// By funnel, those with a step reached or tried.

@@ -74,6 +74,11 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         parameters: &[],
     },
     ResourceHelp {
+        name: "sources",
+        holds: "where visits come from, and what they bring",
+        parameters: &[],
+    },
+    ResourceHelp {
         name: "releases",
         holds: "what visitors did before and after each version of the site went out",
         scope: READING,
@@ -223,6 +228,7 @@ pub(super) fn query(
         }
         "campaigns" => Query::Campaigns,
         "experiments" => Query::Experiments,
+        "sources" => Query::Sources,
         "releases" => {
             let window = checked("window", given.remove("window"), NAME_BYTES_MAX)?;
             Query::Releases(filter::minutes(window.as_deref())?)

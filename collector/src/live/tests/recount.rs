@@ -57,6 +57,7 @@ impl<'a> Recount<'a> {
             Query::Campaigns => Resource::Campaigns(Campaigns {
                 basis: None,
                 rows: self.campaigns(),
+                funnels: self.links(),
             }),
             Query::Pages => Resource::Pages(Pages {
                 basis: None,
@@ -70,6 +71,7 @@ impl<'a> Recount<'a> {
             Query::Activity(_)
             | Query::Experiments
             | Query::Releases(_)
+            | Query::Sources
             | Query::Alerts
             | Query::Board(..)
             | Query::FunnelVisitors(..) => {
@@ -172,6 +174,17 @@ impl<'a> Recount<'a> {
             .collect();
         rows.sort_by_key(|row| Reverse(row.visitors));
         rows
+    }
+
+    fn links(&self) -> Vec<FunnelLink> {
+        let link = |funnel: &config::Funnel| FunnelLink {
+            id: funnel.id.clone(),
+            name: funnel.name.clone(),
+            url: format!("/v1/live/funnel?id={}&campaign=", funnel.id),
+        };
+        let mut links: Vec<_> = self.site.funnels.iter().map(link).collect();
+        links.sort_by(|a, b| a.id.cmp(&b.id));
+        links
     }
 
     fn pages(&self) -> Vec<PageRow> {
