@@ -173,6 +173,7 @@ fn basis(answer: &Resource) -> Option<&upriver_wire::live::Basis> {
         Resource::Campaigns(data) => data.basis.as_ref(),
         Resource::Presence(data) => data.basis.as_ref(),
         Resource::Experiments(data) => data.basis.as_ref(),
+        Resource::PresentVisitors(data) => data.basis.as_ref(),
         Resource::Sources(data) => data.basis.as_ref(),
         Resource::Releases(data) => data.basis.as_ref(),
         Resource::Pages(data) => data.basis.as_ref(),

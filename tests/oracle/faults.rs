@@ -32,6 +32,8 @@ pub enum Fault {
     ReleaseMinute,
     /// A visit counts with its last page view instead of its first.
     LastView,
+    /// What a visitor did last may be what is not told.
+    Untold,
     /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
     SqlWindowOverOrd,
     /// SQL in which one event may serve two steps (`windowFunnel` without `strict_once`).
@@ -40,7 +42,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::WindowLonger,
         Self::WindowShorter,
         Self::TieOrder,
@@ -55,6 +57,7 @@ impl Fault {
         Self::ConvertedBefore,
         Self::ReleaseMinute,
         Self::LastView,
+        Self::Untold,
         Self::SqlWindowOverOrd,
         Self::SqlNotOnce,
     ];
@@ -76,6 +79,7 @@ impl Fault {
             Self::ConvertedBefore => "conversions from before the variant was shown",
             Self::ReleaseMinute => "the minute of a release counted as after it",
             Self::LastView => "a visit counted with its last page view",
+            Self::Untold => "doing what is not told",
             Self::SqlWindowOverOrd => "SQL with its window over plain ord",
             Self::SqlNotOnce => "SQL without strict_once",
         }

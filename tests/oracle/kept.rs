@@ -113,6 +113,7 @@ pub(crate) async fn live_differences(
             Fact {
                 time: given.time,
                 ord: given.ord,
+                received_ms: given.received_ms,
                 robot: given.robot,
                 ..told.0.clone()
             }

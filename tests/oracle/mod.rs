@@ -12,6 +12,7 @@ mod faults;
 mod heat;
 mod kept;
 mod naive;
+mod now;
 mod numbers;
 mod pipeline;
 mod recount;

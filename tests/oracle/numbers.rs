@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use upriver_collector::live::{Resource, Window};
 use upriver_wire::batch::Device;
 use upriver_wire::live::{
-    Board, Campaigns, Experiments, Funnel, FunnelVisitors, HeatMap, Money, Overview, Pages,
-    Releases, Sources,
+    Activity, Board, Campaigns, Experiments, Funnel, FunnelVisitors, HeatMap, Money, Overview,
+    Pages, Presence, PresentVisitors, Releases, Sources,
 };
 
 /// The numbers of `overview`, as the answer and SQL call them: visitors, then events by kind.
@@ -57,6 +57,25 @@ const BOARD: [&str; 10] = [
     "hesitated",
     "undecided",
 ];
+
+/// The name of an event in the feed.
+pub(super) fn activity_key(place: &str, visitor: &str, kind: &str, ms: u64, path: &str) -> String {
+    format!("{place}activity/{visitor}/{kind}/{ms}/{path}")
+}
+
+/// The name of who is here, which changes while time passes.
+pub(super) fn here(dimension: &str, name: &str) -> String {
+    format!("presence/minute/{dimension}/{name}")
+}
+
+fn device(device: Device) -> &'static str {
+    match device {
+        Device::Desktop => "desktop",
+        Device::Tablet => "tablet",
+        Device::Phone => "phone",
+        Device::Other => "other",
+    }
+}
 
 /// The columns of a side of a release.
 const RELEASES: [&str; 13] = [
@@ -167,7 +186,10 @@ impl Numbers {
             Resource::Board(answer) => self.board(place, answer),
             Resource::Sources(answer) => self.sources(answer),
             Resource::Releases(answer) => self.releases(answer),
-            Resource::Presence(_) | Resource::Activity(_) | Resource::Alerts(_) => {}
+            Resource::Activity(answer) => self.activity(place, answer),
+            Resource::Presence(answer) => self.presence(answer),
+            Resource::PresentVisitors(answer) => self.present(answer),
+            Resource::Alerts(_) => {}
         }
     }
 
@@ -247,6 +269,45 @@ impl Numbers {
             let beside = i128::from(visitors) - i128::from(row.visitors);
             self.add(format!("{key}/not in a variant"), beside);
         }
+    }
+
+    /// Takes `activity` in.
+    fn activity(&mut self, place: &Place, answer: &Activity) {
+        for item in &answer.items {
+            let name = activity_key(place, &item.visitor, &item.kind, item.time_ms, &item.path);
+            self.add(format!("{name}/{}", item.element), 1);
+        }
+    }
+
+    /// Takes `presence` in.
+    fn presence(&mut self, answer: &Presence) {
+        self.add(here("online", ""), i128::from(answer.online));
+        for (dimension, counts) in [
+            ("page", &answer.pages),
+            ("device", &answer.devices),
+            ("campaign", &answer.campaigns),
+        ] {
+            for count in counts {
+                self.add(here(dimension, &count.name), i128::from(count.visitors));
+            }
+        }
+    }
+
+    /// Takes `presence/visitors` in.
+    fn present(&mut self, answer: &PresentVisitors) {
+        for row in &answer.rows {
+            let element = row.element.to_string();
+            let device = device(row.device);
+            let with = [&*row.page, device, &row.campaign, &row.kind, &element];
+            self.here(&row.visitor, with, row.since_ms, row.last_ms);
+        }
+    }
+
+    /// A visitor who is here: page, device, campaign, and what they did last with which element.
+    pub(super) fn here(&mut self, visitor: &str, with: [&str; 5], since_ms: u64, last_ms: u64) {
+        let key = here("visitors", visitor);
+        self.add(format!("{key}/{}", with.join("|")), 1);
+        self.row(&key, &[("since", since_ms), ("last", last_ms)]);
     }
 
     /// Takes `sources` in.
@@ -343,12 +404,7 @@ impl Numbers {
     fn visitors(&mut self, place: &Place, answer: &FunnelVisitors) {
         let key = format!("{place}stayed/{}/{}", answer.id, answer.state);
         for row in &answer.rows {
-            let device = match row.device {
-                Device::Desktop => "desktop",
-                Device::Tablet => "tablet",
-                Device::Phone => "phone",
-                Device::Other => "other",
-            };
+            let device = device(row.device);
             let with = [row.campaign.as_str(), &row.source, device, &row.page];
             self.stayed(&key, &row.visitor, row.began_ms, row.reached_ms, with);
         }
@@ -515,7 +571,33 @@ impl Numbers {
                     self.add(name, whole(&row["amount"])?);
                     continue;
                 }
-                Resource::Presence(_) | Resource::Activity(_) | Resource::Alerts(_) => {
+                Resource::Activity(_) => {
+                    let (visitor, kind) = (text("visitor_start")?, text("kind")?);
+                    let time_ms = row["time_ms"].as_u64().context("no time")?;
+                    let name = activity_key(place, visitor, kind, time_ms, text("path")?);
+                    self.add(format!("{name}/{}", text("element_id")?), 1);
+                    continue;
+                }
+                Resource::Presence(_) => {
+                    let (dimension, name) = (text("dimension")?, text("name")?);
+                    let named = dimension == "online" || !name.is_empty();
+                    let name = here(dimension, if named { name } else { "(none)" });
+                    self.add(name, whole(&row["visitors"])?);
+                    continue;
+                }
+                Resource::PresentVisitors(_) => {
+                    let ms = |field: &str| row[field].as_u64().context("no moment");
+                    let none = |field: &str| {
+                        let name = text(field)?;
+                        anyhow::Ok(if name.is_empty() { "(none)" } else { name })
+                    };
+                    let (page, campaign) = (none("page")?, none("campaign")?);
+                    let (kind, element) = (text("kind")?, text("element_id")?);
+                    let with = [page, text("device")?, campaign, kind, element];
+                    self.here(text("visitor")?, with, ms("since_ms")?, ms("last_ms")?);
+                    continue;
+                }
+                Resource::Alerts(_) => {
                     bail!("not compared")
                 }
             };

@@ -198,17 +198,22 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
     let boards = world.boards.iter().enumerate();
     let boards =
         boards.map(|(place, (filter, by))| (board_key(place), Query::Board(filter.clone(), *by)));
+    let feeds = world.feeds.iter().enumerate();
+    let feeds = feeds.map(|(place, wanted)| (format!("{place}/"), Query::Activity(wanted.clone())));
     let others = funnels.chain([
         Query::Overview,
         Query::Campaigns,
         Query::Experiments,
         Query::Sources,
+        Query::Presence,
+        Query::Present,
         Query::Releases(world.release_minutes),
         Query::Pages,
     ]);
     heat_maps
         .chain(boards)
         .chain(narrowed)
+        .chain(feeds)
         .chain(others.map(|query| (Place::new(), query)))
         .collect()
 }

@@ -4,6 +4,7 @@
 use super::board;
 use super::faults::Fault;
 use super::heat;
+use super::now;
 use super::numbers::{NARROWED, Numbers};
 use super::release;
 use super::shown;
@@ -27,6 +28,7 @@ pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<
     board::count(&world.boards, facts, now_ms, fault, &mut numbers);
     shown::count(facts, now_ms, fault, &mut numbers);
     release::count(world, facts, now_ms, fault, &mut numbers);
+    now::count(world, facts, now_ms, fault, &mut numbers);
     let facts: Vec<&Fact> = facts.iter().filter(|fact| fact.time >= from_ms).collect();
     plain(&facts, now_ms, &mut numbers);
     source::count(&facts, fault, &mut numbers);
@@ -55,7 +57,7 @@ pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<
     numbers
 }
 
-fn or_none(name: &str) -> &str {
+pub(super) fn or_none(name: &str) -> &str {
     if name.is_empty() { "(none)" } else { name }
 }
 
@@ -344,7 +346,7 @@ fn matches(step: &Step, fact: &Fact) -> bool {
 }
 
 /// Whether a text is what a pattern says, `*` being any characters.
-fn like(pattern: &str, text: &str) -> bool {
+pub(super) fn like(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, rest)) => text.strip_prefix(start).is_some_and(|after| {

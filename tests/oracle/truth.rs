@@ -19,6 +19,7 @@ pub(super) struct Fact {
     pub stream: u128,
     pub seq: u64,
     pub time: u64,
+    pub received_ms: u64,
     pub ord: u64,
     pub kind: Kind,
     pub path: String,
@@ -79,6 +80,7 @@ impl Truth {
                 (fact.visitor, fact.stream) = (send.tab.visitor, send.tab.stream);
                 (fact.session, fact.robot) = (send.tab.session, send.tab.robot);
                 (fact.seq, fact.time) = (at as u64, time);
+                fact.received_ms = received_ms;
                 fact.ord = time << 20 | ten_bits(send.tab.stream) << 10 | number.min(1_023);
                 self.facts.push(fact);
             }
@@ -114,6 +116,7 @@ pub(super) fn fact(body: &Body, before: &Before) -> Fact {
         stream: 0,
         seq: 0,
         time: 0,
+        received_ms: 0,
         ord: 0,
         kind: Kind::PageView,
         path: page.path,

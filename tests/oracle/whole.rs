@@ -14,7 +14,7 @@ use crate::{Collector, eventually};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
-use upriver_collector::live::{Filter, HOUR_MS, Query, Resource, Seen, Window};
+use upriver_collector::live::{ActivityFilter, Filter, HOUR_MS, Query, Resource, Seen, Window};
 use upriver_wire::envelope;
 
 /// Visitors of one site.
@@ -191,6 +191,16 @@ async fn answer(
         Query::Experiments => {
             Resource::Experiments(serde_json::from_value(get("experiments", &[]).await?)?)
         }
+        Query::Presence => Resource::Presence(serde_json::from_value(get("presence", &[]).await?)?),
+        Query::Present => {
+            let answer = get("presence/visitors", &[]).await?;
+            Resource::PresentVisitors(serde_json::from_value(answer)?)
+        }
+        Query::Activity(wanted) => {
+            let pairs = wanted_pairs(wanted);
+            let answer = get("activity", &texts(&pairs)).await?;
+            Resource::Activity(serde_json::from_value(answer)?)
+        }
         Query::Sources => Resource::Sources(serde_json::from_value(get("sources", &[]).await?)?),
         Query::Releases(minutes) => {
             let window = match minutes {
@@ -208,6 +218,26 @@ async fn answer(
 fn texts<'a>(pairs: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
     let texts = pairs.iter().map(|(name, value)| (*name, value.as_str()));
     texts.collect()
+}
+
+/// Which events of the feed, as the parameters of a URL.
+fn wanted_pairs(wanted: &ActivityFilter) -> Vec<(&'static str, String)> {
+    let mut pairs = Vec::new();
+    let kinds: Vec<_> = wanted.kinds.iter().map(|kind| kind.name()).collect();
+    pairs.push(("kind", kinds.join(",")));
+    let element = wanted.element.map(|element| format!("{element:016x}"));
+    pairs.extend(element.map(|element| ("element", element)));
+    for (name, value) in [
+        ("page", &wanted.page),
+        ("event", &wanted.event),
+        ("campaign", &wanted.campaign),
+        ("source", &wanted.source),
+    ] {
+        pairs.extend(value.clone().map(|value| (name, value)));
+    }
+    pairs.extend(wanted.device.map(|device| ("device", device.name().into())));
+    pairs.extend(wanted.human.then(|| ("traffic", "human".into())));
+    pairs
 }
 
 /// A filter as the parameters of a URL.

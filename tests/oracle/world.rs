@@ -4,8 +4,10 @@
 use super::chance::Chance;
 use anyhow::{Context, Result};
 use upriver_collector::config::{Release, Site, Sites};
-use upriver_collector::live::{By, Filter, HOUR_MS, HeatKind, Seen, Stayed, Window};
-use upriver_collector::row::Device;
+use upriver_collector::live::{
+    ActivityFilter, By, Filter, HOUR_MS, HeatKind, Seen, Stayed, Window,
+};
+use upriver_collector::row::{Device, Kind};
 use upriver_wire::ElementId;
 
 /// Paths; the last ones hold what SQL and its `LIKE` treat specially.
@@ -67,6 +69,8 @@ pub struct World {
     pub narrowed: Vec<(Filter, usize, Stayed)>,
     /// Minutes of the windows around releases.
     pub release_minutes: u16,
+    /// Which events of the feed are compared.
+    pub feeds: Vec<ActivityFilter>,
     /// The heat maps that are compared.
     pub heat_maps: Vec<(HeatKind, Filter)>,
     /// Heat maps of times and visitors that memory does not hold.
@@ -127,6 +131,7 @@ impl World {
             text,
             windows_ms,
             release_minutes: *chance.of(&[15, 60, 360, 360]),
+            feeds: feeds(chance),
             heat_maps: heat_maps(chance),
             beyond: beyond(chance, now_ms),
             boards: boards(chance),
@@ -206,6 +211,30 @@ fn beyond(chance: &mut Chance, now_ms: u64) -> Vec<(HeatKind, Filter)> {
     };
     maps.push((HeatKind::Press, rolled_up));
     maps
+}
+
+/// The whole feed, and some of it.
+fn feeds(chance: &mut Chance) -> Vec<ActivityFilter> {
+    let narrowed = filter(chance);
+    let mut kinds = [Kind::PageView, Kind::Press, Kind::Conversion, Kind::Fault];
+    chance.shuffle(&mut kinds);
+    let mut kinds = kinds[..chance.below(4) as usize].to_vec();
+    kinds.sort();
+    let element = ElementId::of(chance.of(&ELEMENTS)).0;
+    let event = (*chance.of(&NAMES)).to_owned();
+    let some = ActivityFilter {
+        kinds,
+        page: chance.percent(30).then_some(narrowed.page),
+        element: chance.percent(30).then_some(element),
+        event: chance.percent(20).then_some(event),
+        campaign: narrowed.campaign,
+        source: chance
+            .percent(20)
+            .then(|| (*chance.of(&["mail", "(none)"])).into()),
+        device: narrowed.device,
+        human: narrowed.human,
+    };
+    vec![ActivityFilter::default(), some]
 }
 
 /// Boards of some comparisons.

@@ -469,6 +469,41 @@ pub struct Presence {
     pub campaigns: Vec<Count>,
 }
 
+/// `presence/visitors`: each of who is here now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PresentVisitors {
+    /// What the list means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// One row a visitor, who was heard from last first. In a delta: those that changed.
+    pub rows: Vec<PresentVisitor>,
+    /// Visitors beyond those in `rows`.
+    pub left_out: u64,
+}
+
+/// A visitor who is here now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PresentVisitor {
+    /// Their id. The key of the row.
+    pub visitor: String,
+    /// Path of the page they are on; `(none)` when empty, `(other)` past the bound.
+    pub page: String,
+    /// `utm_campaign` they came with, named alike.
+    pub campaign: String,
+    /// Their device.
+    pub device: Device,
+    /// What they did last, as in the column `kind`; empty when nothing that is told.
+    pub kind: String,
+    /// The element it was about; 0 for none.
+    pub element: ElementId,
+    /// Its masked label.
+    pub label: String,
+    /// Since when they have been here: a whole minute, Unix milliseconds.
+    pub since_ms: u64,
+    /// When something was received of them last, Unix milliseconds.
+    pub last_ms: u64,
+}
+
 /// A name and how many visitors it has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
@@ -532,4 +567,7 @@ pub struct ActivityItem {
     pub campaign: Campaign,
     /// The device.
     pub device: Device,
+    /// The element; 0 for none.
+    #[serde(default)]
+    pub element: ElementId,
 }

@@ -213,6 +213,7 @@ impl Engine {
                 ("visitor_minutes", site.minutes.usage()),
                 ("releases", site.releases.usage()),
                 ("visit_hours", site.sources.usage()),
+                ("activity", site.feed.usage()),
                 ("origins", origins),
                 ("entries", site.entries.usage()),
                 ("currencies", currencies),

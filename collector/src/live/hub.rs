@@ -363,7 +363,7 @@ impl Subscriber {
 /// Presence slides with every millisecond; its numbers mean the same all the time.
 fn epoch(engine: &Engine, site: &str, query: &Query, complete: bool) -> (u64, bool) {
     let from_ms = engine.site(site).map_or(0, |site| match query {
-        Query::Presence => site.range.start_ms(),
+        Query::Presence | Query::Present => site.range.start_ms(),
         query => site.start_ms(query),
     });
     (from_ms, complete)

@@ -52,8 +52,10 @@ pub const EXPERIMENT_VISITORS_MAX: usize = 1_000_000;
 pub const SHOWN_PER_VISITOR_MAX: usize = 128;
 /// Conversions of one visitor kept for experiments.
 pub const CONVERSIONS_PER_VISITOR_MAX: usize = 256;
-/// Items of the activity feed.
+/// Items of the activity feed that are told.
 pub const ACTIVITY_MAX: usize = 100;
+/// Items of the activity feed that are kept of each kind, for those who want some only.
+pub const ACTIVITY_KEPT_MAX: usize = 500;
 /// Pages and campaigns named by `presence`; the rest share one row.
 pub const PRESENCE_ROWS_MAX: usize = 100;
 
@@ -111,6 +113,8 @@ pub struct Bounds {
     pub elements: usize,
     /// See [`VISITOR_MINUTES_MAX`].
     pub visitor_minutes: usize,
+    /// See [`ACTIVITY_KEPT_MAX`].
+    pub activity_kept: usize,
     /// See [`SOURCES_MAX`].
     pub sources: usize,
     /// See [`VISIT_HOURS_MAX`].
@@ -145,6 +149,7 @@ impl Default for Bounds {
             styles: STYLES_MAX,
             elements: ELEMENTS_MAX,
             visitor_minutes: VISITOR_MINUTES_MAX,
+            activity_kept: ACTIVITY_KEPT_MAX,
             sources: SOURCES_MAX,
             visit_hours: VISIT_HOURS_MAX,
             releases: RELEASES_MAX,

@@ -42,6 +42,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use activity::{ActivityFilter, kinds_told};
 pub use beyond::Beyond;
 pub use board::By;
 pub use engine::Engine;

@@ -9,7 +9,7 @@ use super::{activity, campaign, experiment, heatmap, overview, page, presence, r
 use serde::Serialize;
 use upriver_wire::live::{
     Activity, Alerts, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelLink,
-    FunnelVisitors, HeatMap, Overview, Pages, Presence, Releases, Sources,
+    FunnelVisitors, HeatMap, Overview, Pages, Presence, PresentVisitors, Releases, Sources,
 };
 
 /// What a subscriber or reader asks a site for.
@@ -38,8 +38,10 @@ pub enum Query {
     Presence,
     /// All pages.
     Pages,
-    /// What happens, with or without the beginnings of visitors' ids.
-    Activity(Naming),
+    /// Each of who is here.
+    Present,
+    /// What happens, of what is wanted, with or without the beginnings of visitors' ids.
+    Activity(activity::ActivityFilter, Naming),
     /// What is wrong.
     Alerts,
 }
@@ -68,6 +70,7 @@ pub enum Resource {
     Sources(Sources),
     Releases(Releases),
     Presence(Presence),
+    PresentVisitors(PresentVisitors),
     Pages(Pages),
     Activity(Activity),
     Alerts(Alerts),
@@ -104,7 +107,8 @@ impl SiteState {
             Query::Releases(_) => revisions.releases,
             Query::Presence => revisions.presence,
             Query::Pages => revisions.pages,
-            Query::Activity(_) => revisions.activity,
+            Query::Present => revisions.present,
+            Query::Activity(..) => revisions.activity,
             Query::Alerts => revisions.alerts,
         })
     }
@@ -162,8 +166,9 @@ impl SiteState {
                 basis: None,
                 rows: self.pages.rows(),
             }),
-            Query::Activity(naming) => {
-                let items = self.feed.items(&self.elements, *naming);
+            Query::Present => Resource::PresentVisitors(presence::visitors(self)),
+            Query::Activity(wanted, naming) => {
+                let items = self.feed.items(wanted, *naming, &self.elements);
                 Resource::Activity(Activity { basis: None, items })
             }
             Query::Alerts => Resource::Alerts(Alerts {
@@ -194,7 +199,8 @@ impl SiteState {
             Query::Board(..) => {
                 self.holds(query) && self.marks.every_one_kept() && self.totals.every_visitor_kept()
             }
-            Query::Activity(_) => true,
+            Query::Activity(..) => true,
+            Query::Present => self.totals.every_visitor_kept() && self.minutes.every_one_kept(),
             Query::Alerts => self.alerts.watched_until_ms > 0,
             _ => self.totals.every_visitor_kept(),
         }
@@ -243,7 +249,14 @@ impl SiteState {
                 presence::query(site, self.now_ms),
             ),
             Query::Pages => (page::DEFINITION.into(), page::query(site, from_ms)),
-            Query::Activity(_) => (activity::DEFINITION.into(), activity::query(site, from_ms)),
+            Query::Present => (
+                presence::visitors_definition(),
+                presence::visitors_query(site, from_ms, self.now_ms),
+            ),
+            Query::Activity(wanted, _) => (
+                activity::definition(wanted),
+                activity::query(wanted, site, from_ms),
+            ),
             Query::Alerts => {
                 let basis = self.alerts.basis.clone().unwrap_or_default();
                 (basis.definition, basis.sql)
@@ -260,7 +273,9 @@ impl SiteState {
     /// The moment from which on a query counts, Unix milliseconds.
     pub(crate) fn start_ms(&self, query: &Query) -> u64 {
         match query {
-            Query::Presence => self.now_ms.saturating_sub(super::limits::PRESENCE_MS),
+            Query::Presence | Query::Present => {
+                self.now_ms.saturating_sub(super::limits::PRESENCE_MS)
+            }
             Query::Experiments => self.experiments.start_ms(),
             Query::Alerts => self.alerts.basis.as_ref().map_or(0, |basis| basis.from_ms),
             Query::HeatMap(_, filter) | Query::Board(filter, _) => {
@@ -311,6 +326,7 @@ impl Resource {
             Self::Sources(data) => &mut data.basis,
             Self::Releases(data) => &mut data.basis,
             Self::Presence(data) => &mut data.basis,
+            Self::PresentVisitors(data) => &mut data.basis,
             Self::Pages(data) => &mut data.basis,
             Self::Activity(data) => &mut data.basis,
             Self::Alerts(data) => &mut data.basis,
@@ -416,6 +432,13 @@ impl Resource {
                     return None;
                 }
                 Self::Activity(Activity { basis: None, items })
+            }
+            (Self::PresentVisitors(now), Self::PresentVisitors(before)) => {
+                Self::PresentVisitors(PresentVisitors {
+                    rows: changed(&now.rows, &before.rows, |row| row.visitor.clone())?,
+                    basis: None,
+                    left_out: now.left_out,
+                })
             }
             (Self::Alerts(now), Self::Alerts(before)) => Self::Alerts(Alerts {
                 rows: changed(&now.rows, &before.rows, |row| row.id.clone())?,

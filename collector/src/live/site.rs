@@ -38,6 +38,7 @@ pub(crate) struct Revisions {
     pub(crate) heat: [u64; HeatKind::ALL.len()],
     pub(crate) campaigns: u64,
     pub(crate) presence: u64,
+    pub(crate) present: u64,
     pub(crate) pages: u64,
     pub(crate) activity: u64,
     pub(crate) board: u64,
@@ -57,6 +58,7 @@ impl Revisions {
             &mut self.overview,
             &mut self.campaigns,
             &mut self.presence,
+            &mut self.present,
             &mut self.pages,
             &mut self.activity,
             &mut self.board,
@@ -93,6 +95,8 @@ pub(crate) struct SiteState {
     pub(crate) minutes: Minutes,
     pub(crate) releases: ReleaseMarks,
     pub(crate) sources: Sources,
+    /// Whether any visitor who is here has changed since they were last said to.
+    present_changed: bool,
     /// Whether what is told every few seconds has changed since it was last said to.
     seldom_changed: bool,
     /// Whether the board of elements has changed since it was last said to.
@@ -140,11 +144,12 @@ impl SiteState {
             minutes: Minutes::new(bounds.visitor_minutes),
             releases: ReleaseMarks::new(&site.releases, bounds.releases),
             sources: Sources::new(&bounds),
+            present_changed: false,
             seldom_changed: false,
             board_changed: false,
             funnels_changed: false,
             presence: PresenceCounts::default(),
-            feed: Feed::default(),
+            feed: Feed::new(bounds.activity_kept),
             alerts: Alerts::default(),
             experiments: Experiments::new(&site.planned(), &bounds, now_ms),
             funnels,
@@ -183,6 +188,7 @@ impl SiteState {
                 self.presence
                     .see(row, tie(row), visitor, &mut self.pages, &mut self.origins);
             self.revisions.presence += u64::from(changed);
+            self.present_changed = true;
         }
         let Some(hour) = hour else { return };
         let currency = self.currency(row);
@@ -298,6 +304,10 @@ impl SiteState {
             self.funnels_changed = false;
             self.revisions.funnel_visitors += 1;
         }
+        if self.present_changed && now_ms / 1_000 != self.now_ms / 1_000 {
+            self.present_changed = false;
+            self.revisions.present += 1;
+        }
         // Looks at all visitors too, and its windows grow by whole minutes only.
         if self.seldom_changed && now_ms / SELDOM_MS != self.now_ms / SELDOM_MS {
             self.seldom_changed = false;
@@ -313,6 +323,7 @@ impl SiteState {
                 .expire(visitor, now_ms, &mut self.pages, &mut self.origins)
             {
                 self.revisions.presence += 1;
+                self.present_changed = true;
                 self.visitors.free_if_gone(place);
             }
         }

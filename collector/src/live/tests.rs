@@ -4,7 +4,7 @@ mod hub;
 mod recount;
 
 use super::limits::Bounds;
-use super::{Engine, Filter, HOUR_MS, HeatKind, Naming, Query, Resource, Window};
+use super::{ActivityFilter, Engine, Filter, HOUR_MS, HeatKind, Naming, Query, Resource, Window};
 use crate::config::{Funnel, Site, Sites};
 use crate::row::{Device, Direction, ElementRow, EventRow, Kind, order};
 use proptest::prelude::*;
@@ -247,7 +247,7 @@ fn numbers(engine: &Engine) -> Vec<Resource> {
 
 /// The feed, without its ids, which are given in the order of arrival.
 fn feed(engine: &Engine) -> Vec<(u64, String, String)> {
-    match engine.data("shop", &Query::Activity(Naming::Named)) {
+    match engine.data("shop", &Query::Activity(ActivityFilter::default(), Naming::Named)) {
         Some((Resource::Activity(feed), _)) => feed
             .items
             .into_iter()
@@ -418,6 +418,7 @@ fn totals(answers: &[Resource]) -> Vec<u64> {
             // Events without a page are not listed, unless they fell into (other).
             Resource::Pages(_)
             | Resource::Activity(_)
+            | Resource::PresentVisitors(_)
             | Resource::Alerts(_)
             | Resource::Board(_)
             | Resource::FunnelVisitors(_)

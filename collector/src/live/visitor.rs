@@ -8,7 +8,7 @@ use super::mark::Mark;
 use super::minute::VisitorMinutes;
 use super::range::{Hour, HourSet};
 use super::source::Visits;
-use crate::row::Device;
+use crate::row::{Device, Kind};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
@@ -114,6 +114,17 @@ pub(crate) struct Present {
     pub(crate) page: u32,
     pub(crate) campaign: u32,
     pub(crate) device: Device,
+    /// What they did last, of what is told.
+    pub(crate) did: Option<Did>,
+}
+
+/// What a visitor did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Did {
+    /// When, and which of several: the greatest counts.
+    pub(crate) last: (i64, u64, u32),
+    pub(crate) kind: Kind,
+    pub(crate) element: u64,
 }
 
 impl Visitor {

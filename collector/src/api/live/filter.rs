@@ -4,8 +4,10 @@
 use super::parameters::{ParameterHelp, checked};
 use crate::api::error::ApiError;
 use crate::config::STEPS_MAX;
-use crate::live::{By, Filter, HeatKind, RECENT_MINUTES, Seen, Stayed, Window};
-use crate::row::Device;
+use crate::live::{
+    ActivityFilter, By, Filter, HeatKind, RECENT_MINUTES, Seen, Stayed, Window, kinds_told,
+};
+use crate::row::{Device, Kind};
 use std::collections::HashMap;
 use upriver_wire::limits::{NAME_BYTES_MAX, STRING_BYTES_MAX};
 
@@ -77,13 +79,66 @@ pub(super) fn filter(given: &mut HashMap<String, String>) -> Result<Filter, ApiE
                 ));
             }
         },
-        human: match take("traffic", NAME_BYTES_MAX)?.as_deref() {
-            None | Some("all") => false,
-            Some("human") => true,
-            Some(other) => return Err(unknown("unknown_traffic", "traffic", other, "all, human")),
-        },
+        human: human(take("traffic", NAME_BYTES_MAX)?.as_deref())?,
         window: span(window.as_deref(), from.as_deref(), to.as_deref())?,
     })
+}
+
+/// Which events of the feed somebody wants.
+///
+/// # Errors
+/// 400 for an impossible value.
+pub(super) fn wanted(given: &mut HashMap<String, String>) -> Result<ActivityFilter, ApiError> {
+    let mut take = |name: &str, bytes_max| checked(name, given.remove(name), bytes_max);
+    let kinds = take("kind", STRING_BYTES_MAX)?;
+    Ok(ActivityFilter {
+        kinds: kinds_wanted(kinds.as_deref())?,
+        page: take("page", STRING_BYTES_MAX)?,
+        element: take("element", NAME_BYTES_MAX)?
+            .map(|id| element(&id))
+            .transpose()?,
+        event: take("event", NAME_BYTES_MAX)?,
+        campaign: take("campaign", NAME_BYTES_MAX)?,
+        source: take("source", NAME_BYTES_MAX)?,
+        device: take("device", NAME_BYTES_MAX)?
+            .map(|name| device(&name))
+            .transpose()?,
+        human: human(take("traffic", NAME_BYTES_MAX)?.as_deref())?,
+    })
+}
+
+/// Kinds of events, with commas between; each once, always in the same order, so that who asks the
+/// same is told by the same.
+fn kinds_wanted(names: Option<&str>) -> Result<Vec<Kind>, ApiError> {
+    let mut kinds = Vec::new();
+    for name in names.into_iter().flat_map(|names| names.split(',')) {
+        let found = kinds_told().find(|kind| kind.name() == name);
+        kinds.push(found.ok_or_else(|| {
+            let names: Vec<_> = kinds_told().map(|kind| kind.name()).collect();
+            unknown("unknown_kind", "kind", name, &names.join(", "))
+        })?);
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    Ok(kinds)
+}
+
+fn element(id: &str) -> Result<u64, ApiError> {
+    let found = u64::from_str_radix(id, 16).ok().filter(|_| id.len() == 16);
+    found.ok_or_else(|| {
+        ApiError::BadRequest(
+            "malformed_element",
+            format!("an element is 16 hexadecimal digits, such as 00000000000000a1, not {id:?}"),
+        )
+    })
+}
+
+fn human(traffic: Option<&str>) -> Result<bool, ApiError> {
+    match traffic {
+        None | Some("all") => Ok(false),
+        Some("human") => Ok(true),
+        Some(other) => Err(unknown("unknown_traffic", "traffic", other, "all, human")),
+    }
 }
 
 /// The kind of a heat map; presses when nothing is said.

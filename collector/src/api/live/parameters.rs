@@ -97,6 +97,11 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         parameters: &[],
     },
     ResourceHelp {
+        name: "presence/visitors",
+        holds: "each visitor who is here now, on which page and doing what",
+        parameters: &[],
+    },
+    ResourceHelp {
         name: "pages",
         holds: "what is looked at",
         scope: READING,
@@ -106,8 +111,40 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         name: "activity",
         holds: "what is happening right now",
         scope: READING,
-        parameters: &[],
+        parameters: &ACTIVITY_PARAMETERS,
     },
+];
+
+/// Which events the feed tells.
+const ACTIVITY_PARAMETERS: [ParameterHelp; 8] = [
+    ParameterHelp {
+        name: "kind",
+        required: false,
+        value: "page_view, press, conversion, … or several with commas between; all when left out",
+    },
+    ParameterHelp {
+        name: "page",
+        required: false,
+        value: "path of the page; * stands for any characters",
+    },
+    ParameterHelp {
+        name: "element",
+        required: false,
+        value: "id of an element, 16 hexadecimal digits",
+    },
+    ParameterHelp {
+        name: "event",
+        required: false,
+        value: "name of a custom event or conversion",
+    },
+    filter::CAMPAIGN,
+    ParameterHelp {
+        name: "source",
+        required: false,
+        value: "utm_source; (none) for visits without",
+    },
+    filter::DEVICE,
+    filter::TRAFFIC,
 ];
 
 /// How long before and after a release.
@@ -235,8 +272,9 @@ pub(super) fn query(
         }
         "alerts" => Query::Alerts,
         "presence" => Query::Presence,
+        "presence/visitors" => Query::Present,
         "pages" => Query::Pages,
-        _ => Query::Activity(naming),
+        _ => Query::Activity(filter::wanted(&mut given)?, naming),
     })
 }
 
@@ -316,8 +354,8 @@ pub(super) fn checked(
 #[cfg(test)]
 mod unit {
     use super::*;
-    use crate::live::{By, Filter, HeatKind, Seen, Stayed, Window};
-    use crate::row::Device;
+    use crate::live::{ActivityFilter, By, Filter, HeatKind, Seen, Stayed, Window};
+    use crate::row::{Device, Kind};
     use upriver_wire::limits::STRING_BYTES_MAX;
 
     fn query(name: &str, parameters: &str) -> Result<Query, ApiError> {
@@ -419,6 +457,25 @@ mod unit {
             HeatKind::Press,
             filter,
         );
+    }
+
+    #[test]
+    fn a_feed_is_of_what_is_wanted_in_whatever_order_it_is_said() {
+        let wanted = ActivityFilter {
+            kinds: vec![Kind::Press, Kind::Fault],
+            page: Some("/p/*".into()),
+            element: Some(0xa1),
+            event: None,
+            campaign: Some("(none)".into()),
+            source: Some("mail".into()),
+            device: Some(Device::Phone),
+            human: true,
+        };
+        let asked = "source=mail&kind=fault,press,fault&page=/p/*&element=00000000000000a1\
+                     &campaign=(none)&device=phone&traffic=human";
+        assert_eq!(query("activity", asked).ok(), Some(Query::Activity(wanted)));
+        let all = Query::Activity(ActivityFilter::default());
+        assert_eq!(query("activity", "kind=").ok(), Some(all));
     }
 
     #[test]
@@ -529,6 +586,12 @@ mod unit {
         stayed("state=lost", "missing_parameter", "step");
         stayed("step=0", "impossible_step", "1 to 12");
         stayed("step=13", "impossible_step", "1 to 12");
+        check("activity", "kind=tap", "unknown_kind", "press, scroll");
+        check("activity", "kind=press,path", "unknown_kind", "\"path\"");
+        check("activity", "element=buy", "malformed_element", "16 hex");
+        check("activity", "device=watch", "unknown_device", "tablet");
+        check("activity", "colour=red", "unknown_parameter", "kind, page");
+        check("presence/visitors", "page=/", "unknown_parameter", "none");
         check("funnel", "id=a&page=/", "unknown_parameter", "id, device");
         let long = format!("page=/{}", "a".repeat(STRING_BYTES_MAX));
         check("heatmap", &long, "parameter_too_long", "1024 bytes");

@@ -68,7 +68,8 @@ impl<'a> Recount<'a> {
             Query::HeatMap(kind, filter) => {
                 Resource::HeatMap(heat::heat(*kind, filter, &self.range, self.now_ms))
             }
-            Query::Activity(_)
+            Query::Activity(..)
+            | Query::Present
             | Query::Experiments
             | Query::Releases(_)
             | Query::Sources
