@@ -174,6 +174,7 @@ fn basis(answer: &Resource) -> Option<&upriver_wire::live::Basis> {
         Resource::Presence(data) => data.basis.as_ref(),
         Resource::Experiments(data) => data.basis.as_ref(),
         Resource::PresentVisitors(data) => data.basis.as_ref(),
+        Resource::Errors(data) => data.basis.as_ref(),
         Resource::Sources(data) => data.basis.as_ref(),
         Resource::Releases(data) => data.basis.as_ref(),
         Resource::Pages(data) => data.basis.as_ref(),

@@ -34,6 +34,8 @@ pub enum Fault {
     LastView,
     /// What a visitor did last may be what is not told.
     Untold,
+    /// An error counts at the step its visitor reached after it.
+    StepAfter,
     /// SQL whose window is compared with `ord` as it is, milliseconds not spread.
     SqlWindowOverOrd,
     /// SQL in which one event may serve two steps (`windowFunnel` without `strict_once`).
@@ -42,7 +44,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::WindowLonger,
         Self::WindowShorter,
         Self::TieOrder,
@@ -58,6 +60,7 @@ impl Fault {
         Self::ReleaseMinute,
         Self::LastView,
         Self::Untold,
+        Self::StepAfter,
         Self::SqlWindowOverOrd,
         Self::SqlNotOnce,
     ];
@@ -80,6 +83,7 @@ impl Fault {
             Self::ReleaseMinute => "the minute of a release counted as after it",
             Self::LastView => "a visit counted with its last page view",
             Self::Untold => "doing what is not told",
+            Self::StepAfter => "an error at a step reached after it",
             Self::SqlWindowOverOrd => "SQL with its window over plain ord",
             Self::SqlNotOnce => "SQL without strict_once",
         }

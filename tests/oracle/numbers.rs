@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use upriver_collector::live::{Resource, Window};
 use upriver_wire::batch::Device;
 use upriver_wire::live::{
-    Activity, Board, Campaigns, Experiments, Funnel, FunnelVisitors, HeatMap, Money, Overview,
-    Pages, Presence, PresentVisitors, Releases, Sources,
+    Activity, Board, Campaigns, Errors, Experiments, Funnel, FunnelVisitors, HeatMap, Money,
+    Overview, Pages, Presence, PresentVisitors, Releases, Sources,
 };
 
 /// The numbers of `overview`, as the answer and SQL call them: visitors, then events by kind.
@@ -185,6 +185,7 @@ impl Numbers {
             Resource::HeatMap(answer) => self.heat_map(place, answer),
             Resource::Board(answer) => self.board(place, answer),
             Resource::Sources(answer) => self.sources(answer),
+            Resource::Errors(answer) => self.errors(answer),
             Resource::Releases(answer) => self.releases(answer),
             Resource::Activity(answer) => self.activity(place, answer),
             Resource::Presence(answer) => self.presence(answer),
@@ -308,6 +309,25 @@ impl Numbers {
         let key = here("visitors", visitor);
         self.add(format!("{key}/{}", with.join("|")), 1);
         self.row(&key, &[("since", since_ms), ("last", last_ms)]);
+    }
+
+    /// Takes `errors` in.
+    fn errors(&mut self, answer: &Errors) {
+        for row in &answer.rows {
+            let key = format!("errors/{}|{}|{}", row.message, row.source, row.line);
+            let numbers = [
+                ("errors", row.errors),
+                ("visitors", row.visitors),
+                ("last_ms", row.last_ms),
+            ];
+            self.row(&format!("{key}//0"), &numbers);
+            for funnel in &row.funnels {
+                for step in &funnel.steps {
+                    let numbers = [("errors", step.errors), ("visitors", step.visitors)];
+                    self.row(&format!("{key}/{}/{}", funnel.id, step.step), &numbers);
+                }
+            }
+        }
     }
 
     /// Takes `sources` in.
@@ -505,6 +525,19 @@ impl Numbers {
                     (
                         format!("{key}/{}", text("variant")?),
                         &["visitors", "converted", "conversions"],
+                    )
+                }
+                Resource::Errors(_) => {
+                    let (message, source) = (text("message")?, text("source")?);
+                    let (line, funnel) = (whole(&row["line"])?, text("funnel")?);
+                    let step = whole(&row["step"])?;
+                    let fields: &[&str] = match funnel {
+                        "" => &["errors", "visitors", "last_ms"],
+                        _ => &["errors", "visitors"],
+                    };
+                    (
+                        format!("errors/{message}|{source}|{line}/{funnel}/{step}"),
+                        fields,
                     )
                 }
                 Resource::Sources(_) => (

@@ -205,6 +205,7 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
         Query::Campaigns,
         Query::Experiments,
         Query::Sources,
+        Query::Errors,
         Query::Presence,
         Query::Present,
         Query::Releases(world.release_minutes),

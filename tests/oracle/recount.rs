@@ -2,6 +2,7 @@
 //! Shares no code with the engine.
 
 use super::board;
+use super::error;
 use super::faults::Fault;
 use super::heat;
 use super::now;
@@ -36,6 +37,7 @@ pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<
     for fact in &facts {
         visitors.entry(fact.visitor).or_default().push(fact);
     }
+    error::count(world, &visitors, fault, &mut numbers);
     for (at, funnel) in world.site.funnels.iter().enumerate() {
         let places = visitors
             .values()
@@ -136,8 +138,8 @@ fn plain(facts: &[&Fact], now_ms: u64, numbers: &mut Numbers) {
 }
 
 /// How far a visitor got, and by which first event.
-struct Place<'a> {
-    level: usize,
+pub(super) struct Place<'a> {
+    pub(super) level: usize,
     /// When they got there.
     reached_ms: u64,
     entry: &'a Fact,
@@ -237,7 +239,11 @@ fn count(whose: &str, place: &Place<'_>, funnel: &Funnel, now_ms: u64, numbers: 
 type End = (u64, Vec<usize>);
 
 /// Tries every chain of different events.
-fn place<'a>(facts: &[&'a Fact], funnel: &Funnel, fault: Option<Fault>) -> Option<Place<'a>> {
+pub(super) fn place<'a>(
+    facts: &[&'a Fact],
+    funnel: &Funnel,
+    fault: Option<Fault>,
+) -> Option<Place<'a>> {
     let window_ms = funnel.window.as_millis() as u64;
     let window_ms = match fault {
         Some(Fault::WindowLonger) => window_ms + 1,
@@ -333,7 +339,7 @@ pub(super) fn tie(fact: &Fact) -> u32 {
     (mixed >> 32) as u32
 }
 
-fn matches(step: &Step, fact: &Fact) -> bool {
+pub(super) fn matches(step: &Step, fact: &Fact) -> bool {
     let element = format!("{:016x}", fact.element);
     step.kind == fact.kind
         && step.page.as_ref().is_none_or(|page| like(page, &fact.path))

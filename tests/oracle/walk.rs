@@ -336,7 +336,7 @@ fn beside(chance: &mut Chance, spot: Spot, name: String) -> Body {
     let duration_ms = chance.below(3_000) as u32;
     let after_ms = duration_ms;
     match *chance.of(&[
-        0, 1, 2, 2, 2, 3, 4, 5, 5, 5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+        0, 1, 2, 2, 2, 3, 4, 5, 5, 5, 5, 6, 7, 8, 9, 10, 11, 11, 11, 12, 13, 14,
     ]) {
         0 => Body::LongPress(LongPress { spot, duration_ms }),
         1 => Body::Pinch(Pinch {
@@ -388,6 +388,8 @@ fn beside(chance: &mut Chance, spot: Spot, name: String) -> Body {
         10 => Body::Thrash(Thrash::default()),
         11 => Body::Fault(Fault {
             message: name,
+            source: (*chance.of(&["", "/it's.js"])).into(),
+            line: chance.below(2) as u32,
             ..Fault::default()
         }),
         12 => Body::Visibility(Visibility::default()),

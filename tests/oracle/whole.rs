@@ -191,6 +191,7 @@ async fn answer(
         Query::Experiments => {
             Resource::Experiments(serde_json::from_value(get("experiments", &[]).await?)?)
         }
+        Query::Errors => Resource::Errors(serde_json::from_value(get("errors", &[]).await?)?),
         Query::Presence => Resource::Presence(serde_json::from_value(get("presence", &[]).await?)?),
         Query::Present => {
             let answer = get("presence/visitors", &[]).await?;

@@ -5,10 +5,12 @@
 //! A list in a delta holds only the rows that changed; rows are replaced by their key.
 
 mod alert;
+mod error;
 mod experiment;
 mod release;
 
 pub use alert::{AlertKind, AlertRow, Alerts};
+pub use error::{ErrorFunnel, ErrorRow, ErrorStep, Errors};
 pub use experiment::{ExperimentRow, Experiments, VariantComparison, VariantRow, Verdict};
 pub use release::{Difference, ReleaseRow, ReleaseSide, Releases, Share};
 

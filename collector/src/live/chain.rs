@@ -123,18 +123,46 @@ impl Chain {
         (self.level, self.entry, self.reached) = (0, NO_ROW, NO_ROW);
         let mut start = 0;
         while start < self.rows.len() {
-            let ord = self.rows[start].ord;
-            let mut end = start + 1;
-            while self.rows.get(end).is_some_and(|row| row.ord == ord) {
-                end += 1;
-            }
-            if end - start == 1 {
-                self.step(start, shape);
-            } else {
-                self.step_tied(start, end, shape);
-            }
-            start = end;
+            start = self.step_order(start, shape);
         }
+    }
+
+    /// At each of some moments, ascending and as `ord`, how many steps the longest chain of the rows
+    /// before it has that could still go on then.
+    pub(crate) fn standing(&self, shape: Shape, moments: impl Iterator<Item = u64>) -> Vec<u8> {
+        let mut replay = Self {
+            rows: self.rows.clone(),
+            ..Self::default()
+        };
+        let mut start = 0;
+        let at = |moment: u64| {
+            while replay.rows.get(start).is_some_and(|row| row.ord < moment) {
+                start = replay.step_order(start, shape);
+            }
+            let ms = moment >> 20;
+            let goes_on = |first: &u16| {
+                let first = replay.rows.get(usize::from(*first));
+                first.is_some_and(|e1| ms - e1.ms() <= shape.window_ms)
+            };
+            let longest = replay.best[..shape.steps].iter().rposition(goes_on);
+            longest.map_or(0, |step| step as u8 + 1)
+        };
+        moments.map(at).collect()
+    }
+
+    /// Takes all rows of the order of one. Returns the first after them.
+    fn step_order(&mut self, start: usize, shape: Shape) -> usize {
+        let ord = self.rows[start].ord;
+        let mut end = start + 1;
+        while self.rows.get(end).is_some_and(|row| row.ord == ord) {
+            end += 1;
+        }
+        if end - start == 1 {
+            self.step(start, shape);
+        } else {
+            self.step_tied(start, end, shape);
+        }
+        end
     }
 
     /// Whether rows came in since the last `settle` that need one.

@@ -56,6 +56,7 @@ impl SiteState {
         }
         // Campaigns tell where the funnels of each are.
         self.revisions.campaigns += 1;
+        self.revisions.errors += 1;
         if funnel.is_some() {
             self.defining.push(Defining {
                 at,
@@ -119,6 +120,7 @@ impl SiteState {
             self.funnels[at].past_is_whole();
         }
         self.revisions.funnels[at] += 1;
+        self.revisions.errors += 1;
         self.funnels_changed = true;
     }
 

@@ -214,6 +214,7 @@ impl Engine {
                 ("releases", site.releases.usage()),
                 ("visit_hours", site.sources.usage()),
                 ("activity", site.feed.usage()),
+                ("errors", site.faults.usage()),
                 ("origins", origins),
                 ("entries", site.entries.usage()),
                 ("currencies", currencies),

@@ -116,6 +116,16 @@ impl FunnelCounts {
         self.steps.is_empty()
     }
 
+    /// Its shape.
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Names of its steps, in order.
+    pub(crate) fn step_names(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().map(|step| step.name.as_str())
+    }
+
     /// Where its numbers of one campaign are.
     pub(crate) fn link(&self) -> FunnelLink {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');

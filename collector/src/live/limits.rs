@@ -34,6 +34,12 @@ pub const BOARD_ROWS_MAX: usize = 1_000;
 pub const ELEMENTS_MAX: usize = 50_000;
 /// Minutes of visitors kept per site, two bytes each: what is before and after a release.
 pub const VISITOR_MINUTES_MAX: usize = 32_000_000;
+/// Errors (message, script, line) told apart per site; the rest share one row.
+pub const FAULT_GROUPS_MAX: usize = 2_000;
+/// Errors kept per site with who met them.
+pub const FAULTS_MAX: usize = 200_000;
+/// Errors listed, those that most visitors met.
+pub const FAULT_ROWS_MAX: usize = 200;
 /// Sources (source, medium, referrer) kept per site; the rest share one row.
 pub const SOURCES_MAX: usize = 2_000;
 /// Hours of visits kept per site, 32 bytes each; conversions of others count as `(other)`.
@@ -115,6 +121,10 @@ pub struct Bounds {
     pub visitor_minutes: usize,
     /// See [`ACTIVITY_KEPT_MAX`].
     pub activity_kept: usize,
+    /// See [`FAULT_GROUPS_MAX`].
+    pub fault_groups: usize,
+    /// See [`FAULTS_MAX`].
+    pub faults: usize,
     /// See [`SOURCES_MAX`].
     pub sources: usize,
     /// See [`VISIT_HOURS_MAX`].
@@ -150,6 +160,8 @@ impl Default for Bounds {
             elements: ELEMENTS_MAX,
             visitor_minutes: VISITOR_MINUTES_MAX,
             activity_kept: ACTIVITY_KEPT_MAX,
+            fault_groups: FAULT_GROUPS_MAX,
+            faults: FAULTS_MAX,
             sources: SOURCES_MAX,
             visit_hours: VISIT_HOURS_MAX,
             releases: RELEASES_MAX,

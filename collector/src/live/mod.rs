@@ -15,6 +15,7 @@ mod element;
 mod engine;
 mod entry;
 mod experiment;
+mod fault;
 mod filter;
 mod funnel;
 mod heatmap;

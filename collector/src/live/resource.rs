@@ -5,10 +5,12 @@ use super::filter::{Filter, pages_of};
 use super::funnel::{FunnelCounts, Stayed};
 use super::heatmap::HeatKind;
 use super::site::SiteState;
-use super::{activity, campaign, experiment, heatmap, overview, page, presence, release, source};
+use super::{
+    activity, campaign, experiment, fault, heatmap, overview, page, presence, release, source,
+};
 use serde::Serialize;
 use upriver_wire::live::{
-    Activity, Alerts, Basis, Board, Campaigns, Experiments, Extent, Funnel, FunnelLink,
+    Activity, Alerts, Basis, Board, Campaigns, Errors, Experiments, Extent, Funnel, FunnelLink,
     FunnelVisitors, HeatMap, Overview, Pages, Presence, PresentVisitors, Releases, Sources,
 };
 
@@ -30,6 +32,8 @@ pub enum Query {
     Campaigns,
     /// All experiments.
     Experiments,
+    /// Errors of the page's scripts.
+    Errors,
     /// Where visits come from.
     Sources,
     /// Before and after each release, over windows of at most so many minutes.
@@ -68,6 +72,7 @@ pub enum Resource {
     Campaigns(Campaigns),
     Experiments(Experiments),
     Sources(Sources),
+    Errors(Errors),
     Releases(Releases),
     Presence(Presence),
     PresentVisitors(PresentVisitors),
@@ -104,6 +109,7 @@ impl SiteState {
             Query::Campaigns => revisions.campaigns,
             Query::Experiments => revisions.experiments,
             Query::Sources => revisions.sources,
+            Query::Errors => revisions.errors,
             Query::Releases(_) => revisions.releases,
             Query::Presence => revisions.presence,
             Query::Pages => revisions.pages,
@@ -166,6 +172,7 @@ impl SiteState {
                 basis: None,
                 rows: self.pages.rows(),
             }),
+            Query::Errors => Resource::Errors(fault::data(self)),
             Query::Present => Resource::PresentVisitors(presence::visitors(self)),
             Query::Activity(wanted, naming) => {
                 let items = self.feed.items(wanted, *naming, &self.elements);
@@ -198,6 +205,13 @@ impl SiteState {
             Query::HeatMap(..) => self.holds(query),
             Query::Board(..) => {
                 self.holds(query) && self.marks.every_one_kept() && self.totals.every_visitor_kept()
+            }
+            Query::Errors => {
+                let whole = |funnel: &FunnelCounts| funnel.not_kept() == 0 && funnel.is_whole();
+                let mut funnels = self.funnels.iter().filter(|funnel| !funnel.is_free());
+                funnels.all(whole)
+                    && self.faults.every_one_kept()
+                    && self.totals.every_visitor_kept()
             }
             Query::Activity(..) => true,
             Query::Present => self.totals.every_visitor_kept() && self.minutes.every_one_kept(),
@@ -239,6 +253,7 @@ impl SiteState {
                 experiment::DEFINITION.into(),
                 experiment::query(site, self.experiments.start_ms()),
             ),
+            Query::Errors => (fault::definition(), fault::query(self)),
             Query::Sources => (source::definition(), source::query(site, from_ms)),
             Query::Releases(minutes) => (
                 release::definition(*minutes),
@@ -324,6 +339,7 @@ impl Resource {
             Self::Campaigns(data) => &mut data.basis,
             Self::Experiments(data) => &mut data.basis,
             Self::Sources(data) => &mut data.basis,
+            Self::Errors(data) => &mut data.basis,
             Self::Releases(data) => &mut data.basis,
             Self::Presence(data) => &mut data.basis,
             Self::PresentVisitors(data) => &mut data.basis,
@@ -432,6 +448,16 @@ impl Resource {
                     return None;
                 }
                 Self::Activity(Activity { basis: None, items })
+            }
+            (Self::Errors(now), Self::Errors(before)) => {
+                let key = |row: &upriver_wire::live::ErrorRow| {
+                    (row.message.clone(), row.source.clone(), row.line)
+                };
+                Self::Errors(Errors {
+                    rows: changed(&now.rows, &before.rows, key)?,
+                    basis: None,
+                    left_out: now.left_out,
+                })
             }
             (Self::PresentVisitors(now), Self::PresentVisitors(before)) => {
                 Self::PresentVisitors(PresentVisitors {

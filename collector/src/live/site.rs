@@ -9,6 +9,7 @@ use super::define::Defining;
 use super::element::Elements;
 use super::entry::{Entries, NO_ENTRY};
 use super::experiment::Experiments;
+use super::fault::Faults;
 use super::funnel::{FunnelCounts, Known};
 use super::heatmap::{Heat, HeatKind};
 use super::limits::Bounds;
@@ -46,6 +47,7 @@ pub(crate) struct Revisions {
     pub(crate) alerts: u64,
     pub(crate) releases: u64,
     pub(crate) sources: u64,
+    pub(crate) errors: u64,
     pub(crate) funnels: Vec<u64>,
     /// The visitors of all funnels.
     pub(crate) funnel_visitors: u64,
@@ -66,6 +68,7 @@ impl Revisions {
             &mut self.alerts,
             &mut self.releases,
             &mut self.sources,
+            &mut self.errors,
         ] {
             *revision += 1;
         }
@@ -95,6 +98,7 @@ pub(crate) struct SiteState {
     pub(crate) minutes: Minutes,
     pub(crate) releases: ReleaseMarks,
     pub(crate) sources: Sources,
+    pub(crate) faults: Faults,
     /// Whether any visitor who is here has changed since they were last said to.
     present_changed: bool,
     /// Whether what is told every few seconds has changed since it was last said to.
@@ -144,6 +148,7 @@ impl SiteState {
             minutes: Minutes::new(bounds.visitor_minutes),
             releases: ReleaseMarks::new(&site.releases, bounds.releases),
             sources: Sources::new(&bounds),
+            faults: Faults::new(&bounds),
             present_changed: false,
             seldom_changed: false,
             board_changed: false,
@@ -203,6 +208,7 @@ impl SiteState {
         self.minutes.count(row, hour, minutes, currency);
         let visits = place.map(|place| (place, &mut self.visitors.at(place).visits));
         self.sources.count(row, hour, visits, currency);
+        self.faults.count(row, hour, place);
         self.seldom_changed = true;
         self.revisions.overview += 1;
         self.revisions.pages += 1;
@@ -313,6 +319,7 @@ impl SiteState {
             self.seldom_changed = false;
             self.revisions.releases += 1;
             self.revisions.sources += 1;
+            self.revisions.errors += 1;
         }
         let minute_passed = now_ms / 60_000 != self.now_ms / 60_000;
         self.now_ms = now_ms;
@@ -388,6 +395,7 @@ impl SiteState {
         self.marks.forget(gone);
         self.minutes.forget(gone, self.range.start_ms());
         self.sources.forget(gone);
+        self.faults.forget(gone);
         self.pages.forget(gone);
         self.totals.forget(gone, &mut self.currencies);
         self.feed.forget(self.range.start_ms());
@@ -405,6 +413,7 @@ impl SiteState {
             .forget_visitor(&mut visitor.minutes, first, from_ms);
         self.sources
             .forget_visitor(place, &mut visitor.visits, gone);
+        self.faults.forget_visitor(place, gone);
         for own in &mut *visitor.funnels {
             let funnel = &mut self.funnels[usize::from(own.funnel)];
             let (entries, origins) = (&mut self.entries, &mut self.origins);

@@ -424,6 +424,7 @@ fn totals(answers: &[Resource]) -> Vec<u64> {
             | Resource::FunnelVisitors(_)
             | Resource::Releases(_)
             | Resource::Sources(_)
+            | Resource::Errors(_)
             | Resource::Experiments(_) => (),
             // Where nothing but the page is asked for, what fell into (other) is there too.
             Resource::HeatMap(data) => sums.extend((data.page == "*").then_some(data.total)),

@@ -74,6 +74,11 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         parameters: &[],
     },
     ResourceHelp {
+        name: "errors",
+        holds: "what went wrong in the page's scripts, and how far in which funnel visitors were",
+        parameters: &[],
+    },
+    ResourceHelp {
         name: "sources",
         holds: "where visits come from, and what they bring",
         parameters: &[],
@@ -266,6 +271,7 @@ pub(super) fn query(
         "campaigns" => Query::Campaigns,
         "experiments" => Query::Experiments,
         "sources" => Query::Sources,
+        "errors" => Query::Errors,
         "releases" => {
             let window = checked("window", given.remove("window"), NAME_BYTES_MAX)?;
             Query::Releases(filter::minutes(window.as_deref())?)

@@ -99,6 +99,42 @@ impl FunnelCounts {
         )
     }
 
+    /// One row an error, of those that a query gives, with the step at which it happened: of the
+    /// visitor's rows before the error and within the window, those behind the last that excludes.
+    pub(crate) fn standing_sql(&self, errors: &str, rows: &str) -> String {
+        let window = u128::from(self.shape.window_ms) * (1 << 21) + ((1 << 20) - 1);
+        let conditions: Vec<String> = self.steps.iter().map(CompiledStep::sql).collect();
+        let excludes: Vec<String> = self.excludes.iter().map(CompiledStep::sql).collect();
+        let either = |conditions: &[String]| format!("({})", conditions.join(") OR ("));
+        let any = either(&[conditions.clone(), excludes.clone()].concat());
+        let excludes = match excludes.is_empty() {
+            true => "0".into(),
+            false => either(&excludes),
+        };
+        let columns = (1..=self.shape.steps)
+            .map(|step| format!(", arrayMap(row -> row.3[{step}], near)"))
+            .collect::<String>();
+        let conditions: Vec<_> = conditions
+            .iter()
+            .map(|condition| format!("toUInt8({condition})"))
+            .collect();
+        format!(
+            "SELECT visitor, message, source, line, ord, ms, {id} AS funnel, \
+             toInt64(if(empty(near), 0, arrayReduce('windowFunnel({window}, \\'strict_once\\')', \
+             arrayMap(row -> row.2, near){columns}))) AS step\n\
+             FROM\n(\n    SELECT *,\n        \
+             arrayMax(arrayPushBack(arrayMap(row -> if(row.4 AND row.1 < ord, row.1, 0), steps), 0)) AS excluded,\n        \
+             arrayFilter(row -> row.1 < ord AND row.1 > excluded AND row.5 + {span} >= ms, steps) AS near\n    \
+             FROM ({errors}) AS met\n    LEFT JOIN\n    (\n        \
+             SELECT visitor, groupArray((ord, {KEY}, [{conditions}], toUInt8({excludes}),\n            \
+             toUInt64(toUnixTimestamp64Milli(time)))) AS steps\n        \
+             FROM events\n        WHERE {rows} AND ({any})\n        GROUP BY visitor\n    ) AS stepped USING (visitor)\n)",
+            id = sql::literal(&self.id),
+            span = self.shape.window_ms,
+            conditions = conditions.join(", "),
+        )
+    }
+
     /// One row a visitor who reached step 1. The first `length` of a visitor's rows, in order, are the
     /// fewest that reach as far as all of them, the first `until` those and what is of the same order;
     /// `first` is the latest of these that alone can begin it. Most visitors reach step 1 only: for them

@@ -73,6 +73,7 @@ impl<'a> Recount<'a> {
             | Query::Experiments
             | Query::Releases(_)
             | Query::Sources
+            | Query::Errors
             | Query::Alerts
             | Query::Board(..)
             | Query::FunnelVisitors(..) => {
