@@ -74,7 +74,7 @@ fn present(
         own.insert(fact.time / MINUTE_MS);
     }
     let mut all = Vec::new();
-    for (visitor, facts) in visitors {
+    for (visitor, facts) in &visitors {
         let Some(last) = facts.iter().max_by_key(|fact| order(fact)) else {
             continue;
         };
@@ -88,7 +88,7 @@ fn present(
         let did = told.max_by_key(|fact| order(fact));
         // From one minute to the one before, as long as that is near.
         let mut since = None;
-        for minute in minutes.get(&visitor).into_iter().flatten().rev() {
+        for minute in minutes.get(visitor).into_iter().flatten().rev() {
             if since.is_none_or(|since| since - minute <= 5) {
                 since = Some(*minute);
             } else {
@@ -96,7 +96,7 @@ fn present(
             }
         }
         let since_ms = since.map_or(last.received_ms, |minute| minute * MINUTE_MS);
-        all.push((Reverse(last.received_ms), visitor, last, did, since_ms));
+        all.push((Reverse(last.received_ms), *visitor, last, did, since_ms));
     }
     all.sort_by_key(|(last_ms, visitor, ..)| (*last_ms, *visitor));
     for (Reverse(last_ms), visitor, last, did, since_ms) in all.into_iter().take(VISITOR_ROWS_MAX) {

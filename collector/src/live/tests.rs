@@ -507,7 +507,8 @@ fn the_newest_descriptor_names_an_element_whenever_it_comes() {
             (map.total, map.elements[0].cells.clone()),
             (1, vec![(93, 1)])
         );
-        let Some(Resource::Activity(feed)) = engine.answer("shop", &Query::Activity(Naming::Named))
+        let Some(Resource::Activity(feed)) =
+            engine.answer("shop", &Query::Activity(ActivityFilter::default(), Naming::Named))
         else {
             panic!("a feed expected");
         };

@@ -141,7 +141,7 @@ async fn a_plain_request_is_answered_with_a_snapshot() {
         (status, &body["funnels"][0]["id"]),
         (200, &"checkout".into())
     );
-    assert_eq!(body["resources"].as_array().map(Vec::len), Some(12));
+    assert_eq!(body["resources"].as_array().map(Vec::len), Some(15));
 }
 
 #[actix_web::test]

@@ -2,7 +2,7 @@
 
 use super::super::hub::{Hub, LiveError, Published};
 use super::super::limits::{SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX};
-use super::super::{Engine, Filter, HeatKind, Naming, Query, Seen, Window};
+use super::super::{ActivityFilter, Engine, Filter, HeatKind, Naming, Query, Seen, Window};
 use super::{Bounds, Drawn, HOUR_MS, NOW_MS, event, sites};
 use crate::row::EventRow;
 use serde_json::{Value, json};
