@@ -16,6 +16,7 @@ mod multiplex;
 mod openapi;
 mod oracle;
 mod quarantine;
+mod restart;
 mod resume;
 mod retention;
 mod rules;

@@ -217,7 +217,7 @@ impl Campaigns {
 
     /// Campaigns kept, and events counted as `(other)`.
     pub(crate) fn usage(&self) -> (usize, u64) {
-        (self.keys.len(), self.keys.overflowed())
+        self.keys.usage()
     }
 }
 

@@ -10,9 +10,6 @@ use crate::config::Funnel;
 use crate::row::EventRow;
 use hashbrown::HashSet;
 
-/// Events remembered while one funnel's past is read. Past them its numbers stay incomplete.
-const MET_MAX: usize = 4_000_000;
-
 /// A funnel whose past is being read.
 #[derive(Debug)]
 pub(crate) struct Defining {
@@ -76,6 +73,7 @@ impl SiteState {
         self.funnels_changed = true;
         for place in 0..self.visitors.places() {
             let funnels = &mut self.visitors.at(place).funnels;
+            let kept = &mut self.funnel_rows;
             for own in funnels
                 .iter_mut()
                 .filter(|own| usize::from(own.funnel) == at)
@@ -83,7 +81,8 @@ impl SiteState {
                 let (entries, origins) = (&mut self.entries, &mut self.origins);
                 let pages = &mut self.pages;
                 funnel.forget(own, u64::MAX, |entry| {
-                    entries.release(entry, origins, pages)
+                    *kept -= 1;
+                    entries.release(entry, origins, pages);
                 });
             }
             funnels.retain(|own| usize::from(own.funnel) != at);
@@ -132,12 +131,21 @@ impl SiteState {
         found.map(|defining| defining.at)
     }
 
+    /// Events that are remembered, of all funnels whose past is being read.
+    pub(crate) fn recount_events(&self) -> usize {
+        self.defining
+            .iter()
+            .map(|defining| defining.met.len())
+            .sum()
+    }
+
     /// Whether a funnel counts this event now: not where it has already.
     pub(super) fn meets(&mut self, at: usize, row: &EventRow) -> bool {
         let Some(defining) = self.defining.iter_mut().find(|defining| defining.at == at) else {
             return true;
         };
-        if defining.met.len() >= MET_MAX {
+        if defining.met.len() >= self.bounds.recount_events {
+            self.recount_events_not_met += 1;
             defining.full = true;
             return false;
         }

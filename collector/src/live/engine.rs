@@ -6,6 +6,7 @@
 use super::limits::Bounds;
 use super::resource::{Query, Resource};
 use super::site::SiteState;
+use super::usage::Usage;
 use crate::config::{Funnel, Release, Site};
 use crate::row::{ElementRow, EventRow};
 use hashbrown::HashMap;
@@ -198,51 +199,17 @@ impl Engine {
             metrics::gauge!(name, "site" => site.id.clone(), "map" => map).set(value);
         };
         for site in &self.sites {
-            let (pages, campaigns) = (site.pages.usage(), site.campaigns.usage());
-            let (heat, elements) = (site.heat.usage(), site.elements.usage());
-            let origins = (site.origins.len(), site.origins.overflowed());
-            let experiments = site.experiments.usage();
-            let currencies = (site.currencies.len(), site.currencies.overflowed());
-            for (map, (used, past)) in [
-                ("pages", pages),
-                ("campaigns", campaigns),
-                ("heat_keys", heat),
-                ("heat_cells", (site.heat.cells(), 0)),
-                ("elements", elements),
-                ("marks", site.marks.usage()),
-                ("visitor_minutes", site.minutes.usage()),
-                ("releases", site.releases.usage()),
-                ("visit_hours", site.sources.usage()),
-                ("activity", site.feed.usage()),
-                ("errors", site.faults.usage()),
-                ("origins", origins),
-                ("entries", site.entries.usage()),
-                ("currencies", currencies),
-                ("experiment_visitors", experiments),
-            ] {
+            for Usage {
+                map,
+                used,
+                limit,
+                past,
+            } in site.usage()
+            {
                 gauge("upriver_live_map_entries", site, map, used as f64);
+                gauge("upriver_live_map_limit", site, map, limit as f64);
                 gauge("upriver_live_map_overflows", site, map, past as f64);
             }
-            gauge(
-                "upriver_live_map_entries",
-                site,
-                "visitors",
-                site.visitors.len() as f64,
-            );
-            let not_kept = site.totals.visitor_not_kept();
-            gauge(
-                "upriver_live_map_overflows",
-                site,
-                "visitors",
-                not_kept as f64,
-            );
-            let not_kept: u64 = site.funnels.iter().map(|funnel| funnel.not_kept()).sum();
-            gauge(
-                "upriver_live_map_overflows",
-                site,
-                "funnel_rows",
-                not_kept as f64,
-            );
             metrics::gauge!("upriver_live_out_of_range_events", "site" => site.id.clone())
                 .set(site.out_of_range as f64);
         }

@@ -110,10 +110,10 @@ impl Entries {
         *self.table.name(id)
     }
 
-    /// Beginnings in use, and times something was counted as `(other)`.
+    /// Beginnings in use beside those that are always there, and times one was counted as such.
     pub(crate) fn usage(&self) -> (usize, u64) {
-        let past = self.table.overflowed() + self.sources.overflowed();
-        (self.table.len(), past)
+        let kept = Device::ALL.len() * 2;
+        (self.table.len() - kept, self.table.overflowed())
     }
 }
 

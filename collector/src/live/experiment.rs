@@ -226,6 +226,11 @@ impl Experiments {
         (self.people.len(), self.not_kept)
     }
 
+    /// Variants kept, and exposures to others.
+    pub(crate) fn variants_usage(&self) -> (usize, u64) {
+        self.keys.usage()
+    }
+
     fn keep_out(&mut self, day: u64) -> bool {
         self.not_kept += 1;
         self.not_kept_day = self.not_kept_day.max(Some(day));

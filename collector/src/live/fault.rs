@@ -148,9 +148,14 @@ impl Faults {
         self.not_kept.values().next().is_none()
     }
 
-    /// Errors kept with their visitors, and those that are not, or counted as `(other)`.
+    /// Errors kept with their visitors, and those that are not.
     pub(crate) fn usage(&self) -> (usize, u64) {
-        (self.kept, self.overflowed + self.groups.overflowed())
+        (self.kept, self.overflowed)
+    }
+
+    /// Different errors kept, and events counted as `(other)`.
+    pub(crate) fn groups_usage(&self) -> (usize, u64) {
+        self.groups.usage()
     }
 }
 

@@ -1,5 +1,5 @@
 //! Every bound of the live engine, by name. What a bound keeps out is counted under `(other)` or
-//! in `basis.complete`, and in a metric; it is never dropped in silence.
+//! in `basis.complete`, and in a metric (`usage`); it is never dropped in silence.
 
 /// Distinct visitors kept per site. Past it their events are still counted, they themselves not.
 pub const VISITORS_MAX: usize = 1_000_000;
@@ -50,6 +50,11 @@ pub const RELEASES_MAX: usize = 20_000;
 pub const RELEASE_ROWS_MAX: usize = 20;
 /// Events of one visitor kept for one funnel.
 pub const FUNNEL_ROWS_MAX: usize = 4_096;
+/// Events kept per site for its funnels, 24 bytes each.
+pub const FUNNEL_ROWS_PER_SITE_MAX: usize = 20_000_000;
+/// Events remembered while the past of one funnel is read, so that each counts once. Past them its
+/// numbers stay incomplete.
+pub const RECOUNT_EVENTS_MAX: usize = 4_000_000;
 /// Variants of all experiments of a site; what is shown of others is not counted.
 pub const VARIANTS_MAX: usize = 2_000;
 /// Visitors of a site with an exposure or conversion that experiments keep, for 30 days.
@@ -133,6 +138,10 @@ pub struct Bounds {
     pub releases: usize,
     /// See [`FUNNEL_ROWS_MAX`]; never more than it.
     pub funnel_rows: usize,
+    /// See [`FUNNEL_ROWS_PER_SITE_MAX`].
+    pub funnel_rows_of_site: usize,
+    /// See [`RECOUNT_EVENTS_MAX`].
+    pub recount_events: usize,
     /// See [`VARIANTS_MAX`].
     pub variants: usize,
     /// See [`EXPERIMENT_VISITORS_MAX`].
@@ -166,6 +175,8 @@ impl Default for Bounds {
             visit_hours: VISIT_HOURS_MAX,
             releases: RELEASES_MAX,
             funnel_rows: FUNNEL_ROWS_MAX,
+            funnel_rows_of_site: FUNNEL_ROWS_PER_SITE_MAX,
+            recount_events: RECOUNT_EVENTS_MAX,
             variants: VARIANTS_MAX,
             experiment_visitors: EXPERIMENT_VISITORS_MAX,
             experiment_days: super::EXPERIMENT_DAYS,

@@ -229,6 +229,16 @@ impl Marks {
         (self.kept, self.not_kept.values().sum())
     }
 
+    /// Elements on pages that are told apart, and deeds with others.
+    pub(crate) fn subjects_usage(&self) -> (usize, u64) {
+        self.subjects.usage()
+    }
+
+    /// Looks that are told apart, and times another one was seen.
+    pub(crate) fn styles_usage(&self) -> (usize, u64) {
+        self.styles.usage()
+    }
+
     fn no_style(&mut self) -> u32 {
         self.styles.again(OTHER_ID);
         OTHER_ID

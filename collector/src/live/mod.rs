@@ -37,6 +37,7 @@ mod source;
 pub(crate) mod sql;
 pub(crate) mod step;
 mod took;
+mod usage;
 mod visitor;
 mod window;
 

@@ -126,6 +126,11 @@ impl<K: Eq + Hash> Names<K> {
         self.ids.len()
     }
 
+    /// Names kept beside `(other)`, and times a name was counted as that.
+    pub(crate) fn usage(&self) -> (usize, u64) {
+        (self.ids.len() - 1, self.overflowed)
+    }
+
     /// The numbers in use, `(other)` among them.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
         self.ids.iter().copied()

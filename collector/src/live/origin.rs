@@ -31,6 +31,7 @@ pub(crate) struct Origins {
     /// The origin of the last event: neighbours mostly share it.
     last: Option<Last>,
     text: String,
+    overflowed: u64,
 }
 
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl Origins {
             others,
             last: None,
             text: String::new(),
+            overflowed: 0,
         }
     }
 
@@ -116,6 +118,7 @@ impl Origins {
         let mut id = self.table.acquire(&unique, Clone::clone);
         if id == OTHER_ID && !known {
             self.table.release(OTHER_ID, 1);
+            self.overflowed += 1;
             id = self.others[row.device as usize];
             self.table.again(id);
         }
@@ -164,14 +167,9 @@ impl Origins {
         self.table.name(id)
     }
 
-    /// Origins in use.
-    pub(crate) fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Times something was counted as `(other)`.
-    pub(crate) fn overflowed(&self) -> u64 {
-        self.table.overflowed() + self.campaigns.overflowed() + self.variants.overflowed()
+    /// Origins in use beside those that are always there, and times one was counted as such.
+    pub(crate) fn usage(&self) -> (usize, u64) {
+        (self.table.len() - Device::ALL.len(), self.overflowed)
     }
 }
 

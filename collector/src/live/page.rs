@@ -104,7 +104,7 @@ impl Pages {
 
     /// Paths kept, and events counted as `(other)`.
     pub(crate) fn usage(&self) -> (usize, u64) {
-        (self.paths.len(), self.paths.overflowed())
+        self.paths.usage()
     }
 }
 

@@ -193,7 +193,7 @@ impl SiteState {
                 let whole = self.funnel(id).is_some_and(|at| {
                     self.funnels[at].not_kept() == 0 && self.funnels[at].is_whole()
                 });
-                whole && self.totals.every_visitor_kept()
+                whole && self.every_funnel_row_kept() && self.totals.every_visitor_kept()
             }
             Query::Experiments => self.experiments.nothing_left_out(),
             Query::Sources => self.totals.every_visitor_kept() && self.sources.every_one_kept(),
@@ -210,6 +210,7 @@ impl SiteState {
                 let whole = |funnel: &FunnelCounts| funnel.not_kept() == 0 && funnel.is_whole();
                 let mut funnels = self.funnels.iter().filter(|funnel| !funnel.is_free());
                 funnels.all(whole)
+                    && self.every_funnel_row_kept()
                     && self.faults.every_one_kept()
                     && self.totals.every_visitor_kept()
             }
@@ -311,6 +312,10 @@ impl SiteState {
             }
             _ => true,
         }
+    }
+
+    fn every_funnel_row_kept(&self) -> bool {
+        self.funnel_rows_not_kept.values().next().is_none()
     }
 
     /// Where the funnels of a campaign are.

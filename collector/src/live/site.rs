@@ -20,7 +20,7 @@ use super::origin::Origins;
 use super::overview::Totals;
 use super::page::Pages;
 use super::presence::{self, PresenceCounts};
-use super::range::{HourSet, Range};
+use super::range::{HourSet, Hourly, Range};
 use super::release::ReleaseMarks;
 use super::source::Sources;
 use super::visitor::Visitors;
@@ -122,7 +122,15 @@ pub(crate) struct SiteState {
     pub(super) stale: Vec<(u32, u8)>,
     /// Funnels whose past is being read.
     pub(super) defining: Vec<Defining>,
-    bounds: Bounds,
+    pub(crate) bounds: Bounds,
+    /// Rows of all funnels that are kept.
+    pub(crate) funnel_rows: usize,
+    /// Events that no funnel of the site had room for.
+    pub(crate) funnel_rows_not_kept: Hourly<u64>,
+    /// The same since the start.
+    pub(crate) funnel_rows_overflowed: u64,
+    /// Events that could not be remembered while a past was read, since the start.
+    pub(crate) recount_events_not_met: u64,
     /// Events outside the live range.
     pub(crate) out_of_range: u64,
 }
@@ -166,6 +174,10 @@ impl SiteState {
             stale: Vec::new(),
             defining: Vec::new(),
             bounds,
+            funnel_rows: 0,
+            funnel_rows_not_kept: Hourly::default(),
+            funnel_rows_overflowed: 0,
+            recount_events_not_met: 0,
             out_of_range: 0,
         }
     }
@@ -245,6 +257,13 @@ impl SiteState {
         if steps == 0 || !self.meets(at, row) {
             return;
         }
+        if self.funnel_rows >= self.bounds.funnel_rows_of_site {
+            self.funnel_rows_overflowed += 1;
+            if let Some(hour) = self.range.hour_of(row.time) {
+                *self.funnel_rows_not_kept.at(hour) += 1;
+            }
+            return;
+        }
         let funnel = &mut self.funnels[at];
         let (origins, pages) = (&mut self.origins, &mut self.pages);
         let entry = match steps & 1 == 1 {
@@ -262,7 +281,10 @@ impl SiteState {
         self.funnels_changed = true;
         if !funnel.insert(own, step, self.bounds.funnel_rows) {
             self.entries.release(entry, origins, pages);
-        } else if own.chain.is_stale() {
+            return;
+        }
+        self.funnel_rows += 1;
+        if own.chain.is_stale() {
             self.stale.push((place, at as u8));
         } else {
             funnel.settle(own, place, self.now_ms);
@@ -396,6 +418,7 @@ impl SiteState {
         self.minutes.forget(gone, self.range.start_ms());
         self.sources.forget(gone);
         self.faults.forget(gone);
+        self.funnel_rows_not_kept.forget(gone, |_| ());
         self.pages.forget(gone);
         self.totals.forget(gone, &mut self.currencies);
         self.feed.forget(self.range.start_ms());
@@ -418,7 +441,11 @@ impl SiteState {
             let funnel = &mut self.funnels[usize::from(own.funnel)];
             let (entries, origins) = (&mut self.entries, &mut self.origins);
             let pages = &mut self.pages;
-            funnel.forget(own, from_ms, |entry| entries.release(entry, origins, pages));
+            let kept = &mut self.funnel_rows;
+            funnel.forget(own, from_ms, |entry| {
+                *kept -= 1;
+                entries.release(entry, origins, pages);
+            });
             own.queued = false;
             funnel.settle(own, place, self.now_ms);
         }

@@ -215,9 +215,14 @@ impl Sources {
         self.beyond.values().next().is_none()
     }
 
-    /// Hours of visits kept, and events counted as `(other)`.
+    /// Hours of visits kept, and events counted as `(other)` for want of room for their visit.
     pub(crate) fn usage(&self) -> (usize, u64) {
-        (self.kept, self.overflowed + self.keys.overflowed())
+        (self.kept, self.overflowed)
+    }
+
+    /// Sources kept, and page views counted as `(other)`.
+    pub(crate) fn keys_usage(&self) -> (usize, u64) {
+        self.keys.usage()
     }
 
     /// Adds what a visitor at a place did to the numbers, by the key of each visit.

@@ -1,5 +1,6 @@
 //! The engine against a recount from the definitions, over random rows in random order.
 
+mod bounds;
 mod hub;
 mod recount;
 
