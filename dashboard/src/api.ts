@@ -223,6 +223,8 @@ export interface ActivityItem {
   kind: string;
   path: string;
   about: string;
+  /** Id of the element, 16 hexadecimal digits; zeros for none. */
+  element: string;
   value: Money | null;
   campaign: { source: string; medium: string; campaign: string; term: string; content: string };
   device: string;

@@ -19,7 +19,7 @@ const campaign = (source: string, name: string, visitors: number): CampaignRow =
 });
 
 const item = (id: number): Resources["activity"]["items"][number] => ({
-  id, time_ms: id, visitor: "00000000", kind: "press", path: "/", about: "", value: null,
+  id, time_ms: id, visitor: "00000000", kind: "press", path: "/", about: "", element: "0000000000000000", value: null,
   campaign: { source: "", medium: "", campaign: "", term: "", content: "" }, device: "phone",
 });
 

@@ -69,6 +69,10 @@ async fn serve() -> (SocketAddr, Live) {
 }
 
 async fn view(live: &Live, visitor: u128) {
+    happen(live, visitor, Kind::PageView).await;
+}
+
+async fn happen(live: &Live, visitor: u128, kind: Kind) {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("after 1970")
@@ -78,7 +82,7 @@ async fn view(live: &Live, visitor: u128) {
         time: now as i64,
         received_at: now as i64,
         ord: (now as u64) << 20,
-        kind: Kind::PageView,
+        kind,
         visitor: Uuid::from_u128(visitor),
         path: "/".into(),
         ..EventRow::default()
@@ -244,6 +248,65 @@ async fn a_websocket_is_a_snapshot_and_then_deltas_and_ends_with_the_engine() {
     assert_eq!(next().await, Value::Null, "closed, not forgotten");
 }
 
+#[actix_web::test]
+async fn a_feed_is_narrowed_alike_in_every_way_it_is_asked_for() {
+    let (address, live) = serve().await;
+    view(&live, 1).await;
+    let presses = "/v1/live/activity?kind=press&page=/";
+    let kinds = |update: &Value| -> Vec<String> {
+        let items = update["data"]["items"].as_array().expect("items");
+        let kinds = items.iter().filter_map(|item| item["kind"].as_str());
+        kinds.map(str::to_owned).collect()
+    };
+    let (_, _, update) = get(address, presses, TOKEN).await;
+    assert_eq!(kinds(&update), Vec::<String>::new());
+    let events = format!("Authorization: {TOKEN}\r\nAccept: text/event-stream\r\n");
+    let (_, mut lines) = head(ask(address, presses, &events).await).await;
+    let socket = async |path: &str| {
+        let url = format!("ws://{address}{path}");
+        let mut request = url.into_client_request().expect("a request");
+        let headers = request.headers_mut();
+        headers.insert("authorization", TOKEN.parse().expect("a header"));
+        tokio_tungstenite::connect_async(request).await
+    };
+    let (mut frames, _) = socket(presses).await.expect("upgrades");
+    view(&live, 2).await;
+    happen(&live, 3, Kind::Press).await;
+    // A snapshot of nothing, and then the press alone.
+    for expected in [&[][..], &["press".to_owned()]] {
+        let told = loop {
+            let line = timeout(PATIENCE, lines.next_line()).await.expect("in time");
+            let line = line.expect("readable").expect("still open");
+            if let Some(data) = line.strip_prefix("data: ") {
+                break serde_json::from_str::<Value>(data).expect("JSON");
+            }
+        };
+        assert_eq!(kinds(&told), expected, "{told}");
+        let told = loop {
+            let frame = timeout(PATIENCE, frames.next()).await.expect("in time");
+            let frame = frame.expect("still open").expect("readable");
+            if frame.is_text() {
+                let text = frame.to_text().expect("text");
+                break serde_json::from_str::<Value>(text).expect("JSON");
+            }
+        };
+        assert_eq!(kinds(&told), expected, "{told}");
+    }
+    let unknown = "/v1/live/activity?colour=red";
+    let (status, _, refused) = get(address, unknown, TOKEN).await;
+    assert_eq!(status, 400);
+    let says = refused["error"]["message"].as_str().expect("a message");
+    assert!(says.contains("kind, page, element"), "{says}");
+    let (refused, _) = head(ask(address, unknown, &events).await).await;
+    assert!(refused.starts_with("http/1.1 400"), "{refused}");
+    match socket(unknown).await {
+        Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => {
+            assert_eq!(answer.status(), 400);
+        }
+        other => panic!("it should be refused: {other:?}"),
+    }
+}
+
 /// The head of an answer in lower case, and the lines that follow it.
 async fn head(stream: BufReader<TcpStream>) -> (String, Lines<BufReader<TcpStream>>) {
     let mut lines = stream.lines();
@@ -289,6 +352,11 @@ async fn a_ticket_opens_resources_to_the_pages_of_its_site_only() {
     let (head, _) = opened(&format!("{visitors}&ticket={ticket}"), "").await;
     assert!(head.starts_with("http/1.1 403"), "{head}");
     let (head, _) = opened(visitors, &format!("Authorization: {TOKEN}\r\n")).await;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let present = "/v1/live/presence/visitors";
+    let (head, _) = opened(&format!("{present}?ticket={ticket}"), "").await;
+    assert!(head.starts_with("http/1.1 403"), "{head}");
+    let (head, _) = opened(present, &format!("Authorization: {TOKEN}\r\n")).await;
     assert!(head.starts_with("http/1.1 200"), "{head}");
     let watched = visitors
         .replace('/', "%2F")
