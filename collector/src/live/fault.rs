@@ -170,8 +170,8 @@ struct Found {
 pub(crate) fn data(site: &SiteState) -> Errors {
     let faults = &site.faults;
     let mut found: HashMap<u32, Found> = HashMap::new();
-    for (place, visitor) in (0..).zip(site.visitors.iter()) {
-        let Some(met) = faults.met.get(&place) else {
+    for (&place, met) in &faults.met {
+        let Some(visitor) = site.visitors.get(place) else {
             continue;
         };
         for met in met {

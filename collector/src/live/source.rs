@@ -174,6 +174,10 @@ impl Sources {
             None if self.kept >= self.max => return None,
             None => {
                 self.kept += 1;
+                // Most visitors come once, and for less than an hour.
+                if visits.0.is_empty() {
+                    visits.0.reserve_exact(1);
+                }
                 visits.0.push(Part {
                     session,
                     first: (0, 0),

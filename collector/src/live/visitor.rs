@@ -252,6 +252,11 @@ impl Visitors {
         &mut self.slots[place as usize]
     }
 
+    /// The same, to read.
+    pub(crate) fn get(&self, place: u32) -> Option<&Visitor> {
+        self.slots.get(place as usize)
+    }
+
     /// All of them; a freed place is one who did nothing.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Visitor> {
         self.slots.iter()
