@@ -13,6 +13,7 @@ use super::site::{SiteState, tie};
 use super::sql;
 use crate::row::{EventRow, Kind};
 use hashbrown::{Equivalent, HashMap};
+use smallvec::SmallVec;
 use std::cmp::Reverse;
 use upriver_wire::live::SourceRow;
 
@@ -58,9 +59,9 @@ struct Part {
     engaged: bool,
 }
 
-/// The visits of one visitor, by hour.
+/// The visits of one visitor, by hour. Most come once, and for less than one.
 #[derive(Debug, Default)]
-pub(crate) struct Visits(Vec<Part>);
+pub(crate) struct Visits(SmallVec<[Part; 1]>);
 
 /// What is counted of events that no part has room for.
 #[derive(Debug, Default)]
@@ -174,10 +175,6 @@ impl Sources {
             None if self.kept >= self.max => return None,
             None => {
                 self.kept += 1;
-                // Most visitors come once, and for less than an hour.
-                if visits.0.is_empty() {
-                    visits.0.reserve_exact(1);
-                }
                 visits.0.push(Part {
                     session,
                     first: (0, 0),

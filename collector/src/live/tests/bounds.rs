@@ -38,6 +38,7 @@ fn smallest() -> Bounds {
         recount_events: 1,
         variants: 1,
         experiment_visitors: 1,
+        experiment_days: 30,
     }
 }
 
