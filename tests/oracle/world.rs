@@ -220,7 +220,7 @@ fn feeds(chance: &mut Chance) -> Vec<ActivityFilter> {
     chance.shuffle(&mut kinds);
     let mut kinds = kinds[..chance.below(4) as usize].to_vec();
     kinds.sort();
-    let name: &str = *chance.of(&ELEMENTS);
+    let name = *chance.of(&ELEMENTS);
     let element = ElementId::of(name).0;
     let event = (*chance.of(&NAMES)).to_owned();
     let some = ActivityFilter {
