@@ -53,14 +53,11 @@ const ASKED: [&str; 29] = [
 
 /// A visit that has something of everything, so many minutes ago.
 fn visit(number: u64, minutes_ago: u64, now_ms: u64) -> Visit {
-    let device = if number % 2 == 0 {
-        Device::Phone
-    } else {
-        Device::Desktop
-    };
+    let even = number.is_multiple_of(2);
+    let device = if even { Device::Phone } else { Device::Desktop };
     let start_ms = now_ms - minutes_ago * MINUTE_MS;
     let mut visit = Visit::new(u128::from(1 + number % 9), 1 + number, start_ms, device);
-    if number % 3 > 0 {
+    if !number.is_multiple_of(3) {
         visit = visit.campaign("news", "email", ["spring", "summer"][number as usize % 2]);
     }
     visit = visit
@@ -78,7 +75,7 @@ fn visit(number: u64, minutes_ago: u64, now_ms: u64) -> Visit {
                 radius: 8,
             },
         )
-        .hesitation(2, BUY, 900, number % 2 == 0)
+        .hesitation(2, BUY, 900, even)
         .swipe(3, BUY, (300, 200), -200)
         .scroll(4, None, 0, 700)
         .path(5, &[(0, 100, 100), (90, 40, 30), (400, 0, 0)])
