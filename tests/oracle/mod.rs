@@ -8,6 +8,7 @@ mod beside;
 mod board;
 mod case;
 mod chance;
+mod columns;
 mod error;
 mod faults;
 mod heat;
