@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use upriver_collector::ingest::record::{Agent, BatchRecord};
 use upriver_collector::ingest::{Arrival, Committed, Ingest, Quota, imported, recovery, rows};
 use upriver_collector::live::limits::Bounds;
-use upriver_collector::live::{Engine, Filter, Query, Resource};
+use upriver_collector::live::{Engine, Filter, Naming, Query, Resource};
 use upriver_collector::log::Options;
 use upriver_collector::log::storage::{Storage, StorageFile};
 use upriver_collector::row::EventRow;
@@ -199,7 +199,12 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
     let boards =
         boards.map(|(place, (filter, by))| (board_key(place), Query::Board(filter.clone(), *by)));
     let feeds = world.feeds.iter().enumerate();
-    let feeds = feeds.map(|(place, wanted)| (format!("{place}/"), Query::Activity(wanted.clone())));
+    let feeds = feeds.map(|(place, wanted)| {
+        (
+            format!("{place}/"),
+            Query::Activity(wanted.clone(), Naming::Named),
+        )
+    });
     let others = funnels.chain([
         Query::Overview,
         Query::Campaigns,

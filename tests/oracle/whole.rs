@@ -197,7 +197,7 @@ async fn answer(
             let answer = get("presence/visitors", &[]).await?;
             Resource::PresentVisitors(serde_json::from_value(answer)?)
         }
-        Query::Activity(wanted) => {
+        Query::Activity(wanted, _) => {
             let pairs = wanted_pairs(wanted);
             let answer = get("activity", &texts(&pairs)).await?;
             Resource::Activity(serde_json::from_value(answer)?)

@@ -218,7 +218,12 @@ impl Feed {
     }
 
     /// The newest of the items somebody wants, oldest first, each with the label its element has now.
-    pub(crate) fn items(&self, wanted: &ActivityFilter, naming: Naming, elements: &Elements) -> Vec<ActivityItem> {
+    pub(crate) fn items(
+        &self,
+        wanted: &ActivityFilter,
+        naming: Naming,
+        elements: &Elements,
+    ) -> Vec<ActivityItem> {
         let mut found: Vec<(&Place, &Kept)> = Vec::new();
         for kind in Kind::ALL {
             let items = self.kinds[*kind as usize].iter().rev();

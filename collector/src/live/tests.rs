@@ -248,7 +248,10 @@ fn numbers(engine: &Engine) -> Vec<Resource> {
 
 /// The feed, without its ids, which are given in the order of arrival.
 fn feed(engine: &Engine) -> Vec<(u64, String, String)> {
-    match engine.data("shop", &Query::Activity(ActivityFilter::default(), Naming::Named)) {
+    match engine.data(
+        "shop",
+        &Query::Activity(ActivityFilter::default(), Naming::Named),
+    ) {
         Some((Resource::Activity(feed), _)) => feed
             .items
             .into_iter()
@@ -508,9 +511,10 @@ fn the_newest_descriptor_names_an_element_whenever_it_comes() {
             (map.total, map.elements[0].cells.clone()),
             (1, vec![(93, 1)])
         );
-        let Some(Resource::Activity(feed)) =
-            engine.answer("shop", &Query::Activity(ActivityFilter::default(), Naming::Named))
-        else {
+        let Some(Resource::Activity(feed)) = engine.answer(
+            "shop",
+            &Query::Activity(ActivityFilter::default(), Naming::Named),
+        ) else {
             panic!("a feed expected");
         };
         assert_eq!(

@@ -77,7 +77,7 @@ async fn live_resources_take_its_parameters_and_answer_as_it_says() -> Result<()
             let (name, _) = named(parameter);
             least.insert(name, example(parameter)[0].clone());
         }
-        if path.ends_with("/visitors") {
+        if path.ends_with("funnel/visitors") {
             least.insert("step".into(), "1".into());
         }
         let refused = async |name: &str, value: &str, code: &str| {
@@ -166,7 +166,10 @@ async fn subscriptions_bring_what_it_says() -> Result<()> {
         ("funnel/visitors", "?id=checkout&state=converted"),
         ("campaigns", ""),
         ("experiments", ""),
+        ("sources", ""),
+        ("errors", ""),
         ("releases", ""),
+        ("presence/visitors", ""),
         ("presence", ""),
         ("pages", ""),
         ("activity", ""),
@@ -176,7 +179,7 @@ async fn subscriptions_bring_what_it_says() -> Result<()> {
         let schema = &responses["200"]["content"]["text/event-stream"]["x-event-data"];
         // What comes later is no exposure, and changes a release once a minute only.
         let count = match &*path {
-            "/v1/live/experiments" | "/v1/live/releases" => 1,
+            "/v1/live/experiments" | "/v1/live/releases" | "/v1/live/errors" => 1,
             _ => 2,
         };
         for update in events(&collector, &format!("{path}{asked}"), count).await? {

@@ -76,11 +76,13 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
     ResourceHelp {
         name: "errors",
         holds: "what went wrong in the page's scripts, and how far in which funnel visitors were",
+        scope: READING,
         parameters: &[],
     },
     ResourceHelp {
         name: "sources",
         holds: "where visits come from, and what they bring",
+        scope: READING,
         parameters: &[],
     },
     ResourceHelp {
@@ -104,6 +106,7 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
     ResourceHelp {
         name: "presence/visitors",
         holds: "each visitor who is here now, on which page and doing what",
+        scope: NAMING,
         parameters: &[],
     },
     ResourceHelp {
@@ -479,8 +482,11 @@ mod unit {
         };
         let asked = "source=mail&kind=fault,press,fault&page=/p/*&element=00000000000000a1\
                      &campaign=(none)&device=phone&traffic=human";
-        assert_eq!(query("activity", asked).ok(), Some(Query::Activity(wanted)));
-        let all = Query::Activity(ActivityFilter::default());
+        assert_eq!(
+            query("activity", asked).ok(),
+            Some(Query::Activity(wanted, Naming::Named))
+        );
+        let all = Query::Activity(ActivityFilter::default(), Naming::Named);
         assert_eq!(query("activity", "kind=").ok(), Some(all));
     }
 

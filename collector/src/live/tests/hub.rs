@@ -187,7 +187,11 @@ fn a_feed_sends_only_what_is_new() {
     let mut hub = hub();
     hub.engine.apply(&[view(0, 1, 0, 2), view(1, 1, 0, 2)]);
     let mut activity = hub
-        .subscribe(&shop(), &Query::Activity(ActivityFilter::default(), Naming::Named), None)
+        .subscribe(
+            &shop(),
+            &Query::Activity(ActivityFilter::default(), Naming::Named),
+            None,
+        )
         .expect("room");
     let ids = |message: &Value| -> Vec<u64> {
         let items = message["data"]["items"].as_array().expect("items");
