@@ -6,6 +6,7 @@
 //! connection.
 
 mod filter;
+mod help;
 mod multiplex;
 mod parameters;
 mod push;
@@ -22,8 +23,8 @@ use crate::live::{Live, LiveError, Naming, Published, Query, Subscription};
 use crate::past::{Past, PastError};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
+use help::{RESOURCES, ResourceHelp};
 use multiplex::Multiplex;
-use parameters::{RESOURCES, ResourceHelp};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! The parameters that say which events count, for every resource that takes them, or errors that
 //! say what is allowed.
 
-use super::parameters::{ParameterHelp, checked};
+use super::help::ParameterHelp;
+use super::parameters::checked;
 use crate::api::error::ApiError;
 use crate::config::STEPS_MAX;
 use crate::live::{
