@@ -1,7 +1,7 @@
 //! Resource names and parameters of a URL to a query, or to an error that says what is allowed.
 
 use super::filter;
-use super::help::{BOARD_PARAMETERS, HEAT_PARAMETERS, RESOURCES, ResourceHelp};
+use super::help::{RESOURCES, ResourceHelp};
 use crate::api::error::ApiError;
 use crate::live::{Naming, Query};
 use actix_web::web;
