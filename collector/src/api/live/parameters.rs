@@ -149,6 +149,7 @@ pub(super) fn checked(
 
 #[cfg(test)]
 mod unit {
+    use super::super::help::{BOARD_PARAMETERS, HEAT_PARAMETERS};
     use super::*;
     use crate::live::{ActivityFilter, By, Filter, HeatKind, Seen, Stayed, Window};
     use crate::row::{Device, Kind};
