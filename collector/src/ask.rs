@@ -33,6 +33,22 @@ struct Check {
     detail: String,
 }
 
+#[derive(Debug, Deserialize)]
+struct Receipt {
+    id: String,
+    state: String,
+}
+
+/// An erasure, as the collector tells of it.
+pub(crate) struct Erasure {
+    /// The order's number.
+    pub(crate) id: String,
+    /// Whether nothing of the visitor is left.
+    pub(crate) done: bool,
+    /// All that is told, JSON.
+    pub(crate) text: String,
+}
+
 /// What came of a request.
 pub(crate) enum Asked {
     /// The body of the answer.
@@ -67,6 +83,52 @@ pub(crate) fn post(
     body: &[u8],
 ) -> anyhow::Result<Asked> {
     ask(data, address_file, &format!("POST {path}"), body)
+}
+
+/// `upriver erase`: what is said of the order, as soon as it is kept.
+///
+/// # Errors
+/// No collector runs on that folder, or it refuses.
+pub(crate) fn erase(
+    data: &Path,
+    address_file: &str,
+    (site, visitor): (&str, &str),
+) -> anyhow::Result<Erasure> {
+    erasure(
+        data,
+        address_file,
+        &format!("DELETE /v1/sites/{site}/visitors/{visitor}"),
+    )
+}
+
+/// How far an erasure is.
+///
+/// # Errors
+/// No collector runs on that folder, or it refuses.
+pub(crate) fn erased(
+    data: &Path,
+    address_file: &str,
+    (site, id): (&str, &str),
+) -> anyhow::Result<Erasure> {
+    erasure(
+        data,
+        address_file,
+        &format!("GET /v1/sites/{site}/erasures/{id}"),
+    )
+}
+
+fn erasure(data: &Path, address_file: &str, what: &str) -> anyhow::Result<Erasure> {
+    let body = match ask(data, address_file, what, &[])? {
+        Asked::Answered(body) => body,
+        Asked::Later(reason) => bail!("{reason}; does the collector run?"),
+    };
+    serde_json::from_str(&body)
+        .map(|receipt: Receipt| Erasure {
+            id: receipt.id,
+            done: receipt.state == "done",
+            text: body.clone(),
+        })
+        .with_context(|| format!("the collector answered something else: {body}"))
 }
 
 fn print(report: &Report) -> String {

@@ -77,6 +77,9 @@ pub struct Site {
     /// nothing else.
     #[serde(default)]
     pub admin_token: Option<SecretString>,
+    /// Secret that programs export and erase single visitors with.
+    #[serde(default)]
+    pub privacy_token: Option<SecretString>,
     /// Secrets with scopes of their own.
     #[serde(default, rename = "token")]
     pub tokens: Vec<Token>,

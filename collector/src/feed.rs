@@ -14,17 +14,31 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use upriver_wire::live::Overview;
 
+/// Somebody who wants the live numbers counted anew, from a position on or later; is told from which,
+/// and how many events were taken before it.
+pub(crate) type Rebuild = (Position, oneshot::Sender<(Position, u64)>);
+
 /// Hands what is durable to the live engine, in log order, from `position` on, before which `taken`
 /// events were taken since the checkpoint. Between two groups it says how the numbers stand, when it
-/// is asked.
+/// is asked; or begins to count anew beside them, and says from which place on: position, and events
+/// taken before it.
 pub(crate) async fn feed_live(
     mut feed: mpsc::Receiver<Committed>,
-    mut cuts: mpsc::Receiver<oneshot::Sender<Cut>>,
+    (mut cuts, mut rebuilds): (
+        mpsc::Receiver<oneshot::Sender<Cut>>,
+        mpsc::Receiver<Rebuild>,
+    ),
     mut position: Position,
     mut taken: u64,
     listeners: Listeners,
 ) {
+    let mut wanted: Option<Rebuild> = None;
     loop {
+        if let Some((_, ask)) = wanted.take_if(|(from, _)| *from <= position)
+            && listeners.live.rebuild().await.is_ok()
+        {
+            let _ = ask.send((position, taken));
+        }
         let committed = tokio::select! {
             committed = feed.recv() => committed,
             Some(ask) = cuts.recv() => {
@@ -36,6 +50,10 @@ pub(crate) async fn feed_live(
                         sites,
                     });
                 }
+                continue;
+            }
+            Some(ask) = rebuilds.recv() => {
+                wanted = Some(ask);
                 continue;
             }
         };

@@ -9,6 +9,7 @@ pub mod api;
 mod clock;
 pub mod config;
 pub mod definitions;
+mod erasure;
 mod feed;
 pub mod ingest;
 pub mod live;

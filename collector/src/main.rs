@@ -36,6 +36,9 @@ const UNHEALTHY: u8 = 2;
 /// How `upriver import` ends when lines were rejected.
 const REJECTED: u8 = 2;
 
+/// How often `upriver erase` asks how far it is.
+const ERASURE_PAUSE: Duration = Duration::from_millis(500);
+
 /// File in the data folder that says where the embedded ClickHouse listens.
 const CLICKHOUSE_ADDRESS_FILE: &str = "clickhouse-address";
 
@@ -68,6 +71,9 @@ enum Command {
     /// Gives batches that ClickHouse refused back to the log, once the reason is gone. The collector must
     /// not run meanwhile.
     Requeue(Requeue),
+    /// Erases a visitor: from the tables, the log and the live numbers. Waits until nothing is left and
+    /// prints the receipt. Interrupted or not, what was ordered is carried out.
+    Erase(Erase),
     /// Prints the schema: the statements that make the tables of this version.
     Schema(Schema),
 }
@@ -230,6 +236,38 @@ struct WebhookTest {
     webhook: String,
 }
 
+#[derive(Args)]
+struct Erase {
+    /// The collector's data folder.
+    #[arg(long, env = "UPRIVER_DATA")]
+    data: PathBuf,
+    /// The visitor's site.
+    #[arg(long)]
+    site: String,
+    /// The visitor, as events or as SQL have it.
+    #[arg(long)]
+    visitor: Visitor,
+    /// Only order it; print the order.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// A visitor on the command line: something that fits into an address.
+#[derive(Clone)]
+struct Visitor(String);
+
+impl std::str::FromStr for Visitor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let good = |c: char| c.is_ascii_hexdigit() || c == '-';
+        if text.is_empty() || !text.chars().all(good) {
+            return Err("a visitor is up to 32 hexadecimal digits, with or without dashes");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env()
@@ -244,6 +282,7 @@ async fn main() -> ExitCode {
         Command::Clickhouse(embedded) => clickhouse(embedded).await,
         Command::LoginLink(link) => login_link(&link),
         Command::Requeue(asked) => requeue::requeue(&asked.data).and_then(|told| say(&told)),
+        Command::Erase(asked) => erase(&asked),
         Command::Schema(asked) => schema(&asked),
         Command::WebhookTest(asked) => webhook_test(&asked),
         Command::Audit(asked) => match audit(&asked) {
@@ -296,6 +335,27 @@ fn audit(asked: &Audit) -> anyhow::Result<bool> {
     let (text, healthy) = ask::audit(&asked.data, ADDRESS_FILE, asked.json)?;
     say(&text)?;
     Ok(healthy)
+}
+
+/// Orders an erasure and, unless nobody wants to wait, prints the receipt.
+fn erase(asked: &Erase) -> anyhow::Result<()> {
+    let Erase {
+        data,
+        site,
+        visitor: Visitor(visitor),
+        no_wait,
+    } = asked;
+    let mut erasure = ask::erase(data, ADDRESS_FILE, (site, visitor))?;
+    if !*no_wait && !erasure.done {
+        let text = format!("ordered as {}; waiting until nothing is left\n", erasure.id);
+        // Whoever reads standard error may be gone.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        while !erasure.done {
+            std::thread::sleep(ERASURE_PAUSE);
+            erasure = ask::erased(data, ADDRESS_FILE, (site, &erasure.id))?;
+        }
+    }
+    say(&erasure.text)
 }
 
 /// Imports a file. False when lines were rejected.

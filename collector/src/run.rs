@@ -11,6 +11,7 @@ use crate::api::{self, ClickHouseUp, Stopping};
 use crate::clock;
 use crate::config::{Retention, Site};
 use crate::definitions::{self, Definitions};
+use crate::erasure::{Eraser, Erasures};
 use crate::feed::{Listeners, feed_live};
 use crate::ingest::recovery::{self, Recovered};
 use crate::ingest::{self, Ingest, Quota, imported};
@@ -126,8 +127,8 @@ pub async fn run(
     let mut live_options = live::Options::default();
     live_options.bounds.experiment_days = live::experiment_days(options.retention.events_days);
     let (live, live_thread) =
-        Live::start(&sites, live_options).context("cannot start the live engine")?;
-    let (rules, rules_worker) = firing::prepare(&options.sites, &options.data)
+        Live::start(&sites, live_options.clone()).context("cannot start the live engine")?;
+    let (rules, mut rules_worker) = firing::prepare(&options.sites, &options.data)
         .context("cannot make the secret that decides who is left out of rules")?;
     let listeners = Listeners {
         live: live.clone(),
@@ -159,11 +160,24 @@ pub async fn run(
         tables,
         end: recovered.log.position(),
         retention: options.retention,
+        history: watch::channel(false).0,
     };
+    let secret = access::secret(&options.data)?;
+    let erasures = Erasures::open(&options.data, &secret, state.clone())
+        .context("cannot read the orders to erase")?;
+    let erasing = erasures.erasing();
+    // Until they are carried out, tables and live numbers need not agree.
+    plan.ledger.set_erasing(!erasing.is_empty());
+    for erasing in &erasing {
+        rules_worker.erasing(erasing);
+    }
+    let erased = erasures.erased(clock::now_ms())?;
     let taken = recovered.unstored_events;
-    let (ingest, feed, sequencer) = ingest::start(recovered, options.log_quota, known)?;
+    let (ingest, feed, sequencer) = ingest::start(recovered, options.log_quota, known, erased)?;
     let (cuts, cut_asks) = mpsc::channel(1);
-    let feeder = tokio::spawn(feed_live(feed, cut_asks, plan.end, taken, listeners));
+    let (rebuilds, rebuild_asks) = mpsc::channel(1);
+    let asks = (cut_asks, rebuild_asks);
+    let feeder = tokio::spawn(feed_live(feed, asks, plan.end, taken, listeners.clone()));
     let clickhouse = tokio::spawn(clickhouse(options.clickhouse.clone(), client, stopping));
     let database = match &options.clickhouse {
         ClickHouse::Child(child) => child.database.clone(),
@@ -193,6 +207,8 @@ pub async fn run(
         ledger: plan.ledger.clone(),
         durable: ingest.durable(),
     }));
+    let history = plan.history.subscribe();
+    let ledger = plan.ledger.clone();
     let writer = tokio::spawn(plan.carry_out(
         (ingest.clone(), quarantine),
         client_watch.clone(),
@@ -210,6 +226,20 @@ pub async fn run(
         signals: signals.clone(),
         webhooks: webhooks.clone(),
     }));
+    let eraser = Eraser {
+        erasures: erasures.clone(),
+        ingest: ingest.clone(),
+        ledger,
+        live: live.clone(),
+        client: client_watch.clone(),
+        rebuilds,
+        history,
+        quarantine: options.data.join(quarantine::FOLDER),
+        rules: listeners.rules,
+        signals: signals.clone(),
+        webhooks: webhooks.clone(),
+    };
+    let eraser = tokio::spawn(eraser.run());
 
     let alerts = tokio::spawn(alert::watch(
         options.sites.clone(),
@@ -234,12 +264,16 @@ pub async fn run(
         web::Data::new(signals),
         web::Data::new(Past::new(past_client)),
         web::Data::new(definitions),
-        (web::Data::new(webhooks), web::Data::new(options.retention)),
+        (
+            web::Data::new(webhooks),
+            web::Data::new(options.retention),
+            web::Data::new(erasures),
+        ),
     );
     let server = HttpServer::new(move || {
         let (ingest, live, stopping, up, metrics, audit, signals, past, definitions, rest) =
             shared.clone();
-        let (webhooks, retention) = rest;
+        let (webhooks, retention, erasures) = rest;
         App::new()
             .app_data(access.clone())
             .app_data(limits.clone())
@@ -255,6 +289,7 @@ pub async fn run(
             .app_data(definitions)
             .app_data(webhooks)
             .app_data(retention)
+            .app_data(erasures)
             .configure(api::configure)
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))
@@ -274,6 +309,8 @@ pub async fn run(
     live.stop().await;
     handle.stop(true).await;
     served.await??;
+    // What it was at is taken up by the next start.
+    eraser.abort();
     drain.send_replace(true);
     match tokio::time::timeout(WRITER_STOP, writer).await {
         Ok(Ok(Ok(()))) => tracing::info!("everything is in clickhouse"),
@@ -346,6 +383,8 @@ struct Plan<S: Storage> {
     end: Position,
     /// For how long the tables keep rows.
     retention: Retention,
+    /// Told when the live engine has its history.
+    history: watch::Sender<bool>,
 }
 
 impl<S: Storage> Plan<S> {
@@ -365,7 +404,9 @@ impl<S: Storage> Plan<S> {
             self.seals = seals;
         }
         self.tables.send_replace(true);
-        let (clickhouse, log) = (watermarks.events, self.checkpoint.batch);
+        // Events may have been erased; what was inserted is told all the same.
+        let clickhouse = watermarks.events.max(watermarks.ingest_log);
+        let log = self.checkpoint.batch;
         if clickhouse < log && self.retention.events_days.is_none() {
             tracing::error!(
                 clickhouse,
@@ -508,7 +549,8 @@ impl<S: Storage> Plan<S> {
                 if let Err(error) = self.listeners.live.releases_seen(seen).await {
                     tracing::debug!(%error, "releases came too late");
                 }
-                history::from_clickhouse(&found, since, mark, &mut progress, take).await
+                let before = (mark + 1, 0);
+                history::from_clickhouse(&found, since, before, &mut progress, take).await
             };
             match read.await {
                 Ok(()) => break,
@@ -519,7 +561,9 @@ impl<S: Storage> Plan<S> {
             }
         }
         self.listeners.rules.begin().await;
-        match self.listeners.live.history_complete().await {
+        let complete = self.listeners.live.history_complete().await;
+        self.history.send_replace(true);
+        match complete {
             Ok(()) => tracing::info!("live history is complete"),
             Err(error) => tracing::debug!(%error, "history came too late"),
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use upriver_tests::{Collector, Page, eventually};
 
 /// Checks that are not as they should be, with their differences; empty when all were made and well.
-async fn complaints(collector: &Collector) -> Result<BTreeMap<String, String>> {
+pub(crate) async fn complaints(collector: &Collector) -> Result<BTreeMap<String, String>> {
     let report = report(collector).await?;
     let checks = report["checks"].as_array().context("no checks")?;
     assert_eq!(checks.len(), 6, "{report}");

@@ -7,6 +7,7 @@ mod cookbook;
 mod country;
 mod crash;
 mod definitions;
+mod erasure;
 mod experiments;
 mod explain;
 mod import;

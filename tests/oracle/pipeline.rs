@@ -11,6 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::mpsc;
+use upriver_collector::ingest::erased::{Erased, Namer};
 use upriver_collector::ingest::record::{Agent, BatchRecord};
 use upriver_collector::ingest::{Arrival, Committed, Ingest, Quota, imported, recovery, rows};
 use upriver_collector::live::limits::Bounds;
@@ -45,6 +46,11 @@ fn nothing_known() -> imported::Known {
     Box::new(|keys| Ok(vec![false; keys.len()]))
 }
 
+/// Nor erased.
+fn nobody_erased() -> Erased {
+    Erased::new(Namer::new(b"oracle"), [])
+}
+
 impl Pipeline {
     /// Starts one at a time in Unix milliseconds.
     ///
@@ -58,7 +64,7 @@ impl Pipeline {
             hard: u64::MAX,
         };
         let (ingest, feed, sequencer) =
-            upriver_collector::ingest::start(recovered, quota, nothing_known())?;
+            upriver_collector::ingest::start(recovered, quota, nothing_known(), nobody_erased())?;
         let mut engine = Engine::new(std::slice::from_ref(&world.site), Bounds::default(), now_ms);
         engine.history_complete();
         Ok(Self {

@@ -23,6 +23,8 @@ pub const SIGNAL_TOKEN: &str = "st_test_0001";
 pub const IMPORT_TOKEN: &str = "it_test_0001";
 /// The token that defines things.
 pub const ADMIN_TOKEN: &str = "at_test_0001";
+/// The token that exports and erases visitors.
+pub const PRIVACY_TOKEN: &str = "pt_test_0001";
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -34,6 +36,7 @@ read_token = "rt_test_0001"
 signal_token = "st_test_0001"
 import_token = "it_test_0001"
 admin_token = "at_test_0001"
+privacy_token = "pt_test_0001"
 origins = ["https://shop.example"]
 
 [[site.funnel]]

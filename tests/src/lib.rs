@@ -20,8 +20,8 @@ mod visit;
 use anyhow::Context;
 pub use batches::Page;
 pub use collector::{
-    ADMIN_TOKEN, Collector, IMPORT_TOKEN, READ_TOKEN, SIGNAL_TOKEN, SITE, Sent, WRITE_KEY,
-    eventually,
+    ADMIN_TOKEN, Collector, IMPORT_TOKEN, PRIVACY_TOKEN, READ_TOKEN, SIGNAL_TOKEN, SITE, Sent,
+    WRITE_KEY, eventually,
 };
 pub use mmdb::mmdb;
 pub use visit::{Thing, Visit};

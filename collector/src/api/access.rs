@@ -31,14 +31,22 @@ const USED_LINKS_MAX: usize = 10_000;
 /// File in the data folder that signs tokens.
 pub const SECRET_FILE: &str = "secret";
 
-/// The signer of a data folder, its secret made at the first use.
+/// The secret of a data folder, made at the first use.
 ///
 /// # Errors
-/// The secret can be neither read nor made.
-pub fn signer(data: &Path) -> io::Result<Signer> {
+/// It can be neither read nor made.
+pub fn secret(data: &Path) -> io::Result<Vec<u8>> {
     let path = data.join(SECRET_FILE);
     secret::make_file(&path)?;
-    Ok(Signer::new(&std::fs::read(path)?))
+    std::fs::read(path)
+}
+
+/// The signer of a data folder.
+///
+/// # Errors
+/// Its secret can be neither read nor made.
+pub fn signer(data: &Path) -> io::Result<Signer> {
+    Ok(Signer::new(&secret(data)?))
 }
 
 /// A link that logs in once.

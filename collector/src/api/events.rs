@@ -21,6 +21,8 @@ const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Why an event is rejected whose time is taken by the clock as it is, and not by what the log holds.
 const TOO_OLD: &str = "its time is too long before the newest event the collector has received, so it \
                        may have been counted; was the collector's clock ahead?";
+/// Why an event of an erased visitor is not taken.
+const ERASED: &str = "its visitor was erased after it happened";
 
 /// The query of a request.
 #[derive(Debug, Deserialize)]
@@ -109,6 +111,8 @@ fn answer(refused: Vec<Option<String>>, verdicts: Vec<Verdict>) -> Value {
         };
         let (verdict, reason) = match verdict {
             Verdict::Expired => (Verdict::Refused, Some(TOO_OLD.to_owned())),
+            // For ever, like whatever is rejected.
+            Verdict::Erased => (Verdict::Refused, Some(ERASED.to_owned())),
             verdict => (verdict, reason),
         };
         for (_, count) in counts.iter_mut().filter(|(of, _)| *of == verdict) {

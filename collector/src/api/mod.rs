@@ -22,6 +22,7 @@ mod route;
 mod signals;
 pub mod stream;
 pub mod token;
+mod visitors;
 mod webhooks;
 
 pub use error::ApiError;
@@ -70,6 +71,25 @@ pub fn routes() -> Vec<Entry> {
             "/v1/sites/{site}/webhooks/{webhook}/test",
             may(&[Scope::WebhooksTest]),
             webhooks::test,
+        ),
+        // To whoever answers for visitors' data.
+        entry(
+            GET,
+            "/v1/sites/{site}/visitors/{visitor}",
+            may(&[Scope::VisitorsExport]),
+            visitors::export,
+        ),
+        entry(
+            Method::DELETE,
+            "/v1/sites/{site}/visitors/{visitor}",
+            may(&[Scope::VisitorsErase]),
+            visitors::erase,
+        ),
+        entry(
+            GET,
+            "/v1/sites/{site}/erasures/{id}",
+            may(&[Scope::VisitorsErase]),
+            visitors::erasure,
         ),
         // To dashboards and programs.
         entry(GET, "/v1/me", Needs::Somebody, pages::me),

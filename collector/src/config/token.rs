@@ -40,11 +40,17 @@ pub enum Scope {
     /// Trying webhooks.
     #[serde(rename = "webhooks:test")]
     WebhooksTest,
+    /// Everything that is kept of a visitor.
+    #[serde(rename = "visitors:export")]
+    VisitorsExport,
+    /// Erasing a visitor, and how far that is.
+    #[serde(rename = "visitors:erase")]
+    VisitorsErase,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::LiveRead,
         Self::VisitorsRead,
         Self::DefinitionsWrite,
@@ -52,6 +58,8 @@ impl Scope {
         Self::EventsWrite,
         Self::SignalsWrite,
         Self::WebhooksTest,
+        Self::VisitorsExport,
+        Self::VisitorsErase,
     ];
 
     /// As it is written: `live:read`.
@@ -64,6 +72,8 @@ impl Scope {
             Self::EventsWrite => "events:write",
             Self::SignalsWrite => "signals:write",
             Self::WebhooksTest => "webhooks:test",
+            Self::VisitorsExport => "visitors:export",
+            Self::VisitorsErase => "visitors:erase",
         }
     }
 }
@@ -207,7 +217,7 @@ impl Site {
     }
 
     /// The tokens with a purpose instead of scopes, and the scopes that come to.
-    fn of_one_purpose(&self) -> [(&'static str, Option<&SecretString>, &'static [Scope]); 4] {
+    fn of_one_purpose(&self) -> [(&'static str, Option<&SecretString>, &'static [Scope]); 5] {
         let reading = &[Scope::LiveRead, Scope::VisitorsRead, Scope::AuditRead];
         [
             ("read_token", self.read_token.as_ref(), reading),
@@ -225,6 +235,11 @@ impl Site {
                 "admin_token",
                 self.admin_token.as_ref(),
                 &[Scope::DefinitionsWrite],
+            ),
+            (
+                "privacy_token",
+                self.privacy_token.as_ref(),
+                &[Scope::VisitorsExport, Scope::VisitorsErase],
             ),
         ]
     }

@@ -4,6 +4,7 @@
 
 mod bot;
 pub mod dedup;
+pub mod erased;
 mod group;
 pub mod imported;
 pub mod record;
@@ -22,6 +23,7 @@ pub use taking::look_hash;
 
 use crate::log::storage::Storage;
 use crate::log::{Damages, Position};
+use erased::{Erased, Name};
 use imported::{Imported, Known};
 use metrics::gauge;
 use record::{Agent, BatchRecord, DeadLetter, Seal};
@@ -86,6 +88,8 @@ pub enum Verdict {
     Retry,
     /// Left out, because the log is filling up and its kind says least.
     Shed,
+    /// It happened before its visitor was erased.
+    Erased,
 }
 
 impl Verdict {
@@ -98,6 +102,7 @@ impl Verdict {
             Self::Refused => "rejected",
             Self::Retry => "retry",
             Self::Shed => "shed",
+            Self::Erased => "erased",
         }
     }
 }
@@ -222,7 +227,8 @@ pub struct Ingest {
 }
 
 /// Starts the thread that sequences everything. Returns the handle, the feed for the live engine
-/// in log order, and the thread. `known` tells which events were imported up to the checkpoint.
+/// in log order, and the thread. `known` tells which events were imported up to the checkpoint,
+/// `erased` which visitors are not to come back.
 ///
 /// # Errors
 /// The thread cannot be started.
@@ -230,6 +236,7 @@ pub fn start<S: Storage>(
     recovered: recovery::Recovered<S>,
     quota: Quota,
     known: Known,
+    erased: Erased,
 ) -> std::io::Result<(
     Ingest,
     mpsc::Receiver<Committed>,
@@ -249,6 +256,7 @@ pub fn start<S: Storage>(
         dedup: recovered.dedup,
         imported: Imported::new(known, recovered.imported),
         elements: HashMap::new(),
+        erased,
         quota,
         status: status.clone(),
         durable,
@@ -411,6 +419,35 @@ impl Ingest {
     pub async fn forget_log(&self, before: Position) {
         // Nobody left to forget it: the next start does.
         let _ = self.jobs.send(Job::ForgetLog(before)).await;
+    }
+
+    /// Takes nothing any more that a visitor did up to a time, Unix ms. Returns the position of the log
+    /// before which everything lies that was taken of them.
+    ///
+    /// # Errors
+    /// The log failed, or the process is stopping.
+    pub async fn erase(&self, name: Name, until_ms: u64) -> Result<Position, IngestError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs
+            .send(Job::Erase(name, until_ms, reply))
+            .await
+            .map_err(|_| IngestError::Stopping)?;
+        answer.await.map_err(|_| IngestError::Stopping)
+    }
+
+    /// Closes the open segment and removes the segments that end before a position, which storage and
+    /// the checkpoint must have, and whatever spoilt bytes were set aside of them. Every element is asked for again when it is met. Returns the position
+    /// that the closed segments end at.
+    ///
+    /// # Errors
+    /// The log failed, or the process is stopping.
+    pub async fn clear_log(&self, before: Position) -> Result<Position, IngestError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs
+            .send(Job::ClearLog(before, reply))
+            .await
+            .map_err(|_| IngestError::Stopping)?;
+        answer.await.map_err(|_| IngestError::Stopping)?
     }
 
     /// Tells which elements storage has descriptors of: site, element, hash of the descriptor.

@@ -5,6 +5,7 @@
 //! Knows no HTTP, no ClickHouse and no clock: each job brings the time it was received.
 
 use super::dedup::{Dedup, Stream, StreamKey};
+use super::erased::{Erased, Name};
 use super::group::Group;
 use super::imported::{EventKey, Imported};
 use super::record::{Agent, BatchRecord, DeadLetter, Record, Seal};
@@ -50,6 +51,10 @@ pub(super) enum Job {
     Learned(u64),
     /// Removes log that is no longer needed.
     ForgetLog(Position),
+    /// Takes nothing any more that a visitor did up to a time, Unix ms.
+    Erase(Name, u64, oneshot::Sender<Position>),
+    /// Closes the open segment and removes all log before a position, and what was set aside of it.
+    ClearLog(Position, Reply<Position>),
     /// Elements whose descriptors storage has already: site, element, hash of the descriptor.
     Described(Vec<(String, u64, u64)>),
 }
@@ -63,6 +68,7 @@ impl Job {
             Self::DeadLetter(letter, _) => Some(&mut letter.received_ms),
             Self::Seal(..) | Self::Streams(..) | Self::ForgetLog(_) => None,
             Self::Learn(_) | Self::Learned(_) | Self::Described(_) => None,
+            Self::Erase(..) | Self::ClearLog(..) => None,
         }
     }
 }
@@ -133,6 +139,7 @@ pub(super) struct Sequencer<S: Storage> {
     pub(super) dedup: Dedup,
     pub(super) imported: Imported,
     pub(super) elements: HashMap<(u64, u64), u64>,
+    pub(super) erased: Erased,
     pub(super) quota: Quota,
     pub(super) status: Arc<Status>,
     pub(super) durable: watch::Sender<Position>,
@@ -177,6 +184,10 @@ impl<S: Storage> Sequencer<S> {
                 self.commit(std::mem::take(&mut group));
             }
         }
+        if matches!(job, Job::Erase(..) | Job::ClearLog(..)) {
+            // What stands before them must have its place in the log.
+            self.commit(std::mem::take(&mut group));
+        }
         if matches!(job, Job::Streams(..)) {
             // What is handed out must be durable: a stream that were remembered to hold events
             // which a power cut then takes would refuse them as duplicates when they come again.
@@ -209,6 +220,21 @@ impl<S: Storage> Sequencer<S> {
                 // Room may have been made: it is tried at once.
                 self.no_space_ms = None;
                 self.tell_pressure();
+            }
+            Job::Erase(name, until_ms, reply) => {
+                self.erased.add(name, until_ms);
+                let position = self.status.taken().position;
+                let records = Vec::new();
+                // So that the feed comes to this position, whatever stands before it.
+                let _ = self
+                    .committed
+                    .blocking_send(Committed { position, records });
+                // Whoever asked is gone only when the process stops.
+                let _ = reply.send(position);
+            }
+            Job::ClearLog(position, reply) => {
+                let cleared = self.clear_log(position);
+                let _ = reply.send(cleared);
             }
             Job::Described(elements) => {
                 for (site, element, hash) in elements {
@@ -247,6 +273,22 @@ impl<S: Storage> Sequencer<S> {
             imported: self.imported.hand_over(),
             imported_from_day: imported::oldest_day(now_ms),
         });
+    }
+
+    fn clear_log(&mut self, position: Position) -> Result<Position, IngestError> {
+        self.elements.clear();
+        let cleared = self.log.close_segment();
+        let cleared = cleared.and_then(|()| self.log.forget_before(position));
+        let cleared = cleared.and_then(|()| self.log.forget_copies(position));
+        cleared.map_err(|error| {
+            tracing::error!(%error, position, "old log could not be removed");
+            match error {
+                LogError::Full { .. } => IngestError::NoSpace,
+                _ => IngestError::LogFailed,
+            }
+        })?;
+        self.tell_pressure();
+        Ok(self.status.taken().position)
     }
 
     /// How much is left out now.

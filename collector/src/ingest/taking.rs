@@ -55,7 +55,13 @@ impl<S: Storage> Sequencer<S> {
         };
         let oldest_ms = received_ms.saturating_sub(EXPIRY_MS).max(oldest_known_ms);
         let stream = stream.clone();
-        let verdicts = verdicts(&record, &stream, &refused, oldest_ms, self.pressure());
+        let erased_ms = self.erased.until_ms(&site, record.batch.visitor);
+        let bounds = Bounds {
+            oldest_ms,
+            erased_ms,
+            pressure: self.pressure(),
+        };
+        let verdicts = verdicts(&record, &stream, &refused, bounds);
         let mut accepted = Accepted {
             ack: Ack {
                 stream: record.batch.stream,
@@ -66,7 +72,10 @@ impl<S: Storage> Sequencer<S> {
             verdicts,
         };
         let mut record = self.mark(key, record, &accepted.verdicts);
-        self.take_elements(&mut record, &mut accepted, key.site, group);
+        // What an erased visitor sends again brings no label back.
+        if erased_ms == 0 || !record.accepted.is_empty() {
+            self.take_elements(&mut record, &mut accepted, key.site, group);
+        }
         count(&accepted.verdicts, &site);
         leave_out(&mut record, &accepted.verdicts);
         if !record.accepted.is_empty() || !record.described.is_empty() {
@@ -98,7 +107,10 @@ impl<S: Storage> Sequencer<S> {
         let oldest_day = imported::oldest_day(job.received_ms);
         let mut accepted = Accepted::default();
         for ((mut record, key), taken) in job.events.into_iter().zip(keys).zip(taken) {
-            let verdict = if taken {
+            let erased_ms = self.erased.until_ms(&job.site, record.batch.visitor);
+            let verdict = if record.batch.first_ms <= erased_ms {
+                Verdict::Erased
+            } else if taken {
                 Verdict::Duplicate
             } else if key.day < oldest_day {
                 // Whether it was taken may be forgotten: the clock was ahead since.
@@ -190,13 +202,23 @@ impl<S: Storage> Sequencer<S> {
     }
 }
 
+/// Which events are not taken although they are new.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Those that happened before this,
+    oldest_ms: u64,
+    /// or up to this, when their visitor was erased,
+    erased_ms: u64,
+    /// or are of a kind that is left out now.
+    pressure: Pressure,
+}
+
 /// What becomes of each event.
 fn verdicts(
     record: &BatchRecord,
     stream: &Stream,
     refused: &[usize],
-    oldest_ms: u64,
-    pressure: Pressure,
+    bounds: Bounds,
 ) -> Vec<Verdict> {
     let first = record.batch.first_seq;
     let times: Vec<_> = rows::times(record).collect();
@@ -218,10 +240,19 @@ fn verdicts(
         let index = (number - first) as usize;
         let kind = rows::kind(&record.batch.events[index].body);
         verdicts[index] = match () {
-            () if times[index].0 < oldest_ms => Verdict::Expired,
-            () if pressure.sheds(kind) => Verdict::Shed,
+            () if times[index].0 < bounds.oldest_ms => Verdict::Expired,
+            () if bounds.pressure.sheds(kind) => Verdict::Shed,
             () => Verdict::Ok,
         };
+    }
+    // By the page's own clock too: what is sent again as it was looks as old as it was only there.
+    let mut page_ms = record.batch.first_ms;
+    let events = verdicts.iter_mut().zip(&times).zip(&record.batch.events);
+    for ((verdict, (time, ..)), event) in events {
+        page_ms = page_ms.saturating_add(u64::from(event.delta_ms));
+        if page_ms.min(*time) <= bounds.erased_ms {
+            *verdict = Verdict::Erased;
+        }
     }
     for &index in refused {
         verdicts[index] = Verdict::Refused;
@@ -265,6 +296,7 @@ fn count(verdicts: &[Verdict], site: &str) {
         Verdict::Duplicate,
         Verdict::Expired,
         Verdict::Shed,
+        Verdict::Erased,
     ] {
         let events = verdicts.iter().filter(|v| **v == verdict).count() as u64;
         if events > 0 {

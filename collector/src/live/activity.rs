@@ -205,6 +205,12 @@ impl Feed {
         self.number();
     }
 
+    /// Numbers everything on from another feed.
+    pub(crate) fn continue_after(&mut self, before: &Self) {
+        self.numbered = before.numbered;
+        self.renumber();
+    }
+
     /// Forgets what was received before a time.
     pub(crate) fn forget(&mut self, from_ms: u64) {
         for items in &mut self.kinds {

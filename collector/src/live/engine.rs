@@ -19,6 +19,8 @@ const JUMP_MS: u64 = 1_000;
 /// The live state of all sites.
 #[derive(Debug)]
 pub struct Engine {
+    config: Vec<Site>,
+    bounds: Bounds,
     places: HashMap<String, usize>,
     sites: Vec<SiteState>,
     history_complete: bool,
@@ -35,16 +37,37 @@ impl Engine {
             .enumerate()
             .map(|(at, site)| (site.id.clone(), at))
             .collect();
+        let config = sites.to_vec();
         let sites = sites
             .iter()
             .map(|site| SiteState::new(site, bounds, now_ms))
             .collect();
         Self {
+            config,
+            bounds,
             places,
             sites,
             history_complete: false,
             now_ms,
             unknown_site: 0,
+        }
+    }
+
+    /// The same sites with the funnels they have now, at a time in Unix milliseconds, without any history.
+    pub(crate) fn emptied(&self, now_ms: u64) -> Self {
+        let mut emptied = Self::new(&self.config, self.bounds, now_ms);
+        let sites = self.sites.iter().zip(&self.config);
+        emptied.sites = sites
+            .map(|(site, config)| site.emptied(config, now_ms))
+            .collect();
+        emptied
+    }
+
+    /// Goes on with the versions of another engine of the same sites, in whose place it is: whatever
+    /// is answered from here on may be something else, and is newer.
+    pub(crate) fn continue_after(&mut self, before: &Self) {
+        for (site, before) in self.sites.iter_mut().zip(&before.sites) {
+            site.continue_after(before);
         }
     }
 

@@ -50,7 +50,8 @@ pub(crate) struct Known<'a> {
 #[derive(Debug)]
 pub(crate) struct FunnelCounts {
     pub(crate) id: String,
-    name: String,
+    /// What it was made from.
+    definition: Definition,
     shape: Shape,
     steps: Vec<CompiledStep>,
     excludes: Vec<CompiledStep>,
@@ -74,7 +75,7 @@ impl FunnelCounts {
         let window_ms = u64::try_from(definition.window.as_millis()).unwrap_or(u64::MAX);
         Self {
             id: definition.id.clone(),
-            name: definition.name.clone(),
+            definition: definition.clone(),
             shape: Shape {
                 steps: steps.len(),
                 window_ms,
@@ -109,6 +110,11 @@ impl FunnelCounts {
             steps: Vec::new(),
             excludes: Vec::new(),
         })
+    }
+
+    /// The same funnel, or place without one, that has yet to count everything.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(&self.definition)
     }
 
     /// Whether this place has no funnel.
@@ -313,7 +319,7 @@ impl FunnelCounts {
         Funnel {
             basis: None,
             id: self.id.clone(),
-            name: self.name.clone(),
+            name: self.definition.name.clone(),
             window_ms: self.shape.window_ms,
             steps: self.step_rows(&at, &open_at),
             median_ms: took::median_ms(&took),

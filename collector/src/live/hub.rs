@@ -10,6 +10,8 @@ use super::limits::{
     SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX,
 };
 use super::resource::{Change, Message, Query, Resource};
+use crate::config::Funnel;
+use crate::row::EventRow;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -86,6 +88,10 @@ struct Subscriber {
 /// Engine and subscribers.
 pub(crate) struct Hub {
     pub(crate) engine: Engine,
+    /// Counts anew what the other counts, to take its place.
+    pub(crate) anew: Option<Engine>,
+    /// Funnels that were given all of their past meanwhile: site and generation.
+    recounted: Vec<(Arc<str>, u64)>,
     topics: HashMap<(Arc<str>, Query), Topic>,
     /// Versions begin here, so that they grow over restarts too.
     first_seq: u64,
@@ -95,8 +101,71 @@ impl Hub {
     pub(crate) fn new(engine: Engine, first_seq: u64) -> Self {
         Self {
             engine,
+            anew: None,
+            recounted: Vec::new(),
             topics: HashMap::new(),
             first_seq,
+        }
+    }
+
+    /// Begins to count anew beside what is counted.
+    pub(crate) fn begin_anew(&mut self, now_ms: u64) {
+        self.anew = Some(self.engine.emptied(now_ms));
+        self.recounted.clear();
+    }
+
+    /// Defines a funnel in whatever counts.
+    pub(crate) fn define(
+        &mut self,
+        site: &str,
+        id: &str,
+        funnel: Option<&Funnel>,
+        generation: u64,
+    ) {
+        for engine in std::iter::once(&mut self.engine).chain(&mut self.anew) {
+            engine.define(site, id, funnel, generation);
+        }
+        self.drop_unknown();
+    }
+
+    /// Gives a funnel a part of its past; `last`: this was all of it.
+    pub(crate) fn recount(
+        &mut self,
+        site: &Arc<str>,
+        generation: u64,
+        rows: &[EventRow],
+        last: bool,
+    ) {
+        self.engine.recount(site, generation, rows, last);
+        let Some(anew) = &mut self.anew else { return };
+        // Its past also comes with everything else that is counted anew: until all of that is there,
+        // it must know what it has met.
+        anew.recount(site, generation, rows, false);
+        if last {
+            self.recounted.push((site.clone(), generation));
+        }
+    }
+
+    /// Puts what was counted anew in the place of the other. Everybody gets a snapshot, and nothing of
+    /// what was told before is kept.
+    pub(crate) fn replace(&mut self, now_ms: u64) {
+        let Some(mut engine) = self.anew.take() else {
+            return;
+        };
+        for (site, generation) in self.recounted.drain(..) {
+            engine.recount(&site, generation, &[], true);
+        }
+        engine.advance(now_ms);
+        engine.history_complete();
+        engine.continue_after(&self.engine);
+        self.engine = engine;
+        self.topics.values_mut().for_each(Topic::forget);
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(&mut self, now_ms: u64) {
+        for engine in std::iter::once(&mut self.engine).chain(&mut self.anew) {
+            engine.advance(now_ms);
         }
     }
 
@@ -285,6 +354,15 @@ impl Topic {
         {
             subscriber.send(message.clone());
         }
+    }
+
+    /// Forgets what was told; what is told next is a snapshot.
+    fn forget(&mut self) {
+        self.recent.clear();
+        self.recent_bytes = 0;
+        self.snapshot = None;
+        // No range begins there.
+        self.epoch = (u64::MAX, false);
     }
 
     /// Keeps a message for those who come back; the oldest go when there are too many.

@@ -127,6 +127,12 @@ enum Command {
     DefineRelease(Arc<str>, String, Option<Release>),
     ReleasesSeen(Vec<(String, String, u64)>),
     Alerts(Arc<str>, Alerts),
+    /// Counts everything from here on a second time, in an engine that knows nothing yet.
+    Rebuild,
+    /// What that engine is to know of before.
+    ApplyBefore(Vec<EventRow>, Vec<ElementRow>),
+    /// That engine takes the other's place.
+    Rebuilt(oneshot::Sender<()>),
     Snapshot(
         Arc<str>,
         Query,
@@ -274,6 +280,36 @@ impl Live {
         self.send(Command::Alerts(site, alerts)).await
     }
 
+    /// Begins to count anew beside what is counted: everything that is applied from here on is in both.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn rebuild(&self) -> Result<(), LiveError> {
+        self.send(Command::Rebuild).await
+    }
+
+    /// Tells what is counted anew of what was applied before [`Live::rebuild`].
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn apply_before(
+        &self,
+        rows: Vec<EventRow>,
+        elements: Vec<ElementRow>,
+    ) -> Result<(), LiveError> {
+        self.send(Command::ApplyBefore(rows, elements)).await
+    }
+
+    /// From here on what was counted anew is what is answered. Its history is then complete.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn rebuilt(&self) -> Result<(), LiveError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Rebuilt(answer)).await?;
+        answered.await.map_err(|_| LiveError::Stopped)
+    }
+
     /// A resource as it is after everything applied so far.
     ///
     /// # Errors
@@ -339,7 +375,7 @@ async fn run(mut hub: Hub, mut queue: mpsc::Receiver<Command>, clock: Clock) {
                 Some(command) => obey(&mut hub, command, &clock),
             },
             _ = ticker.tick() => {
-                hub.engine.advance(clock());
+                hub.advance(clock());
                 hub.publish();
                 if ticks.is_multiple_of(TICKS_PER_REPORT) {
                     hub.engine.report();
@@ -356,16 +392,28 @@ fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
         Command::Apply(rows, elements) => {
             hub.engine.catch_up(&rows);
             // Descriptors first, so that what is shown of these rows has its names.
-            hub.engine.describe(&elements);
-            hub.engine.apply(&rows);
+            for engine in std::iter::once(&mut hub.engine).chain(&mut hub.anew) {
+                engine.describe(&elements);
+                engine.apply(&rows);
+            }
+        }
+        Command::Rebuild => hub.begin_anew(clock()),
+        Command::ApplyBefore(rows, elements) => {
+            if let Some(engine) = &mut hub.anew {
+                engine.describe(&elements);
+                engine.apply(&rows);
+            }
+        }
+        Command::Rebuilt(answer) => {
+            hub.replace(clock());
+            let _ = answer.send(());
         }
         Command::HistoryComplete => hub.engine.history_complete(),
         Command::Define(site, id, funnel, generation) => {
-            hub.engine.define(&site, &id, funnel.as_ref(), generation);
-            hub.drop_unknown();
+            hub.define(&site, &id, funnel.as_ref(), generation);
         }
         Command::Recount(site, generation, rows, last) => {
-            hub.engine.recount(&site, generation, &rows, last);
+            hub.recount(&site, generation, &rows, last);
         }
         Command::DefineRelease(site, id, release) => {
             hub.engine.define_release(&site, &id, release);

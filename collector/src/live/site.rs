@@ -77,6 +77,26 @@ impl Revisions {
         self.all_heat();
     }
 
+    /// Counts on from others, so that none is one of theirs.
+    pub(crate) fn continue_after(&mut self, before: &Self) {
+        let pairs = [
+            (&mut self.overview, before.overview),
+            (&mut self.campaigns, before.campaigns),
+            (&mut self.presence, before.presence),
+            (&mut self.pages, before.pages),
+            (&mut self.activity, before.activity),
+            (&mut self.board, before.board),
+            (&mut self.experiments, before.experiments),
+            (&mut self.alerts, before.alerts),
+            (&mut self.funnel_visitors, before.funnel_visitors),
+        ];
+        let funnels = self.funnels.iter_mut().zip(before.funnels.iter().copied());
+        let heat = self.heat.iter_mut().zip(before.heat);
+        for (revision, before) in pairs.into_iter().chain(funnels).chain(heat) {
+            *revision += before + 1;
+        }
+    }
+
     /// Every heat map may have changed.
     fn all_heat(&mut self) {
         self.heat.iter_mut().for_each(|revision| *revision += 1);
@@ -180,6 +200,22 @@ impl SiteState {
             recount_events_not_met: 0,
             out_of_range: 0,
         }
+    }
+
+    /// The same site at a time in Unix milliseconds, without any history, its funnels as they are
+    /// defined now and in the same places.
+    pub(crate) fn emptied(&self, site: &config::Site, now_ms: u64) -> Self {
+        let mut emptied = Self::new(site, self.bounds, now_ms);
+        emptied.funnels = self.funnels.iter().map(FunnelCounts::emptied).collect();
+        emptied.revisions.funnels = vec![0; emptied.funnels.len()];
+        emptied
+    }
+
+    /// Goes on in the place of another that told of the same site: versions only grow.
+    pub(crate) fn continue_after(&mut self, before: &Self) {
+        self.revisions.continue_after(&before.revisions);
+        self.feed.continue_after(&before.feed);
+        self.alerts = before.alerts.clone();
     }
 
     /// Counts an event. `settle` must follow before anyone looks.

@@ -173,6 +173,34 @@ impl<S: Storage> Appender<S> {
         Ok(())
     }
 
+    /// Goes on in another segment, so that the one that was open can be removed. Does nothing while
+    /// that is empty.
+    ///
+    /// # Errors
+    /// The disk refused, and the log stays as it was; or the log is poisoned.
+    pub fn close_segment(&mut self) -> Result<(), LogError> {
+        match &self.open {
+            _ if self.poisoned => Err(LogError::Poisoned),
+            Some(open) if open.base == self.next => Ok(()),
+            _ => self.begin_with(0),
+        }
+    }
+
+    /// Removes what was copied from segments that begin before `position`: spoilt bytes that were set
+    /// aside, and copies that a crash cut off.
+    ///
+    /// # Errors
+    /// The disk refused; it may be tried again.
+    pub fn forget_copies(&mut self, position: Position) -> Result<(), LogError> {
+        for name in self.storage.list().map_err(disk("list"))? {
+            if segment::base_of_copy(&name).is_some_and(|base| base < position) {
+                let action = "remove a copy of a segment";
+                self.storage.remove(&name).map_err(disk(action))?;
+            }
+        }
+        self.storage.sync_dir().map_err(disk("sync the folder"))
+    }
+
     /// Removes every segment that ends at or before `position`, except the open one.
     ///
     /// # Errors

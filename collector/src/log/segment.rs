@@ -30,6 +30,12 @@ pub(super) fn base(name: &str) -> Option<Position> {
     name.strip_suffix(".log")?.parse().ok()
 }
 
+/// The position at which the segment begins that such a file was copied from, in part or not whole.
+pub(super) fn base_of_copy(name: &str) -> Option<Position> {
+    let (base, copy) = name.split_once(".log.")?;
+    base.parse().ok().filter(|_| !copy.is_empty())
+}
+
 /// Makes an empty segment with room for so many bytes, durable in its folder before it is returned.
 pub(super) fn make<S: Storage>(
     storage: &S,

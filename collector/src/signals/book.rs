@@ -96,6 +96,8 @@ pub struct Book {
     /// The last firing of each.
     fired: HashMap<Key, u64>,
     timers: BTreeSet<(u64, Key)>,
+    /// Visitors who are being erased, and up to when, Unix ms: nothing of theirs from before counts.
+    erasing: HashMap<(u32, u128), u64>,
     secret: Vec<u8>,
     bounds: Bounds,
     /// Whether all that happened before the start was seen.
@@ -122,6 +124,7 @@ impl Book {
             watches: HashMap::new(),
             fired: HashMap::new(),
             timers: BTreeSet::new(),
+            erasing: HashMap::new(),
             secret,
             bounds,
             whole: false,
@@ -142,6 +145,9 @@ impl Book {
             let Some(&site) = self.sites.get(&row.site) else {
                 continue;
             };
+            if self.is_erased(site, row) {
+                continue;
+            }
             self.note_firing(site, row);
             if row.bot_score < ROBOT_SCORE_MIN {
                 self.note(site, row, now_ms, &mut touched);
@@ -158,6 +164,45 @@ impl Book {
         keys.into_iter()
             .flat_map(|key| self.look(key, now_ms))
             .collect()
+    }
+
+    /// Forgets what a visitor did up to a time, Unix ms, and how often they were told, and knows nothing
+    /// of it when it comes again; until [`Book::erased`].
+    pub fn erase(&mut self, site: &str, visitor: VisitorId, until_ms: u64) {
+        let Some(&site) = self.sites.get(site) else {
+            return;
+        };
+        let known = self.erasing.entry((site, visitor.0)).or_default();
+        *known = until_ms.max(*known);
+        let until_ms = *known;
+        let timers = &mut self.timers;
+        self.watches.retain(|key, watch| {
+            if (key.0, key.2) != (site, visitor.0) {
+                return true;
+            }
+            watch.seen.retain(|seen| seen.time_ms() > until_ms);
+            if let Some(at_ms) = watch.timer_ms.filter(|_| watch.seen.is_empty()) {
+                timers.remove(&(at_ms, *key));
+            }
+            !watch.seen.is_empty()
+        });
+        self.fired
+            .retain(|key, _| (key.0, key.2) != (site, visitor.0));
+    }
+
+    /// A visitor was erased everywhere: nothing from before will come again.
+    pub fn erased(&mut self, site: &str, visitor: VisitorId) {
+        if let Some(&site) = self.sites.get(site) {
+            self.erasing.remove(&(site, visitor.0));
+        }
+    }
+
+    fn is_erased(&self, site: u32, row: &EventRow) -> bool {
+        let erasing = self.erasing.get(&(site, row.visitor.as_u128()));
+        erasing.is_some_and(|until_ms| {
+            let until_ms = i64::try_from(*until_ms).unwrap_or(i64::MAX);
+            row.received_at <= until_ms || row.time <= until_ms
+        })
     }
 
     /// What fires because time has passed.
@@ -308,6 +353,11 @@ impl Book {
             *at_ms + rule.every_ms + LATE_MS >= now_ms
         });
     }
+}
+
+/// Whether that is the id of a firing for a visitor.
+pub fn is_firing_for(id: &str, visitor: VisitorId) -> bool {
+    id.starts_with(RULE_PREFIX) && id.ends_with(&format!(":{:032x}", visitor.0))
 }
 
 impl Firing {

@@ -4,6 +4,7 @@
 //! first attempt, so that one which is not delivered survives a restart. A message is known by its
 //! id: the same id is told to the same webhook once. Refuses to know what is told and why.
 
+use super::book;
 use super::message::Message;
 use super::outbox::{Delivery, Fate, Outbox, OutboxError};
 use super::post::{Endpoint, Outcome, Poster, Reach};
@@ -14,9 +15,10 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
+use upriver_wire::VisitorId;
 
 /// Messages on their way into the outbox.
 pub const QUEUE_MAX: usize = 1_024;
@@ -54,10 +56,14 @@ pub enum SendError {
 
 type Name = (String, String);
 
+/// A visitor of a site whose messages are to be dropped; told whether none is left.
+type Forget = (String, VisitorId, oneshot::Sender<bool>);
+
 /// Where messages are handed in. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Webhooks {
     queue: mpsc::Sender<Delivery>,
+    forgets: mpsc::Sender<Forget>,
     endpoints: Arc<HashMap<Name, Arc<Endpoint>>>,
 }
 
@@ -89,8 +95,14 @@ impl Webhooks {
         let poster = Poster::new(reach)?;
         let mut sender = Sender::new(endpoints.clone(), Arc::new(outbox), poster);
         sender.resume().map_err(io::Error::other)?;
-        let task = tokio::spawn(sender.run(new, stopping));
-        Ok((Self { queue, endpoints }, task))
+        let (forgets, asked) = mpsc::channel(1);
+        let task = tokio::spawn(sender.run((new, asked), stopping));
+        let webhooks = Self {
+            queue,
+            forgets,
+            endpoints,
+        };
+        Ok((webhooks, task))
     }
 
     /// Hands in a message for a webhook of a site. Returns at once: it will be on disk within
@@ -116,6 +128,16 @@ impl Webhooks {
             ended("dropped", 1);
             SendError::Full
         })
+    }
+}
+
+impl Webhooks {
+    /// Drops what was not told yet of a rule that fired for a visitor, and the memory of what was.
+    /// False when it could not be dropped on disk, or the process stops; it may be tried again.
+    pub async fn forget(&self, site: &str, visitor: VisitorId) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let asked = self.forgets.send((site.to_owned(), visitor, answer)).await;
+        asked.is_ok() && answered.await.unwrap_or(false)
     }
 }
 
@@ -195,7 +217,7 @@ impl Sender {
 
     async fn run(
         mut self,
-        mut queue: mpsc::Receiver<Delivery>,
+        (mut queue, mut forgets): (mpsc::Receiver<Delivery>, mpsc::Receiver<Forget>),
         mut stopping: watch::Receiver<bool>,
     ) {
         let mut new = Vec::new();
@@ -211,6 +233,16 @@ impl Sender {
                     self.take(std::mem::take(&mut new)).await;
                 }
                 Some(done) = self.attempts.join_next() => self.finish(done).await,
+                Some((site, visitor, answer)) = forgets.recv() => {
+                    // What was handed in before it.
+                    while let Ok(delivery) = queue.try_recv() {
+                        new.push(delivery);
+                    }
+                    self.take(std::mem::take(&mut new)).await;
+                    let forgotten = self.forget(site, visitor).await;
+                    // Whoever asked may have stopped.
+                    let _ = answer.send(forgotten);
+                }
                 () = tokio::time::sleep_until(due) => {}
             }
         }
@@ -222,6 +254,18 @@ impl Sender {
         while let Ok(Some(done)) = tokio::time::timeout_at(ends, self.attempts.join_next()).await {
             self.finish(done).await;
         }
+    }
+
+    /// Drops the messages of firings for a visitor. One that is being attempted is not attempted again.
+    async fn forget(&mut self, site: String, visitor: VisitorId) -> bool {
+        let theirs = move |of: &str, id: &str| of == site && book::is_firing_for(id, visitor);
+        self.waiting.retain(|_, waiting| {
+            let Delivery { site, message, .. } = &waiting.delivery;
+            !theirs(site, message.id())
+        });
+        self.on_disk(move |outbox| outbox.forget(theirs))
+            .await
+            .is_some()
     }
 
     /// Takes messages in: those that are new, as far as there is room.

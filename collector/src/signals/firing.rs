@@ -20,7 +20,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use upriver_wire::VisitorId;
 use upriver_wire::answer::Signal;
 
 /// Groups of events waiting to be held against rules; the feed waits when it is full.
@@ -35,6 +36,18 @@ const SECRET_FILE: &str = "holdout.secret";
 enum Told {
     Rows(Arc<Vec<EventRow>>),
     Begin,
+    Erase(Erasing, oneshot::Sender<()>),
+    Erased(Erasing),
+}
+
+/// A visitor of a site who is being erased, and up to when, Unix ms.
+pub type Erasing = (String, VisitorId, u64);
+
+/// What waits to be recorded.
+enum Queued {
+    Firing(Firing),
+    /// Whoever wants to know when all before it was.
+    Flush(oneshot::Sender<()>),
 }
 
 /// Where events are handed in. Cheap to clone; all clones are one.
@@ -52,6 +65,20 @@ impl Rules {
     /// Says that all that happened before the start was handed in: from here on rules fire.
     pub async fn begin(&self) {
         self.tell(|| Told::Begin).await;
+    }
+
+    /// Forgets a visitor. When it returns, whatever had fired for them before is recorded and told, and
+    /// nothing fires any more because of what they did up to then.
+    pub async fn erase(&self, erasing: Erasing) {
+        let (flush, flushed) = oneshot::channel();
+        self.tell(|| Told::Erase(erasing, flush)).await;
+        // Without rules nobody answers.
+        let _ = flushed.await;
+    }
+
+    /// Says that a visitor was erased everywhere.
+    pub async fn erased(&self, erasing: Erasing) {
+        self.tell(|| Told::Erased(erasing)).await;
     }
 
     async fn tell(&self, what: impl FnOnce() -> Told) {
@@ -92,6 +119,11 @@ pub fn prepare(sites: &[Site], data: &Path) -> io::Result<(Rules, Worker)> {
 }
 
 impl Worker {
+    /// Knows from the beginning that a visitor is being erased.
+    pub fn erasing(&mut self, (site, visitor, until_ms): &Erasing) {
+        self.book.erase(site, *visitor, *until_ms);
+    }
+
     /// Works until every [`Rules`] is gone.
     pub async fn run(self, doers: Doers) {
         let (firings, queue) = mpsc::channel(FIRINGS_MAX);
@@ -100,7 +132,7 @@ impl Worker {
     }
 }
 
-async fn watch(worker: Worker, firings: mpsc::Sender<Firing>) {
+async fn watch(worker: Worker, firings: mpsc::Sender<Queued>) {
     let Worker { mut book, mut told } = worker;
     loop {
         let pause = Duration::from_millis(book.next_ms().saturating_sub(now_ms()));
@@ -109,6 +141,17 @@ async fn watch(worker: Worker, firings: mpsc::Sender<Firing>) {
                 None => return,
                 Some(Told::Rows(rows)) => book.see(&rows, now_ms()),
                 Some(Told::Begin) => book.begin(now_ms()),
+                Some(Told::Erase((site, visitor, until_ms), flush)) => {
+                    book.erase(&site, visitor, until_ms);
+                    let firings = firings.clone();
+                    // Apart, for the same reason as recording is.
+                    tokio::spawn(async move { firings.send(Queued::Flush(flush)).await });
+                    Vec::new()
+                }
+                Some(Told::Erased((site, visitor, _))) => {
+                    book.erased(&site, visitor);
+                    Vec::new()
+                }
             },
             () = tokio::time::sleep(pause) => {
                 let fired = book.due(now_ms());
@@ -120,8 +163,10 @@ async fn watch(worker: Worker, firings: mpsc::Sender<Firing>) {
             }
         };
         for firing in fired {
-            if let Err(error) = firings.try_send(firing) {
-                let firing = error.into_inner();
+            if let Err(error) = firings.try_send(Queued::Firing(firing)) {
+                let Queued::Firing(firing) = error.into_inner() else {
+                    continue;
+                };
                 count(&firing, "dropped");
                 tracing::error!(rule = firing.rule.said.id, "too many firings; not told");
             }
@@ -136,15 +181,25 @@ fn count(firing: &Firing, end: &'static str) {
         .increment(1);
 }
 
-async fn record(mut queue: mpsc::Receiver<Firing>, doers: Doers) {
-    let mut fired = Vec::new();
-    while queue.recv_many(&mut fired, RECORDED_AT_ONCE).await > 0 {
+async fn record(mut queue: mpsc::Receiver<Queued>, doers: Doers) {
+    let mut queued = Vec::new();
+    while queue.recv_many(&mut queued, RECORDED_AT_ONCE).await > 0 {
         let mut by_site: BTreeMap<Arc<str>, Vec<Firing>> = BTreeMap::new();
-        for firing in fired.drain(..) {
-            by_site.entry(firing.site.clone()).or_default().push(firing);
+        let mut flushes = Vec::new();
+        for queued in queued.drain(..) {
+            match queued {
+                Queued::Firing(firing) => {
+                    by_site.entry(firing.site.clone()).or_default().push(firing);
+                }
+                Queued::Flush(flush) => flushes.push(flush),
+            }
         }
         for (site, firings) in by_site {
             record_of(&site, firings, &doers).await;
+        }
+        for flush in flushes {
+            // Whoever asked may have stopped.
+            let _ = flush.send(());
         }
     }
 }

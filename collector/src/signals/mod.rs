@@ -152,6 +152,14 @@ impl Signals {
         Ok(streams)
     }
 
+    /// Drops what waits for a visitor.
+    pub fn forget(&self, site: &str, visitor: VisitorId) {
+        let mut state = self.lock();
+        if let Some(held) = state.held.remove(&(site.to_owned(), visitor)) {
+            state.count -= held.len();
+        }
+    }
+
     /// A stream of this visitor is open: it gets what waits for it, and from now on what comes.
     pub fn join(
         &self,

@@ -5,7 +5,10 @@
 use super::message::Message;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// Site, webhook, id of the message.
 type Key<'a> = (&'a str, &'a str, &'a str);
@@ -17,6 +20,8 @@ pub const REMEMBERED_MS: u64 = 7 * 24 * 3_600_000;
 /// Ids remembered; the oldest tenth goes when there are more.
 pub const REMEMBERED_MAX: u64 = 50_000;
 const CACHE_BYTES: usize = 1024 * 1024;
+/// Ends the name of a file that is to take the place of this one.
+const BEGUN: &str = "new";
 
 /// A message on its way to a webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +53,12 @@ pub(super) enum Fate {
 #[error("the file of undelivered webhooks failed: {0}")]
 pub struct OutboxError(#[from] Box<redb::Error>);
 
+impl From<io::Error> for OutboxError {
+    fn from(error: io::Error) -> Self {
+        failed(error)
+    }
+}
+
 fn failed(error: impl Into<redb::Error>) -> OutboxError {
     OutboxError(Box::new(error.into()))
 }
@@ -55,7 +66,8 @@ fn failed(error: impl Into<redb::Error>) -> OutboxError {
 /// The file.
 #[derive(Debug)]
 pub struct Outbox {
-    database: Database,
+    database: RwLock<Database>,
+    path: PathBuf,
 }
 
 impl Outbox {
@@ -64,9 +76,9 @@ impl Outbox {
     /// # Errors
     /// It cannot be opened, or another process has it open.
     pub fn open(path: &Path, now_ms: u64) -> Result<Self, OutboxError> {
-        let mut builder = Database::builder();
-        let database = builder.set_cache_size(CACHE_BYTES).create(path);
-        let database = database.map_err(failed)?;
+        // Half written when the process was killed; what it was made from is still there.
+        remove(&path.with_extension(BEGUN))?;
+        let database = create(path)?;
         let write = database.begin_write().map_err(failed)?;
         write.open_table(WAITING).map_err(failed)?;
         let from_ms = now_ms.saturating_sub(REMEMBERED_MS);
@@ -74,12 +86,16 @@ impl Outbox {
         done.retain(|_, at_ms| at_ms >= from_ms).map_err(failed)?;
         drop(done);
         write.commit().map_err(failed)?;
-        Ok(Self { database })
+        Ok(Self {
+            database: RwLock::new(database),
+            path: path.to_owned(),
+        })
     }
 
     /// What was not delivered yet.
     pub(super) fn waiting(&self) -> Result<Vec<Delivery>, OutboxError> {
-        let read = self.database.begin_read().map_err(failed)?;
+        let database = self.database();
+        let read = database.begin_read().map_err(failed)?;
         let table = read.open_table(WAITING).map_err(failed)?;
         let mut waiting = Vec::new();
         for entry in table.iter().map_err(failed)? {
@@ -94,7 +110,8 @@ impl Outbox {
 
     /// Keeps these and returns those that are new: neither waiting nor done with.
     pub(super) fn keep(&self, deliveries: Vec<Delivery>) -> Result<Vec<Delivery>, OutboxError> {
-        let mut write = self.database.begin_write().map_err(failed)?;
+        let database = self.database();
+        let mut write = database.begin_write().map_err(failed)?;
         write.set_quick_repair(true);
         let mut new = Vec::new();
         {
@@ -122,7 +139,8 @@ impl Outbox {
         settled: &[(Delivery, Fate)],
         now_ms: u64,
     ) -> Result<(), OutboxError> {
-        let mut write = self.database.begin_write().map_err(failed)?;
+        let database = self.database();
+        let mut write = database.begin_write().map_err(failed)?;
         write.set_quick_repair(true);
         {
             let mut waiting = write.open_table(WAITING).map_err(failed)?;
@@ -148,5 +166,65 @@ impl Outbox {
             }
         }
         write.commit().map_err(failed)
+    }
+
+    /// Forgets messages, by site and id. What a file of a database forgets stays in it as bytes; so all
+    /// the others are written into a new one.
+    pub(super) fn forget(&self, theirs: impl Fn(&str, &str) -> bool) -> Result<(), OutboxError> {
+        let begun = self.path.with_extension(BEGUN);
+        remove(&begun)?;
+        // Nobody else writes until the new one is in its place.
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let anew = create(&begun)?;
+        let read = database.begin_read().map_err(failed)?;
+        let write = anew.begin_write().map_err(failed)?;
+        {
+            let from = read.open_table(WAITING).map_err(failed)?;
+            let mut to = write.open_table(WAITING).map_err(failed)?;
+            for entry in from.iter().map_err(failed)? {
+                let (key, bytes) = entry.map_err(failed)?;
+                let (site, _, id) = key.value();
+                if !theirs(site, id) {
+                    to.insert(key.value(), bytes.value()).map_err(failed)?;
+                }
+            }
+            let from = read.open_table(DONE).map_err(failed)?;
+            let mut to = write.open_table(DONE).map_err(failed)?;
+            for entry in from.iter().map_err(failed)? {
+                let (key, at_ms) = entry.map_err(failed)?;
+                let (site, _, id) = key.value();
+                if !theirs(site, id) {
+                    to.insert(key.value(), at_ms.value()).map_err(failed)?;
+                }
+            }
+        }
+        write.commit().map_err(failed)?;
+        fs::rename(&begun, &self.path)?;
+        if let Some(folder) = self.path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        drop(read);
+        *database = anew;
+        Ok(())
+    }
+
+    fn database(&self) -> RwLockReadGuard<'_, Database> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn create(path: &Path) -> Result<Database, OutboxError> {
+    let mut builder = Database::builder();
+    let database = builder.set_cache_size(CACHE_BYTES).create(path);
+    database.map_err(failed)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }

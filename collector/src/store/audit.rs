@@ -31,6 +31,9 @@ const ASKS_MAX: usize = 16;
 /// How long one audit may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Why nothing could be compared while rows were leaving one table after the other.
+const ERASING: &str = "a visitor is being erased; ask again when that is done";
+
 /// What an audit found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -152,13 +155,19 @@ impl<S: Storage> Auditor<S> {
     async fn audit(&mut self) -> Report {
         let at_ms = now_ms();
         let client = self.client.borrow().clone();
+        let erasing = self.ledger.erasing();
         let gathered = match client {
+            _ if erasing.now => Err(ERASING.to_owned()),
             Some(client) => {
                 let gathered = facts::gather(self, &client, at_ms);
                 let gathered = tokio::time::timeout(TIMEOUT, gathered).await;
                 gathered.unwrap_or_else(|_| Err(format!("no answer within {TIMEOUT:?}")))
             }
             None => Err("clickhouse is away".to_owned()),
+        };
+        let gathered = match self.ledger.erasing() == erasing {
+            true => gathered,
+            false => Err(ERASING.to_owned()),
         };
         let (batch, checks) = match gathered {
             Ok(facts) => (facts.batch, check::check(&facts)),

@@ -30,7 +30,7 @@ pub struct Since {
 }
 
 /// Hands over every element, and every event that is wanted by [`Since`] and that ClickHouse holds
-/// in batches up to `watermark`, in chunks of at most [`CHUNK_ROWS`]. Call it again with the same
+/// before a batch and place in it, in chunks of at most [`CHUNK_ROWS`]. Call it again with the same
 /// progress after an error; nothing is handed over twice.
 ///
 /// # Errors
@@ -38,7 +38,7 @@ pub struct Since {
 pub async fn from_clickhouse<F: Future<Output = ()>>(
     client: &Client,
     since: Since,
-    watermark: u64,
+    before: (u64, u64),
     progress: &mut Progress,
     mut take: impl FnMut(Vec<EventRow>, Vec<ElementRow>) -> F,
 ) -> Result<(), StoreError> {
@@ -56,7 +56,7 @@ pub async fn from_clickhouse<F: Future<Output = ()>>(
                  OR received_at >= fromUnixTimestamp64Milli(?) \
                  OR (kind IN ('exposure', 'conversion') \
                    AND time >= fromUnixTimestamp64Milli(?))) \
-               AND lane = ? AND batch <= ? AND (batch, idx) >= (?, ?) \
+               AND lane = ? AND (batch, idx) < (?, ?) AND (batch, idx) >= (?, ?) \
                ORDER BY batch, idx";
     let whole = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     let from = whole(since.all_ms);
@@ -66,7 +66,8 @@ pub async fn from_clickhouse<F: Future<Output = ()>>(
         .bind(from)
         .bind(whole(since.experiments_ms))
         .bind(LANE)
-        .bind(watermark);
+        .bind(before.0)
+        .bind(before.1);
     let mut cursor = query
         .bind(progress.next.0)
         .bind(progress.next.1)

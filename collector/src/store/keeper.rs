@@ -79,6 +79,7 @@ impl Keeper {
         match written.await {
             Ok(Ok(())) => {
                 gauge!("upriver_checkpoint_failed").set(0.0);
+                self.ledger.kept(checkpoint.page.newest.to);
                 self.kept = (checkpoint.mark.position, checkpoint.page.newest.to);
                 self.ingest.forget_log(checkpoint.page.newest.to).await;
             }

@@ -7,7 +7,7 @@ use super::batch::Batch;
 use crate::ingest::record::Seal;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
-use tokio::sync::watch;
+use tokio::sync::{Mutex as Turn, MutexGuard as TurnGuard, watch};
 
 /// Batches remembered one by one.
 pub const BATCHES_MAX: usize = 1_000;
@@ -25,6 +25,8 @@ pub struct Entry {
     pub dead_letters: u64,
     /// Whether ClickHouse refused it for good: no table has anything of it.
     pub refused: bool,
+    /// Its events when it was refused for good.
+    pub quarantined: u64,
 }
 
 /// What is known at one moment.
@@ -47,6 +49,20 @@ pub struct Page {
 pub struct Ledger {
     inner: Mutex<Inner>,
     to: watch::Sender<u64>,
+    /// Where in the log the newest batch ends that the checkpoint on disk knows to be in all tables.
+    kept: watch::Sender<u64>,
+    /// Whose turn it is to change the tables: a batch is put into all of them in one turn.
+    tables: Turn<()>,
+    erasing: Mutex<Erasing>,
+}
+
+/// Whether rows are being erased, so that tables and live numbers need not agree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erasing {
+    /// Whether they are.
+    pub now: bool,
+    /// Counts beginnings and ends.
+    pub turns: u64,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +82,41 @@ impl Ledger {
         inner.sealed = sealed.to_vec();
         drop(inner);
         self.to.send_replace(checkpoint.to);
+        self.kept.send_replace(checkpoint.to);
+    }
+
+    /// The turn to change the tables; the writer's, batch by batch, unless something else has it.
+    pub async fn tables(&self) -> TurnGuard<'_, ()> {
+        self.tables.lock().await
+    }
+
+    /// The checkpoint on disk knows that all tables have everything before a position of the log.
+    pub fn kept(&self, to: u64) {
+        self.kept.send_replace(to);
+    }
+
+    /// Waits until the checkpoint on disk knows that all tables have everything before a position.
+    pub async fn keeps(&self, to: u64) {
+        // It cannot be closed: the sender is here.
+        let _ = self.kept.subscribe().wait_for(|kept| *kept >= to).await;
+    }
+
+    /// Says that rows are being erased, or that it is done.
+    pub fn set_erasing(&self, now: bool) {
+        let mut erasing = self.erasing_lock();
+        erasing.turns += 1;
+        erasing.now = now;
+    }
+
+    /// Whether rows are being erased.
+    pub fn erasing(&self) -> Erasing {
+        *self.erasing_lock()
+    }
+
+    fn erasing_lock(&self) -> MutexGuard<'_, Erasing> {
+        self.erasing
+            .lock()
+            .unwrap_or_else(|error| error.into_inner())
     }
 
     /// A batch is about to be sealed: from here on it holds this and nothing else.
@@ -80,6 +131,7 @@ impl Ledger {
             events: 0,
             dead_letters: 0,
             refused: true,
+            quarantined: entry.events,
             ..entry
         });
     }
@@ -127,6 +179,28 @@ impl Ledger {
     }
 }
 
+impl Page {
+    /// The first row after so many events since the checkpoint: batch and place in it; none when it is
+    /// too long ago. Rows are in log order, so it is found by adding up batches; the log itself may be
+    /// gone by now.
+    pub fn place(&self, taken: u64) -> Option<(u64, u64)> {
+        let mut after = self.events + self.quarantined;
+        for entry in self.recent.iter().rev() {
+            let before = after.saturating_sub(entry.events + entry.quarantined);
+            if taken >= after {
+                return Some((entry.seal.batch + 1, 0));
+            }
+            if taken > before {
+                return Some((entry.seal.batch, taken - before));
+            }
+            after = before;
+        }
+        // Nothing was stored since; or all that was, was stored after.
+        let first = self.recent.first().map(|entry| entry.seal.batch);
+        (taken >= after).then_some((first.unwrap_or(self.newest.batch + 1), 0))
+    }
+}
+
 impl Entry {
     /// The entry of a batch that is about to go in.
     pub fn of(seal: Seal, batch: &Batch) -> Self {
@@ -136,6 +210,7 @@ impl Entry {
             events: batch.events.len() as u64,
             dead_letters: batch.dead_letters.len() as u64,
             refused: false,
+            quarantined: 0,
         }
     }
 }
@@ -143,6 +218,45 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn page(first: u64, events: &[u64], sum: u64) -> Page {
+        let entry = |(batch, events): (u64, &u64)| Entry {
+            seal: Seal {
+                batch,
+                ..Seal::default()
+            },
+            events: *events,
+            ..Entry::default()
+        };
+        let recent: Vec<_> = (first..).zip(events).map(entry).collect();
+        Page {
+            newest: recent.last().map_or(Seal::default(), |entry| entry.seal),
+            events: sum,
+            recent,
+            ..Page::default()
+        }
+    }
+
+    #[test]
+    fn a_place_is_found_by_adding_up_batches() {
+        let full = page(5, &[10, 0, 3], 13);
+        assert_eq!(full.place(13), Some((8, 0)));
+        assert_eq!(full.place(12), Some((7, 2)));
+        assert_eq!(full.place(10), Some((7, 0)));
+        assert_eq!(full.place(1), Some((5, 1)));
+        assert_eq!(full.place(0), Some((5, 0)));
+        // Nothing stored since the start.
+        assert_eq!(page(5, &[], 0).place(0), Some((1, 0)));
+        // One that was refused has no rows, but its events were taken.
+        let mut refused = page(5, &[10, 0, 3], 13);
+        refused.quarantined = 4;
+        refused.recent[1].quarantined = 4;
+        assert_eq!(refused.place(17), Some((8, 0)));
+        assert_eq!(refused.place(15), Some((7, 1)));
+        assert_eq!(refused.place(9), Some((5, 9)));
+        // The batch of the place is no longer remembered.
+        assert_eq!(page(5, &[10], 50).place(30), None);
+    }
 
     #[test]
     fn old_batches_leave_the_list_and_stay_in_the_sum() {

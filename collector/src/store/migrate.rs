@@ -37,6 +37,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         "definitions",
         include_str!("../../migrations/0007_definitions.sql"),
     ),
+    (
+        8,
+        "erased",
+        include_str!("../../migrations/0008_erased.sql"),
+    ),
     (10, "views", include_str!("../../migrations/0010_views.sql")),
 ];
 

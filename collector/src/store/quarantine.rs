@@ -19,6 +19,8 @@ pub const FOLDER: &str = "quarantine";
 const WAITS: &str = "refused";
 const BEGUN: &str = "requeuing";
 const DONE: &str = "requeued";
+/// Of one that is being written for the first time, or anew.
+const NEW: &str = "new";
 
 /// Tables whose rows are kept apart. Roll-ups are made of rows that `events` took: what they refuse
 /// they refuse of every batch, and an operator has to look.
@@ -97,6 +99,11 @@ impl Refused {
     }
 }
 
+/// How what is told of a batch in the table `dead_letters` begins.
+pub(super) fn of_batch(batch: u64) -> String {
+    format!("batch {batch}, ")
+}
+
 /// What is told of it in the table `dead_letters`.
 pub fn letter(refused: &Refused, groups: &[Vec<Vec<u8>>]) -> DeadLetter {
     let site = groups.iter().flatten().find_map(|bytes| {
@@ -112,8 +119,11 @@ pub fn letter(refused: &Refused, groups: &[Vec<Vec<u8>>]) -> DeadLetter {
         source: "writer".into(),
         code: "quarantined".into(),
         reason: format!(
-            "batch {}, {} rows of {}: {}",
-            refused.batch, refused.rows, refused.table, refused.reason
+            "{}{} rows of {}: {}",
+            of_batch(refused.batch),
+            refused.rows,
+            refused.table,
+            refused.reason
         ),
         body_bytes: refused.to - refused.from,
         body: Vec::new(),
@@ -156,21 +166,8 @@ impl Quarantine {
     /// # Errors
     /// It cannot be written; it may be tried again.
     pub fn keep(&mut self, refused: &Refused, groups: &[Vec<Vec<u8>>]) -> io::Result<PathBuf> {
-        let mut bytes = serde_json::to_vec(refused)?;
-        bytes.push(b'\n');
-        for (number, records) in (0..).zip(groups) {
-            let mut payload = Vec::new();
-            for record in records {
-                frame::push_record(&mut payload, record);
-            }
-            frame::push_group(&mut bytes, number, &payload);
-        }
         let path = self.folder.join(refused.name());
-        let begun = path.with_extension("new");
-        let mut file = File::create(&begun)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        rename(&begun, &path)?;
+        write(&path, refused, groups)?;
         self.known.push((refused.seal(), refused.table.clone()));
         counter!("upriver_quarantined_rows_total", "table" => refused.table.clone())
             .increment(refused.rows);
@@ -221,6 +218,105 @@ fn read(path: &Path) -> io::Result<(Refused, Vec<Vec<Vec<u8>>>)> {
             Found::Bad => return Err(bad("its records are spoilt")),
         }
     }
+}
+
+/// What of a file is a visitor's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The batch.
+    pub batch: u64,
+    /// Places among its events, when it waits to be written; else ClickHouse has those.
+    pub events: Vec<u32>,
+}
+
+/// Which files hold anything of a visitor, who is told by their records.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn held(folder: &Path, theirs: impl Fn(&Record) -> bool) -> io::Result<Vec<Held>> {
+    let mut found = Vec::new();
+    for (path, refused) in list_if_there(folder)? {
+        let waits = refused.table == "events" && path.extension().is_none_or(|end| end != DONE);
+        let (mut events, mut next, mut any) = (Vec::new(), 0, false);
+        for bytes in read(&path)?.1.iter().flatten() {
+            let Ok(record) = Record::decode(bytes) else {
+                continue;
+            };
+            let count = match &record {
+                Record::Batch(record) => u32::try_from(record.events()).unwrap_or(u32::MAX),
+                Record::DeadLetter(_) | Record::Seal(_) => 0,
+            };
+            if theirs(&record) {
+                any = true;
+                events.extend((next..next + count).filter(|_| waits));
+            }
+            next += count;
+        }
+        let batch = refused.batch;
+        found.extend(any.then_some(Held { batch, events }));
+    }
+    Ok(found)
+}
+
+/// Takes the records of a visitor out of every file, and what ClickHouse said of a batch that had
+/// any: it may quote them. The files stay: their batches are not written under their numbers.
+///
+/// # Errors
+/// A file cannot be read or written. Each is as it was, or done.
+pub fn take_out(folder: &Path, theirs: impl Fn(&Record) -> bool) -> io::Result<()> {
+    for (path, mut refused) in list_if_there(folder)? {
+        let (_, groups) = read(&path)?;
+        let records = groups.iter().map(Vec::len).sum::<usize>();
+        let stays = |bytes: &Vec<u8>| !Record::decode(bytes).is_ok_and(|record| theirs(&record));
+        let groups: Vec<Vec<Vec<u8>>> = groups
+            .into_iter()
+            .map(|group| group.into_iter().filter(stays).collect())
+            .collect();
+        if groups.iter().map(Vec::len).sum::<usize>() < records {
+            let said = refused
+                .reason
+                .find("Code: ")
+                .map(|at| &refused.reason[at..]);
+            refused.reason = match said.and_then(code) {
+                Some(code) => format!("Code: {code}. The rest was erased with a visitor"),
+                None => "erased with a visitor".into(),
+            };
+            write(&path, &refused, &groups)?;
+        }
+    }
+    Ok(())
+}
+
+/// All files, whatever was half written removed. Nobody may be writing one.
+fn list_if_there(folder: &Path) -> io::Result<Vec<(PathBuf, Refused)>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == NEW) {
+            fs::remove_file(&path)?;
+        }
+    }
+    list(folder, &[WAITS, BEGUN, DONE])
+}
+
+/// Writes a file anew. Durable when it returns.
+fn write(path: &Path, refused: &Refused, groups: &[Vec<Vec<u8>>]) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(refused)?;
+    bytes.push(b'\n');
+    for (number, records) in (0..).zip(groups) {
+        let mut payload = Vec::new();
+        for record in records {
+            frame::push_record(&mut payload, record);
+        }
+        frame::push_group(&mut bytes, number, &payload);
+    }
+    let begun = path.with_extension(NEW);
+    let mut file = File::create(&begun)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    rename(&begun, path)
 }
 
 /// Gives every batch that waits back to the log with `append`, which is to make a group of records
@@ -359,5 +455,66 @@ mod tests {
         assert!(requeue(&place, full).is_err());
         let again = requeue(&place, |_| Ok(())).unwrap_err();
         assert!(again.to_string().contains("broke off"), "{again}");
+    }
+
+    #[test]
+    fn a_visitor_is_taken_out_and_the_rest_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join(FOLDER);
+        let mut quarantine = Quarantine::open(place.clone()).unwrap();
+        let record = |site: &str, events| {
+            Record::Batch(BatchRecord {
+                site: site.into(),
+                accepted: vec![(0, events)],
+                ..BatchRecord::default()
+            })
+        };
+        let theirs = |record: &Record| match record {
+            Record::Batch(record) => record.site == "gone",
+            _ => false,
+        };
+        let groups = [
+            vec![record("stays", 2).encode(), record("gone", 3).encode()],
+            vec![record("gone", 1).encode()],
+            vec![record("stays", 1).encode()],
+        ];
+        let refused = |batch, table: &str| Refused {
+            batch,
+            from: 10,
+            to: 20,
+            table: table.into(),
+            rows: 7,
+            reason: "clickhouse: Code: 469. DB::Exception: what they said".into(),
+            at_ms: 5,
+        };
+        quarantine.keep(&refused(7, "events"), &groups).unwrap();
+        quarantine.keep(&refused(8, "elements"), &groups).unwrap();
+        quarantine
+            .keep(&refused(9, "events"), &groups[2..])
+            .unwrap();
+        fs::write(place.join("half.new"), "half").unwrap();
+        let held_of = |batch, events: &[u32]| Held {
+            batch,
+            events: events.to_vec(),
+        };
+        let found = held(&place, theirs).unwrap();
+        assert_eq!(found, [held_of(7, &[2, 3, 4, 5]), held_of(8, &[])]);
+        take_out(&place, theirs).unwrap();
+        assert_eq!(held(&place, theirs).unwrap(), []);
+        assert!(!place.join("half.new").exists());
+        let known = list(&place, &[WAITS]).unwrap();
+        let reasons: Vec<_> = known.iter().map(|(_, known)| &*known.reason).collect();
+        let erased = "Code: 469. The rest was erased with a visitor";
+        let whole = "clickhouse: Code: 469. DB::Exception: what they said";
+        assert_eq!(reasons, [erased, erased, whole]);
+        let mut appended = Vec::new();
+        let append = |records: &[Vec<u8>]| {
+            appended.push(records.to_vec());
+            Ok(())
+        };
+        assert_eq!(requeue(&place, append).unwrap().len(), 3);
+        let stays = |events| vec![record("stays", events).encode()];
+        assert_eq!(appended, [stays(2), stays(1), stays(1)]);
+        assert_eq!(held(&place, theirs).unwrap(), [], "nor in what is done");
     }
 }

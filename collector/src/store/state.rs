@@ -13,6 +13,8 @@ const STREAMS: TableDefinition<'_, (u64, u128), &[u8]> = TableDefinition::new("s
 /// Day, site and id of each imported event, sorted so that an old day is one range.
 const IMPORTED: TableDefinition<'_, (u32, u64, u128), ()> = TableDefinition::new("imported");
 const CHECKPOINT: TableDefinition<'_, &str, (u64, u64, u64)> = TableDefinition::new("checkpoint");
+/// What was erased: id of the order, and the receipt as JSON.
+const RECEIPTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("receipts");
 const NEWEST: &str = "newest";
 const MARK: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("mark");
 /// Memory for pages of the file, bytes. It is read once and written every few seconds.
@@ -94,6 +96,50 @@ impl State {
         })
     }
 
+    /// The receipts of all erasures, in no order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn receipts(&self) -> Result<Vec<Vec<u8>>, StateError> {
+        self.with(|database| {
+            let read = database.begin_read().map_err(failed)?;
+            let receipts = read.open_table(RECEIPTS).map_err(failed)?;
+            let receipts = receipts.iter().map_err(failed)?;
+            let bytes = receipts.map(|entry| Ok(entry.map_err(failed)?.1.value().to_vec()));
+            bytes.collect()
+        })
+    }
+
+    /// One receipt, by the id of its order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn receipt(&self, id: &str) -> Result<Option<Vec<u8>>, StateError> {
+        self.with(|database| {
+            let read = database.begin_read().map_err(failed)?;
+            let receipts = read.open_table(RECEIPTS).map_err(failed)?;
+            let receipt = receipts.get(id).map_err(failed)?;
+            Ok(receipt.map(|bytes| bytes.value().to_vec()))
+        })
+    }
+
+    /// Keeps the receipt of an erasure. Durable when it returns.
+    ///
+    /// # Errors
+    /// The file cannot be written; it may be tried again.
+    pub fn keep_receipt(&self, id: &str, receipt: &[u8]) -> Result<(), StateError> {
+        self.with(|database| {
+            let mut write = database.begin_write().map_err(failed)?;
+            write.set_quick_repair(true);
+            write
+                .open_table(RECEIPTS)
+                .map_err(failed)?
+                .insert(id, receipt)
+                .map_err(failed)?;
+            write.commit().map_err(failed)
+        })
+    }
+
     /// Remembers streams and the place in the log they stand for, and that all tables have
     /// everything up to and with `seal`. Durable when it returns.
     ///
@@ -118,6 +164,7 @@ fn open(path: &Path) -> Result<Database, StateError> {
     write.open_table(CHECKPOINT).map_err(failed)?;
     write.open_table(MARK).map_err(failed)?;
     write.open_table(IMPORTED).map_err(failed)?;
+    write.open_table(RECEIPTS).map_err(failed)?;
     write.commit().map_err(failed)?;
     Ok(database)
 }

@@ -231,6 +231,9 @@ impl<S: Storage> Writer<S> {
         }
         let (batch, to) = batch::cut(&mut self.reader, from, end)?;
         if to <= from {
+            // A segment was closed before it was full: nothing lies in between.
+            self.newest.to = end;
+            self.ledger.passed(end);
             return Ok(false);
         }
         let rows = batch.rows();
@@ -276,6 +279,8 @@ impl<S: Storage> Writer<S> {
     /// Inserts a sealed batch into every table that does not have it.
     async fn insert(&mut self, seal: Seal, batch: Batch) -> Result<(), StoreError> {
         let begun = Instant::now();
+        let ledger = self.ledger.clone();
+        let _tables = ledger.tables().await;
         let mut entry = Entry::of(seal, &batch);
         let Batch {
             events,

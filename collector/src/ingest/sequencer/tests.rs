@@ -6,6 +6,7 @@ mod gap;
 
 use super::*;
 use crate::ingest::Verdict;
+use crate::ingest::erased::Namer;
 use crate::ingest::recovery::{Mark, Recovered, Remembered, recover};
 use crate::log;
 use crate::log::tests::disk::{Fault, Simulated};
@@ -217,6 +218,7 @@ fn sequencer(recovered: Recovered<Simulated>, quota: Quota) -> Sequencer<Simulat
     let status = Arc::new(Status::default());
     status.take(recovered.log.position(), recovered.unstored_events);
     Sequencer {
+        erased: Erased::new(Namer::new(b"test"), []),
         durable: watch::channel(recovered.log.position()).0,
         log: recovered.log,
         dedup: recovered.dedup,

@@ -4,6 +4,7 @@ use super::super::hub::{Hub, LiveError, Published};
 use super::super::limits::{SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX};
 use super::super::{ActivityFilter, Engine, Filter, HeatKind, Naming, Query, Seen, Window};
 use super::{Bounds, Drawn, HOUR_MS, NOW_MS, event, sites};
+use crate::config::Funnel;
 use crate::row::EventRow;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -364,4 +365,71 @@ fn who_comes_back_gets_what_was_missed_and_nothing_twice() {
     let anew = anew.try_recv().expect("a snapshot");
     assert_eq!(anew.extent, upriver_wire::live::Extent::Snapshot);
     assert!(anew.seq > message.seq);
+}
+
+fn funnel(id: &str, paths: &[&str]) -> Funnel {
+    let step = paths
+        .iter()
+        .map(|path| json!({"name": path, "kind": "page_view", "page": path}));
+    let funnel = json!({"id": id, "name": id, "window": "2h", "step": step.collect::<Vec<_>>()});
+    serde_json::from_value(funnel).expect("a funnel")
+}
+
+#[test]
+fn what_is_counted_anew_takes_the_others_place_with_the_funnels_of_now() {
+    let mut hub = hub();
+    let defined = funnel("defined", &["/", "/product/kettle"]);
+    hub.define("shop", "checkout", None, 1);
+    hub.define("shop", "defined", Some(&defined), 2);
+    hub.recount(&shop(), 2, &[], true);
+    // Visitor 1 is the one who goes; 2 and 3 stay.
+    let rows: Vec<_> = (1..=3_u128)
+        .flat_map(|visitor| {
+            let number = visitor as usize * 2;
+            [view(number, visitor, 0, 9), view(number + 1, visitor, 1, 8)]
+        })
+        .collect();
+    hub.engine.apply(&rows);
+    let steps = |message: &Value| -> Vec<u64> {
+        let steps = message["data"]["steps"].as_array().expect("steps");
+        steps
+            .iter()
+            .map(|step| step["visitors"].as_u64().expect("a number"))
+            .collect()
+    };
+    let query = |id: &str| Query::Funnel(id.into(), Filter::default());
+    let mut told = hub
+        .subscribe(&shop(), &query("defined"), None)
+        .expect("room");
+    let first = next(&mut told);
+    assert_eq!(steps(&first), [3, 3]);
+
+    hub.begin_anew(NOW_MS);
+    // Meanwhile another funnel is defined and given its past, and an event comes.
+    let later = funnel("later", &["/product/kettle", "/"]);
+    hub.define("shop", "later", Some(&later), 3);
+    let come = [view(20, 3, 0, 1)];
+    for engine in std::iter::once(&mut hub.engine).chain(&mut hub.anew) {
+        engine.apply(&come);
+    }
+    let past: Vec<_> = rows[2..].iter().chain(&come).cloned().collect();
+    hub.recount(&shop(), 3, &past, true);
+    if let Some(anew) = &mut hub.anew {
+        anew.apply(&rows[2..]);
+    }
+    hub.replace(NOW_MS);
+    hub.publish();
+    let mut message = next(&mut told);
+    while let Ok(further) = told.try_recv() {
+        message = serde_json::from_str(&further.json).expect("JSON");
+    }
+    assert_eq!(message["type"], "snapshot");
+    assert!(message["seq"].as_u64() > first["seq"].as_u64());
+    assert_eq!(steps(&message), [2, 2]);
+    assert_eq!(message["data"]["basis"]["complete"], true);
+    let later = hub.snapshot(&shop(), &query("later")).expect("a funnel");
+    let later: Value = serde_json::from_str(&later.json).expect("JSON");
+    assert_eq!(steps(&later), [2, 1]);
+    assert_eq!(later["data"]["basis"]["complete"], true);
+    assert!(hub.snapshot(&shop(), &query("checkout")).is_err());
 }

@@ -326,3 +326,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_erased_visitor_is_forgotten_and_what_they_do_later_counts() {
+    let mut book = book(TWICE);
+    let none: [u64; 0] = [];
+    let row = |visitor, at_ms, seq| event(visitor, Kind::Hesitation, at_ms, seq);
+    let late = |mut row: EventRow, received_ms| {
+        row.received_at = (START_MS + received_ms) as i64;
+        row
+    };
+    let see = |book: &mut Book, row: EventRow, now_ms| {
+        let row = late(row, now_ms);
+        moments(&book.see(&[row], START_MS + now_ms))
+    };
+    for visitor in [1, 2] {
+        assert_eq!(see(&mut book, row(visitor, 0, 0), 10), none);
+    }
+    let until_ms = START_MS + 1_000;
+    book.erase("shop", VisitorId(1), until_ms);
+    // From before, however late it comes; then from after.
+    assert_eq!(see(&mut book, row(1, 900, 1), 1_500), none);
+    assert_eq!(see(&mut book, row(1, 2_000, 2), 2_000), none);
+    assert_eq!(see(&mut book, row(2, 2_000, 1), 2_000), [2_000]);
+    assert_eq!(see(&mut book, row(1, 3_000, 3), 3_000), [3_000]);
+    // Nor how often they were told.
+    let second = START_MS + 3_500;
+    book.erase("shop", VisitorId(1), second);
+    book.erased("shop", VisitorId(1));
+    assert_eq!(book.usage().1, 1);
+    assert_eq!(see(&mut book, row(1, 4_000, 4), 4_000), none);
+    assert_eq!(see(&mut book, row(1, 5_000, 5), 5_000), [5_000]);
+    let id = "rule:offer:1f:0000000000000000000000000000abcd";
+    assert!(is_firing_for(id, VisitorId(0xabcd)) && !is_firing_for(id, VisitorId(0xbcd)));
+}

@@ -169,3 +169,42 @@ fn pauses_grow_to_an_hour_and_end_within_a_day() {
     let hours = all.as_secs_f64() / 3_600.0;
     assert!((3.0..9.0).contains(&hours), "{hours} hours");
 }
+
+#[tokio::test]
+async fn what_is_forgotten_leaves_nothing_in_the_file_and_the_rest_waits_on() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("outbox.redb");
+    let (url, mut heard) = server(&[500]);
+    let told = |visitor: u128| {
+        let id = format!("rule:offer:1f:{visitor:032x}");
+        let data = json!({"page": format!("/secret/{visitor}")});
+        Message::new(&id, "rule.fired", 0, &data).unwrap()
+    };
+    sending(&file, &url, async |webhooks| {
+        for visitor in [7, 8] {
+            webhooks.send("shop", "chat", told(visitor)).unwrap();
+            next(&mut heard).await;
+        }
+    })
+    .await;
+    let holds = |text: &str| {
+        let bytes = std::fs::read(&file).unwrap();
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    assert!(holds("/secret/7") && holds("/secret/8"));
+    sending(&file, &url, async |webhooks| {
+        assert!(webhooks.forget("other", VisitorId(7)).await);
+        assert!(holds("/secret/7"), "another site's");
+        assert!(webhooks.forget("shop", VisitorId(7)).await);
+        assert!(!holds("/secret/7") && holds("/secret/8"));
+        // It still takes what comes.
+        webhooks.send("shop", "chat", told(9)).unwrap();
+        while !next(&mut heard).await.ends_with('9') {}
+    })
+    .await;
+    let left = Outbox::open(&file, 0).unwrap().waiting().unwrap();
+    let ids: Vec<&str> = left.iter().map(|one| one.message.id()).collect();
+    assert_eq!(ids, [told(8).id(), told(9).id()]);
+}

@@ -48,6 +48,17 @@ pub struct Places {
     pub last: u32,
 }
 
+/// How many rows of one batch were erased with their visitors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// The batch.
+    pub batch: u64,
+    /// Rows that were in `events`.
+    pub events: u64,
+    /// Rows that were in `dead_letters`.
+    pub dead_letters: u64,
+}
+
 /// What `ingest_log` says of one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
@@ -120,6 +131,8 @@ pub struct Facts {
     pub events: Vec<Places>,
     /// The newest batches in `dead_letters`.
     pub dead_letters: Vec<Places>,
+    /// What of the newest batches was erased.
+    pub gone: Vec<Gone>,
     /// What `ingest_log` says of the newest batches.
     pub told: Vec<Told>,
     /// Rows in those of `events` whose (site, stream, seq) is there already.
@@ -177,6 +190,8 @@ fn places(facts: &Facts) -> Check {
     for (table, batches) in tables(facts) {
         for found in batches {
             let missing = (u64::from(found.last) + 1).saturating_sub(found.places);
+            // How many are missing in all is seen by `batches`.
+            let missing = missing.saturating_sub(gone(facts, table, found.batch));
             let repeated = found.rows.saturating_sub(found.places);
             if missing + repeated > 0 {
                 wrong.tell(missing + repeated, || {
@@ -207,6 +222,7 @@ fn batches(facts: &Facts) -> Check {
             };
             let found = batches.iter().find(|found| found.batch == entry.seal.batch);
             let found = found.map_or(0, |found| found.rows);
+            let found = found + gone(facts, table, entry.seal.batch);
             if found != wanted {
                 wrong.tell(found.abs_diff(wanted), || {
                     format!(
@@ -279,6 +295,8 @@ fn accounts(facts: &Facts) -> Check {
         .map_or(u64::MAX, |entry| entry.seal.batch);
     let recent = facts.events.iter().filter(|found| found.batch >= first);
     let there: u64 = recent.map(|found| found.rows).sum();
+    let erased = facts.gone.iter().filter(|gone| gone.batch >= first);
+    let there = there + erased.map(|gone| gone.events).sum::<u64>();
     let stored = (accounts.written + there).saturating_sub(written);
     let kept = stored + accounts.in_log + accounts.quarantined;
     let difference = kept.abs_diff(accounts.taken);
@@ -315,6 +333,15 @@ fn live(facts: &Facts) -> Check {
     wrong.into_check("live", || {
         let events: u64 = sites.iter().flat_map(|site| site.sql.kinds).sum();
         format!("{} sites, {events} events: live and sql agree", sites.len())
+    })
+}
+
+/// Rows of a batch that were erased from a table.
+fn gone(facts: &Facts, table: &str, batch: u64) -> u64 {
+    let gone = facts.gone.iter().find(|gone| gone.batch == batch);
+    gone.map_or(0, |gone| match table {
+        "events" => gone.events,
+        _ => gone.dead_letters,
     })
 }
 

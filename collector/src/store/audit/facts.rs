@@ -2,7 +2,7 @@
 //! meanwhile cannot be mistaken for a fault.
 
 use super::Auditor;
-use super::check::{Accounts, Facts, Places, Told};
+use super::check::{Accounts, Facts, Gone, Places, Told};
 use crate::ingest::record::Record;
 use crate::log::storage::Storage;
 use crate::log::{Position, Reader};
@@ -44,6 +44,7 @@ pub(super) async fn gather<S: Storage>(
             batch: page.newest.batch,
             events: places(&client, "events", scope).await?,
             dead_letters: places(&client, "dead_letters", scope).await?,
+            gone: gone(&client, scope).await?,
             told: told(&client, scope).await?,
             doubled: doubled(&client, scope).await?,
             sums: super::rolled::sums(&client, scope).await?,
@@ -111,6 +112,23 @@ async fn told(client: &Client, scope: Scope) -> Result<Vec<Told>, clickhouse::er
         .map(|(batch, rows, events, dead_letters)| Told {
             batch,
             rows,
+            events,
+            dead_letters,
+        })
+        .collect())
+}
+
+/// What of each batch was erased.
+async fn gone(client: &Client, scope: Scope) -> Result<Vec<Gone>, clickhouse::error::Error> {
+    let sql = "SELECT batch, countIf(source = 'events'), countIf(source = 'dead_letters') \
+               FROM erased FINAL WHERE lane = ? AND batch > ? AND batch <= ? GROUP BY batch";
+    let query = client.query(sql).bind(LANE).bind(scope.above);
+    let query = query.bind(scope.newest);
+    let found = query.fetch_all::<(u64, u64, u64)>().await?;
+    Ok(found
+        .into_iter()
+        .map(|(batch, events, dead_letters)| Gone {
+            batch,
             events,
             dead_letters,
         })

@@ -9,7 +9,6 @@ use super::{Auditor, LiveCounts};
 use crate::log::storage::Storage;
 use crate::row::Kind;
 use crate::store::LANE;
-use crate::store::ledger::Page;
 use clickhouse::{Client, Row};
 use serde::Deserialize;
 use std::time::Duration;
@@ -43,7 +42,8 @@ pub(super) async fn compare<S: Storage>(
     let reached = tokio::time::timeout(REACH_TIMEOUT, reached).await;
     reached.map_err(|_| format!("clickhouse is more than {REACH_TIMEOUT:?} behind"))?;
     let taken = cut.taken + auditor.ingest.status().relearned();
-    let end = end(&auditor.ledger.page(), taken)?;
+    let end = auditor.ledger.page().place(taken);
+    let end = end.ok_or("the tables are too many batches ahead")?;
     let mut sites = Vec::new();
     for live in cut.sites {
         let sql = counts(client, &live, end).await;
@@ -54,28 +54,6 @@ pub(super) async fn compare<S: Storage>(
         });
     }
     Ok(sites)
-}
-
-/// The first row after so many events since the checkpoint: batch and place in it. Rows are in log
-/// order, so it is found by adding up batches; the log itself may be gone by now.
-fn end(page: &Page, taken: u64) -> Result<(u64, u64), String> {
-    let mut after = page.events;
-    for entry in page.recent.iter().rev() {
-        let before = after.saturating_sub(entry.events);
-        if taken >= after {
-            return Ok((entry.seal.batch + 1, 0));
-        }
-        if taken > before {
-            return Ok((entry.seal.batch, taken - before));
-        }
-        after = before;
-    }
-    if taken >= after {
-        // Nothing was stored since; or all that was, was stored after.
-        let first = page.recent.first().map(|entry| entry.seal.batch);
-        return Ok((first.unwrap_or(page.newest.batch + 1), 0));
-    }
-    Err("the tables are too many batches ahead".to_owned())
 }
 
 async fn counts(
@@ -110,43 +88,4 @@ async fn counts(
         *count = found;
     }
     Ok(counts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::end;
-    use crate::ingest::record::Seal;
-    use crate::store::ledger::{Entry, Page};
-
-    fn page(first: u64, events: &[u64], sum: u64) -> Page {
-        let entry = |(batch, events): (u64, &u64)| Entry {
-            seal: Seal {
-                batch,
-                ..Seal::default()
-            },
-            events: *events,
-            ..Entry::default()
-        };
-        let recent: Vec<_> = (first..).zip(events).map(entry).collect();
-        Page {
-            newest: recent.last().map_or(Seal::default(), |entry| entry.seal),
-            events: sum,
-            recent,
-            ..Page::default()
-        }
-    }
-
-    #[test]
-    fn a_cut_is_found_by_adding_up_batches() {
-        let full = page(5, &[10, 0, 3], 13);
-        assert_eq!(end(&full, 13), Ok((8, 0)));
-        assert_eq!(end(&full, 12), Ok((7, 2)));
-        assert_eq!(end(&full, 10), Ok((7, 0)));
-        assert_eq!(end(&full, 1), Ok((5, 1)));
-        assert_eq!(end(&full, 0), Ok((5, 0)));
-        // Nothing stored since the start.
-        assert_eq!(end(&page(5, &[], 0), 0), Ok((1, 0)));
-        // The batch of the cut is no longer remembered.
-        assert!(end(&page(5, &[10], 50), 30).is_err());
-    }
 }

@@ -13,6 +13,7 @@ fn healthy() -> Facts {
         dead_letters,
         received_ms: 1,
         refused: false,
+        quarantined: 0,
     };
     let full = |batch, rows| Places {
         batch,
@@ -32,6 +33,7 @@ fn healthy() -> Facts {
         // Batch 6 is older than the process: it is there, and the ledger says nothing of it.
         events: vec![full(6, 5), full(7, 3), full(9, 4)],
         dead_letters: vec![full(8, 2)],
+        gone: vec![],
         told: vec![told(7, 3, 0), told(8, 0, 2), told(9, 4, 0)],
         doubled: 0,
         sums: vec![Sum {
@@ -87,6 +89,35 @@ fn a_lost_row_is_found_in_the_middle_and_at_the_end() {
     let middle = [("places", 1), ("batches", 1), ("accounts", 1)];
     assert_eq!(wrong(&facts), middle);
     facts.events[1].last = 1;
+    assert_eq!(wrong(&facts), [("batches", 1), ("accounts", 1)]);
+}
+
+#[test]
+fn what_was_erased_is_not_missed_and_what_else_is_gone_still_is() {
+    let gone = |batch, events, dead_letters| Gone {
+        batch,
+        events,
+        dead_letters,
+    };
+    let mut facts = healthy();
+    // The middle row of batch 7, the last two of batch 9, all of batch 8.
+    (facts.events[1].rows, facts.events[1].places) = (2, 2);
+    facts.events[2] = Places {
+        batch: 9,
+        rows: 2,
+        places: 2,
+        last: 1,
+    };
+    facts.dead_letters.clear();
+    facts.gone = vec![gone(7, 1, 0), gone(8, 0, 2), gone(9, 2, 0)];
+    assert_eq!(wrong(&facts), []);
+    facts.events[2].rows = 1;
+    facts.events[2].places = 1;
+    facts.events[2].last = 0;
+    assert_eq!(wrong(&facts), [("batches", 1), ("accounts", 1)]);
+    // Said to be erased, and still there.
+    let mut facts = healthy();
+    facts.gone = vec![gone(7, 1, 0)];
     assert_eq!(wrong(&facts), [("batches", 1), ("accounts", 1)]);
 }
 
