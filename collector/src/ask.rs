@@ -5,7 +5,7 @@
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use upriver_collector::api::access;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
 /// Longest answer that is read, bytes.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
+/// Longest head of an answer, bytes.
+const HEAD_BYTES_MAX: u64 = 1 << 14;
 
 /// The part of a report that is printed.
 #[derive(Debug, Deserialize)]
@@ -147,41 +149,169 @@ fn print(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// One request. The address is read each time: the collector may have come back at another.
-fn ask(data: &Path, address_file: &str, what: &str, body: &[u8]) -> anyhow::Result<Asked> {
-    if !data.join(access::SECRET_FILE).exists() {
-        bail!("{} is not a collector's data folder", data.display());
+/// The body of an answer, as it comes.
+pub(crate) struct Answer {
+    stream: BufReader<TcpStream>,
+    /// Bytes that are left of the chunk; none where the body is not cut into chunks.
+    chunk: Option<u64>,
+}
+
+impl Read for Answer {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = &mut self.chunk else {
+            return self.stream.read(buffer);
+        };
+        if *left == 0 {
+            let mut line = String::new();
+            // After each chunk but the first there is an end of line.
+            while line.trim().is_empty() {
+                line.clear();
+                if (&mut self.stream)
+                    .take(HEAD_BYTES_MAX)
+                    .read_line(&mut line)?
+                    == 0
+                {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            let size = line.trim().split(';').next().unwrap_or_default();
+            *left = u64::from_str_radix(size, 16).map_err(io::Error::other)?;
+            if *left == 0 {
+                return Ok(0);
+            }
+        }
+        let most = buffer
+            .len()
+            .min(usize::try_from(*left).unwrap_or(usize::MAX));
+        let read = self.stream.read(&mut buffer[..most])?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        *left -= read as u64;
+        Ok(read)
     }
-    let url = std::fs::read_to_string(data.join(address_file))
-        .context("the collector has not listened yet")?;
-    let cookie = access::session_cookie(&access::signer(data)?)?;
-    let address = url.trim().trim_start_matches("http://");
-    let head = format!(
-        "{what} HTTP/1.0\r\nHost: {address}\r\nCookie: {cookie}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    let answer = match exchange(address, head.as_bytes(), body) {
+}
+
+/// One request whose answer is read by whoever asks. Else why not now.
+///
+/// # Errors
+/// That is no data folder, or the collector refuses for good.
+pub(crate) fn open(
+    data: &Path,
+    address_file: &str,
+    what: &str,
+) -> anyhow::Result<Result<BufReader<Answer>, String>> {
+    let (address, head) = head(data, address_file, what, &[])?;
+    let begun = || -> io::Result<_> {
+        let mut answer = BufReader::new(send(&address, head.as_bytes(), &[])?);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = (&mut answer).take(HEAD_BYTES_MAX).read_line(&mut head)?;
+            if read == 0 || head.len() as u64 > HEAD_BYTES_MAX {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok((head, answer))
+    };
+    let (head, mut answer) = match begun() {
+        Ok(begun) => begun,
+        Err(error) => {
+            let reason = format!("{address} does not answer: {error}; does the collector run?");
+            return Ok(Err(reason));
+        }
+    };
+    if is_good(&head) {
+        let chunked = "transfer-encoding: chunked";
+        let chunked = head.to_ascii_lowercase().contains(chunked);
+        return Ok(Ok(BufReader::new(Answer {
+            stream: answer,
+            chunk: chunked.then_some(0),
+        })));
+    }
+    let mut body = String::new();
+    (&mut answer)
+        .take(ANSWER_BYTES_MAX)
+        .read_to_string(&mut body)?;
+    let reason = refusal(&address, &head, body)?;
+    Ok(Err(message(&reason).unwrap_or(reason)))
+}
+
+/// One request.
+fn ask(data: &Path, address_file: &str, what: &str, body: &[u8]) -> anyhow::Result<Asked> {
+    let (address, head) = head(data, address_file, what, body)?;
+    let answer = match exchange(&address, head.as_bytes(), body) {
         Ok(answer) => answer,
         Err(error) => return Ok(Asked::Later(format!("{address} does not answer: {error}"))),
     };
     let (head, body) = answer
         .split_once("\r\n\r\n")
         .with_context(|| format!("{address} does not speak HTTP"))?;
-    match head.split(' ').nth(1).unwrap_or_default() {
-        status if status.starts_with('2') => Ok(Asked::Answered(body.to_owned())),
-        "429" | "503" => Ok(Asked::Later(body.to_owned())),
+    match is_good(head) {
+        true => Ok(Asked::Answered(body.to_owned())),
+        false => refusal(&address, head, body.to_owned()).map(Asked::Later),
+    }
+}
+
+/// Where to ask, and the head of the request. The address is read each time: the collector may have come
+/// back at another.
+fn head(
+    data: &Path,
+    address_file: &str,
+    what: &str,
+    body: &[u8],
+) -> anyhow::Result<(String, String)> {
+    if !data.join(access::SECRET_FILE).exists() {
+        bail!("{} is not a collector's data folder", data.display());
+    }
+    let url = std::fs::read_to_string(data.join(address_file))
+        .context("the collector has not listened yet")?;
+    let cookie = access::session_cookie(&access::signer(data)?)?;
+    let address = url.trim().trim_start_matches("http://").to_owned();
+    let head = format!(
+        "{what} HTTP/1.0\r\nHost: {address}\r\nCookie: {cookie}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Ok((address, head))
+}
+
+/// What an error is for a person.
+fn message(body: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    Some(body["error"]["message"].as_str()?.to_owned())
+}
+
+fn status(head: &str) -> &str {
+    head.split(' ').nth(1).unwrap_or_default()
+}
+
+fn is_good(head: &str) -> bool {
+    status(head).starts_with('2')
+}
+
+/// What an answer that is none says, when it may be another later.
+///
+/// # Errors
+/// It will not.
+fn refusal(address: &str, head: &str, body: String) -> anyhow::Result<String> {
+    match status(head) {
+        "429" | "503" => Ok(body),
         status => bail!("the collector at {address} refused with status {status}: {body}"),
     }
 }
 
 /// HTTP/1.0, so that the answer comes as it is and ends with the connection.
-fn exchange(address: &str, head: &[u8], body: &[u8]) -> io::Result<String> {
+fn send(address: &str, head: &[u8], body: &[u8]) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.write_all(head)?;
     stream.write_all(body)?;
+    Ok(stream)
+}
+
+fn exchange(address: &str, head: &[u8], body: &[u8]) -> io::Result<String> {
     let mut answer = String::new();
+    let stream = send(address, head, body)?;
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
     if answer.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());

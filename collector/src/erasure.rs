@@ -168,6 +168,12 @@ impl Erasures {
         self.waiting().iter().map(erasing).collect()
     }
 
+    /// Whether a visitor of a site is being erased.
+    pub(crate) fn is_erasing(&self, site: &str, visitor: VisitorId) -> bool {
+        let theirs = |order: &Order| order.site == site && order.visitor == visitor;
+        self.waiting().iter().any(theirs)
+    }
+
     /// Takes an order. It is durable when this returns.
     ///
     /// # Errors
@@ -250,6 +256,8 @@ pub(crate) struct Eraser {
     pub(crate) rebuilds: mpsc::Sender<Rebuild>,
     /// True once the live engine has its history.
     pub(crate) history: watch::Receiver<bool>,
+    /// Days that experiments are counted for.
+    pub(crate) experiment_days: u64,
     /// Folder of batches that are kept apart.
     pub(crate) quarantine: PathBuf,
     /// Who remembers what visitors did, and tells of it.
@@ -376,10 +384,13 @@ impl Eraser {
         let now_ms = now_ms();
         let since = history::Since {
             all_ms: live::history_from_ms(now_ms),
-            experiments_ms: live::experiments_from_ms(now_ms),
+            experiments_ms: live::experiments_from_ms(now_ms, self.experiment_days),
         };
         let client = self.client().await?;
         let live = &self.live;
+        let seen = history::releases(&client, live::limits::RELEASES_MAX).await?;
+        let seen = live.releases_seen(seen).await;
+        seen.map_err(|_| Failure::Live(stopped))?;
         let take = |events: Vec<EventRow>, elements: Vec<ElementRow>| async move {
             // Stopped: then nobody reads its numbers.
             let _ = live.apply_before(events, elements).await;

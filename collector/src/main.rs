@@ -1,6 +1,7 @@
 //! `upriver`: the command line and the signals; everything else is the library's.
 
 mod ask;
+mod export;
 mod import;
 mod requeue;
 
@@ -35,6 +36,9 @@ const UNHEALTHY: u8 = 2;
 
 /// How `upriver import` ends when lines were rejected.
 const REJECTED: u8 = 2;
+
+/// How `upriver export` ends when something is missing.
+const INCOMPLETE: u8 = 2;
 
 /// How often `upriver erase` asks how far it is.
 const ERASURE_PAUSE: Duration = Duration::from_millis(500);
@@ -74,6 +78,9 @@ enum Command {
     /// Erases a visitor: from the tables, the log and the live numbers. Waits until nothing is left and
     /// prints the receipt. Interrupted or not, what was ordered is carried out.
     Erase(Erase),
+    /// Writes everything that is kept of a visitor, one JSON object a line. Ends with 2 when that is not
+    /// all, with 1 when it could not be had; the reason is on standard error.
+    Export(Export),
     /// Prints the schema: the statements that make the tables of this version.
     Schema(Schema),
 }
@@ -237,19 +244,51 @@ struct WebhookTest {
 }
 
 #[derive(Args)]
+struct Export {
+    /// The collector's data folder.
+    #[arg(long, env = "UPRIVER_DATA")]
+    data: PathBuf,
+    /// The visitor's site.
+    #[arg(long)]
+    site: SiteId,
+    /// The visitor, as events or as SQL have it.
+    #[arg(long)]
+    visitor: Visitor,
+    /// File to write to, which must not be there yet; without it, standard output.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct Erase {
     /// The collector's data folder.
     #[arg(long, env = "UPRIVER_DATA")]
     data: PathBuf,
     /// The visitor's site.
     #[arg(long)]
-    site: String,
+    site: SiteId,
     /// The visitor, as events or as SQL have it.
     #[arg(long)]
     visitor: Visitor,
     /// Only order it; print the order.
     #[arg(long)]
     no_wait: bool,
+}
+
+/// A site on the command line: something that fits into an address.
+#[derive(Clone)]
+struct SiteId(String);
+
+impl std::str::FromStr for SiteId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if text.is_empty() || !text.chars().all(good) {
+            return Err("a site's id is letters, digits, - and _, as in the sites file");
+        }
+        Ok(Self(text.to_owned()))
+    }
 }
 
 /// A visitor on the command line: something that fits into an address.
@@ -288,6 +327,11 @@ async fn main() -> ExitCode {
         Command::Audit(asked) => match audit(&asked) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::from(UNHEALTHY),
+            Err(error) => Err(error),
+        },
+        Command::Export(asked) => match export(&asked) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(INCOMPLETE),
             Err(error) => Err(error),
         },
         Command::Import(asked) => match import(&asked) {
@@ -341,7 +385,7 @@ fn audit(asked: &Audit) -> anyhow::Result<bool> {
 fn erase(asked: &Erase) -> anyhow::Result<()> {
     let Erase {
         data,
-        site,
+        site: SiteId(site),
         visitor: Visitor(visitor),
         no_wait,
     } = asked;
@@ -356,6 +400,24 @@ fn erase(asked: &Erase) -> anyhow::Result<()> {
         }
     }
     say(&erasure.text)
+}
+
+/// Exports a visitor. False when something is missing.
+fn export(asked: &Export) -> anyhow::Result<bool> {
+    let Export {
+        data,
+        site: SiteId(site),
+        visitor: Visitor(visitor),
+        out,
+    } = asked;
+    let who = (&**site, &**visitor);
+    let end = match out {
+        Some(file) => export::to_file(data, ADDRESS_FILE, who, file)?,
+        None => export::export(data, ADDRESS_FILE, who, &mut std::io::stdout().lock())?,
+    };
+    // Whoever reads standard error may be gone; the exit code still says it.
+    let _ = writeln!(std::io::stderr(), "{}", end.summary());
+    Ok(end.complete)
 }
 
 /// Imports a file. False when lines were rejected.

@@ -27,6 +27,7 @@ use crate::signals::outbox::Outbox;
 use crate::signals::post::Reach;
 use crate::store::audit::Auditor;
 use crate::store::child::{self, ChildConfig};
+use crate::store::export::Exports;
 use crate::store::keeper::Keeper;
 use crate::store::ledger::Ledger;
 use crate::store::quarantine::{self, Quarantine};
@@ -226,6 +227,12 @@ pub async fn run(
         signals: signals.clone(),
         webhooks: webhooks.clone(),
     }));
+    let exports = Exports::new(
+        client_watch.clone(),
+        ingest.clone(),
+        ledger.clone(),
+        options.data.join(quarantine::FOLDER),
+    );
     let eraser = Eraser {
         erasures: erasures.clone(),
         ingest: ingest.clone(),
@@ -234,6 +241,7 @@ pub async fn run(
         client: client_watch.clone(),
         rebuilds,
         history,
+        experiment_days: live_options.bounds.experiment_days,
         quarantine: options.data.join(quarantine::FOLDER),
         rules: listeners.rules,
         signals: signals.clone(),
@@ -268,12 +276,13 @@ pub async fn run(
             web::Data::new(webhooks),
             web::Data::new(options.retention),
             web::Data::new(erasures),
+            web::Data::new(exports),
         ),
     );
     let server = HttpServer::new(move || {
         let (ingest, live, stopping, up, metrics, audit, signals, past, definitions, rest) =
             shared.clone();
-        let (webhooks, retention, erasures) = rest;
+        let (webhooks, retention, erasures, exports) = rest;
         App::new()
             .app_data(access.clone())
             .app_data(limits.clone())
@@ -290,6 +299,7 @@ pub async fn run(
             .app_data(webhooks)
             .app_data(retention)
             .app_data(erasures)
+            .app_data(exports)
             .configure(api::configure)
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))

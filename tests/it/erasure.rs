@@ -22,7 +22,7 @@ const CANARY: &str = "canary-4711-do-not-keep";
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A batch of a visitor whose path, element, property and identity nobody else has.
-fn secret(page: &mut Page) -> Batch {
+pub(crate) fn secret(page: &mut Page) -> Batch {
     let view = page.view(&format!("/account/{CANARY}"));
     let custom = Body::Custom(Custom {
         name: "note".into(),
@@ -119,7 +119,7 @@ async fn numbers(collector: &Collector) -> Result<BTreeMap<&'static str, u64>> {
     Ok(numbers)
 }
 
-async fn request(
+pub(crate) async fn request(
     collector: &Collector,
     method: &str,
     path: &str,
@@ -131,7 +131,7 @@ async fn request(
     Ok((response.status().as_u16(), response.json().await?))
 }
 
-async fn done(collector: &Collector, id: &str) -> Result<Value> {
+pub(crate) async fn done(collector: &Collector, id: &str) -> Result<Value> {
     let begun = Instant::now();
     loop {
         let path = format!("erasures/{id}");
@@ -146,7 +146,7 @@ async fn done(collector: &Collector, id: &str) -> Result<Value> {
     }
 }
 
-async fn let_go_at_once(collector: &Collector) -> Result<()> {
+pub(crate) async fn let_go_at_once(collector: &Collector) -> Result<()> {
     for table in [
         "events",
         "elements",
@@ -256,7 +256,7 @@ async fn nothing_is_left_nothing_else_changes_and_nothing_comes_back() -> Result
     let path = format!("visitors/{visitor:x}");
     assert_eq!(
         request(&collector, "DELETE", &path, IMPORT_TOKEN).await?.0,
-        401
+        403
     );
     let (status, order) = request(&collector, "DELETE", &path, PRIVACY_TOKEN).await?;
     assert_eq!(status, 202, "{order}");
@@ -379,6 +379,12 @@ async fn what_is_kept_apart_and_what_waits_for_a_webhook_goes_too() -> Result<()
         .query("ALTER TABLE events DROP CONSTRAINT no_poison")
         .execute()
         .await?;
+    // A day whose events went by their time, and whose visits stay.
+    let old =
+        "INSERT INTO sessions SELECT * REPLACE (toDate('2026-01-01') AS received_on) FROM sessions";
+    client.query(old).execute().await?;
+    let old = "SELECT count() FROM sessions WHERE received_on = '2026-01-01'";
+    collector.sql_becomes(old, 2).await?;
     for place in ["quarantine", "outbox.redb"] {
         let (folder, data) = (tempfile::tempdir()?, collector.data().join(place));
         let files: Vec<_> = match data.is_dir() {
@@ -410,6 +416,11 @@ async fn what_is_kept_apart_and_what_waits_for_a_webhook_goes_too() -> Result<()
     assert_eq!(found(&collector.data(), &needles)?, Vec::<String>::new());
     collector.sql_becomes(count, 3).await?;
     assert_eq!(collector.sql(letters).await?, 0);
+    assert_eq!(
+        collector.sql(old).await?,
+        1,
+        "the other's visit of that day"
+    );
 
     // The other's events come back from quarantine, theirs do not.
     collector.stop().await?;

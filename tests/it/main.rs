@@ -10,6 +10,7 @@ mod definitions;
 mod erasure;
 mod experiments;
 mod explain;
+mod export;
 mod import;
 mod ingest;
 mod live;

@@ -2,14 +2,47 @@
 
 use super::access::Access;
 use super::error::{ApiError, RETRY_AFTER_S};
+use crate::config::Scope;
 use crate::erasure::{ErasureError, Erasures, Progress, Receipt};
+use crate::store::export::{ExportError, Exports};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 use upriver_wire::VisitorId;
 use uuid::Uuid;
+
+/// `GET`: everything that is kept of a visitor, a line of JSON for each row. The last line says whether
+/// that is all; without it lines are missing.
+pub(super) async fn export(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    access: web::Data<Access>,
+    erasures: web::Data<Erasures>,
+    exports: web::Data<Exports>,
+) -> Result<HttpResponse, ApiError> {
+    let (site, visitor) = path.into_inner();
+    let site = access.allowed(&request, Some(&site), &[Scope::VisitorsExport])?;
+    let visitor = parse(&visitor)?;
+    if erasures.is_erasing(&site.id, visitor) {
+        let text = "this visitor is being erased; what is left of them is nothing to give out";
+        return Err(ApiError::Conflict(text.into()));
+    }
+    let chunks = exports.begin(&site.id, visitor).await?;
+    let chunks = stream::unfold(chunks, async |mut chunks| {
+        let chunk = chunks.next().await?;
+        if let Err(error) = &chunk {
+            tracing::warn!(%error, "an export broke off");
+        }
+        Some((chunk.map(web::Bytes::from), chunks))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("application/x-ndjson")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .streaming(Box::pin(chunks)))
+}
 
 /// `DELETE`: erases a visitor. 202 with the order, which is kept: it will be carried out.
 pub(super) async fn erase(
@@ -19,7 +52,7 @@ pub(super) async fn erase(
     erasures: web::Data<Erasures>,
 ) -> Result<HttpResponse, ApiError> {
     let (site, visitor) = path.into_inner();
-    let site = access.keeper_of_visitors(&site, &request)?;
+    let site = access.allowed(&request, Some(&site), &[Scope::VisitorsErase])?;
     let receipt = erasures.order(&site.id, parse(&visitor)?).await?;
     Ok(answer(&receipt))
 }
@@ -32,7 +65,7 @@ pub(super) async fn erasure(
     erasures: web::Data<Erasures>,
 ) -> Result<HttpResponse, ApiError> {
     let (site, id) = path.into_inner();
-    let site = access.keeper_of_visitors(&site, &request)?;
+    let site = access.allowed(&request, Some(&site), &[Scope::VisitorsErase])?;
     let none = || ApiError::NotFound("there is no such erasure".into());
     let id = Uuid::parse_str(&id).map_err(|_| none())?;
     let receipt = erasures.find(&site.id, id)?.ok_or_else(none)?;
@@ -59,6 +92,12 @@ fn parse(text: &str) -> Result<VisitorId, ApiError> {
             "invalid_visitor",
             "a visitor is 1 to 32 hexadecimal digits, with or without dashes, not all 0".into(),
         )),
+    }
+}
+
+impl From<ExportError> for ApiError {
+    fn from(error: ExportError) -> Self {
+        Self::Unavailable(error.to_string(), RETRY_AFTER_S)
     }
 }
 

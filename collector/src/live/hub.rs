@@ -10,7 +10,7 @@ use super::limits::{
     SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX,
 };
 use super::resource::{Change, Message, Query, Resource};
-use crate::config::Funnel;
+use crate::config::{Funnel, Release};
 use crate::row::EventRow;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -122,10 +122,29 @@ impl Hub {
         funnel: Option<&Funnel>,
         generation: u64,
     ) {
-        for engine in std::iter::once(&mut self.engine).chain(&mut self.anew) {
+        for engine in self.engines() {
             engine.define(site, id, funnel, generation);
         }
         self.drop_unknown();
+    }
+
+    /// Defines a release in whatever counts.
+    pub(crate) fn define_release(&mut self, site: &str, id: &str, release: Option<&Release>) {
+        for engine in self.engines() {
+            engine.define_release(site, id, release.cloned());
+        }
+    }
+
+    /// Tells whatever counts when releases went out. What is told twice changes nothing.
+    pub(crate) fn releases_seen(&mut self, seen: &[(String, String, u64)]) {
+        for engine in self.engines() {
+            engine.releases_seen(seen);
+        }
+    }
+
+    /// Whatever counts.
+    pub(crate) fn engines(&mut self) -> impl Iterator<Item = &mut Engine> {
+        std::iter::once(&mut self.engine).chain(&mut self.anew)
     }
 
     /// Gives a funnel a part of its past; `last`: this was all of it.
@@ -164,7 +183,7 @@ impl Hub {
 
     /// Lets time pass.
     pub(crate) fn advance(&mut self, now_ms: u64) {
-        for engine in std::iter::once(&mut self.engine).chain(&mut self.anew) {
+        for engine in self.engines() {
             engine.advance(now_ms);
         }
     }

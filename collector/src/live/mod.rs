@@ -392,7 +392,7 @@ fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
         Command::Apply(rows, elements) => {
             hub.engine.catch_up(&rows);
             // Descriptors first, so that what is shown of these rows has its names.
-            for engine in std::iter::once(&mut hub.engine).chain(&mut hub.anew) {
+            for engine in hub.engines() {
                 engine.describe(&elements);
                 engine.apply(&rows);
             }
@@ -416,9 +416,9 @@ fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
             hub.recount(&site, generation, &rows, last);
         }
         Command::DefineRelease(site, id, release) => {
-            hub.engine.define_release(&site, &id, release);
+            hub.define_release(&site, &id, release.as_ref());
         }
-        Command::ReleasesSeen(seen) => hub.engine.releases_seen(&seen),
+        Command::ReleasesSeen(seen) => hub.releases_seen(&seen),
         Command::Alerts(site, alerts) => hub.engine.alerts(&site, alerts),
         // Whoever asked may have gone; then nobody wants the answer.
         Command::Snapshot(site, query, answer) => {

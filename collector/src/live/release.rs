@@ -65,6 +65,11 @@ impl ReleaseMarks {
         }
     }
 
+    /// The same definitions, and nothing seen.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(&self.defined, self.max)
+    }
+
     /// Defines a release anew, or without one removes it.
     pub(crate) fn define(&mut self, id: &str, release: Option<Release>) {
         self.defined.retain(|known| known.id != id);

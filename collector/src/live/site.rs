@@ -79,20 +79,37 @@ impl Revisions {
 
     /// Counts on from others, so that none is one of theirs.
     pub(crate) fn continue_after(&mut self, before: &Self) {
-        let pairs = [
-            (&mut self.overview, before.overview),
-            (&mut self.campaigns, before.campaigns),
-            (&mut self.presence, before.presence),
-            (&mut self.pages, before.pages),
-            (&mut self.activity, before.activity),
-            (&mut self.board, before.board),
-            (&mut self.experiments, before.experiments),
-            (&mut self.alerts, before.alerts),
-            (&mut self.funnel_visitors, before.funnel_visitors),
-        ];
-        let funnels = self.funnels.iter_mut().zip(before.funnels.iter().copied());
-        let heat = self.heat.iter_mut().zip(before.heat);
-        for (revision, before) in pairs.into_iter().chain(funnels).chain(heat) {
+        // All are named: one that is added and forgotten here is refused by the compiler.
+        let Self {
+            overview,
+            heat,
+            campaigns,
+            presence,
+            pages,
+            activity,
+            board,
+            experiments,
+            alerts,
+            releases,
+            funnels,
+            funnel_visitors,
+        } = self;
+        for (revision, before) in [
+            (overview, before.overview),
+            (campaigns, before.campaigns),
+            (presence, before.presence),
+            (pages, before.pages),
+            (activity, before.activity),
+            (board, before.board),
+            (experiments, before.experiments),
+            (alerts, before.alerts),
+            (releases, before.releases),
+            (funnel_visitors, before.funnel_visitors),
+        ] {
+            *revision += before + 1;
+        }
+        let pairs = funnels.iter_mut().zip(before.funnels.iter().copied());
+        for (revision, before) in pairs.chain(heat.iter_mut().zip(before.heat)) {
             *revision += before + 1;
         }
     }
@@ -202,12 +219,13 @@ impl SiteState {
         }
     }
 
-    /// The same site at a time in Unix milliseconds, without any history, its funnels as they are
-    /// defined now and in the same places.
+    /// The same site at a time in Unix milliseconds, without any history, its funnels and releases
+    /// as they are defined now and in the same places.
     pub(crate) fn emptied(&self, site: &config::Site, now_ms: u64) -> Self {
         let mut emptied = Self::new(site, self.bounds, now_ms);
         emptied.funnels = self.funnels.iter().map(FunnelCounts::emptied).collect();
         emptied.revisions.funnels = vec![0; emptied.funnels.len()];
+        emptied.releases = self.releases.emptied();
         emptied
     }
 

@@ -16,6 +16,7 @@ use crate::ingest::rows;
 use crate::row::{EventRow, Kind};
 use clickhouse::Client;
 use clickhouse::query::Query;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use upriver_wire::VisitorId;
@@ -25,6 +26,20 @@ use uuid::Uuid;
 const STATEMENT_TIMEOUT_S: &str = "3600";
 /// How often it is looked whether old files are gone.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Tables that may name a visitor, by id, by path or in words.
+const NAMING: [&str; 7] = [
+    "events",
+    "elements",
+    "dead_letters",
+    "heatmap",
+    "sessions",
+    "campaign_minutes",
+    "page_minutes",
+];
+
+/// An id that no partition has: those have a day's.
+const NO_PARTITION: &str = "none";
 
 /// Whose rows, and which.
 #[derive(Clone, Debug)]
@@ -65,6 +80,17 @@ impl Target {
 /// was before.
 fn is_firing(row: &EventRow) -> bool {
     row.imported && row.kind == Kind::Exposure && row.name.starts_with(RULE_PREFIX)
+}
+
+/// The same as [`names`], of the column `body`. [`bind_names`] must follow in its place.
+pub(super) const NAMES_A_VISITOR: &str = "(positionCaseInsensitive(body, ?) > 0 OR position(body, unhex(?)) > 0 \
+     OR positionCaseInsensitive(replaceAll(body, '-', ''), ?) > 0)";
+
+/// Says which visitor [`NAMES_A_VISITOR`] is about.
+pub(super) fn bind_names(query: Query, VisitorId(visitor): VisitorId) -> Query {
+    let query = query.bind(format!("\"{visitor:x}\""));
+    let query = query.bind(hex::encode(visitor.to_le_bytes()));
+    query.bind(format!("{visitor:032x}"))
 }
 
 /// Whether refused input holds a visitor's name, as text or as bytes.
@@ -157,13 +183,16 @@ pub async fn erase(
     statements.note_events().await?;
     statements.note_letters(held).await?;
     statements.note_held(held).await?;
-    statements.note_elements().await?;
-    let (rows, days) = statements.noted().await?;
+    let days = statements.days().await?;
     for day in &days {
         for roll_up in &ROLL_UPS {
             statements.compute_anew(roll_up, day).await?;
         }
     }
+    statements.delete_visits().await?;
+    // After the heat map was computed anew: what others pressed stays, also when that is long ago.
+    statements.note_elements().await?;
+    let rows = statements.noted().await?;
     statements.delete("elements", None).await?;
     for day in &days {
         statements.delete("dead_letters", Some(day)).await?;
@@ -174,7 +203,8 @@ pub async fn erase(
     Ok(rows)
 }
 
-/// Waits until no file is left of what was deleted or replaced in the tables up to now.
+/// Waits until no file is left of what was deleted or replaced up to now in the tables that may name a
+/// visitor. The others let go of theirs later, and name nobody.
 ///
 /// # Errors
 /// ClickHouse refused, or was lost.
@@ -184,10 +214,21 @@ pub async fn gone_from_disk(client: &Client) -> Result<(), StoreError> {
         .fetch_one()
         .await?;
     loop {
-        let sql = "SELECT count() FROM system.parts WHERE database = currentDatabase() \
-                   AND NOT active AND toUnixTimestamp(remove_time) <= ?";
-        if client.query(sql).bind(now).fetch_one::<u64>().await? == 0 {
+        let sql = "SELECT DISTINCT table FROM system.parts WHERE database = currentDatabase() \
+                   AND NOT active AND toUnixTimestamp(remove_time) <= ? AND table IN ?";
+        let query = client.query(sql).bind(now).bind(NAMING);
+        let left = query.fetch_all::<String>().await?;
+        if left.is_empty() {
             return Ok(());
+        }
+        for table in left {
+            // A table that nothing is written into looks for old files every five minutes only. This
+            // drops nothing, as there is no such partition, and has it look at once. Where it is
+            // refused they go all the same, later.
+            let sql = format!("ALTER TABLE {table} DROP PARTITION ID '{NO_PARTITION}'");
+            if let Err(error) = client.query(&sql).execute().await {
+                tracing::debug!(%error, table, "old files are not looked for at once");
+            }
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
@@ -247,25 +288,22 @@ impl Statements<'_> {
         Ok(query.bind(RULE_PREFIX).execute().await?)
     }
 
-    /// Refused input that holds the visitor's name, as text or as bytes: as [`names`] has it. And what
-    /// was said of batches that are kept apart and hold anything of theirs: it may quote them.
+    /// Refused input that holds the visitor's name, as text or as bytes. And what was said of batches that are kept apart and hold anything of theirs: it may quote them.
     async fn note_letters(&self, held: &[Held]) -> Result<(), StoreError> {
-        let sql = "INSERT INTO erased SELECT ?, now64(3), 'dead_letters', toDate(received_at, 'UTC'), lane, \
+        let sql = format!(
+            "INSERT INTO erased SELECT ?, now64(3), 'dead_letters', toDate(received_at, 'UTC'), lane, \
              batch, idx FROM dead_letters WHERE lane = ? AND (site = ? \
              AND received_at <= fromUnixTimestamp64Milli(?) \
-             AND (positionCaseInsensitive(body, ?) > 0 OR position(body, unhex(?)) > 0 \
-               OR positionCaseInsensitive(replaceAll(body, '-', ''), ?) > 0) \
+             AND {NAMES_A_VISITOR} \
              OR code = 'quarantined' AND arrayExists(begins -> startsWith(reason, begins), \
-               CAST(?, 'Array(String)')))";
+               CAST(?, 'Array(String)')))"
+        );
         let until = i64::try_from(self.target.until_ms).unwrap_or(i64::MAX);
-        let VisitorId(visitor) = self.target.visitor;
-        let short = format!("\"{visitor:x}\"");
-        let whole = format!("{visitor:032x}");
-        let query = self.query(sql).bind(self.target.erasure.to_string());
+        let query = self.query(&sql).bind(self.target.erasure.to_string());
         let query = query.bind(LANE).bind(&self.target.site).bind(until);
-        let query = query.bind(short).bind(hex::encode(visitor.to_le_bytes()));
+        let query = bind_names(query, self.target.visitor);
         let batches = held.iter().map(|held| quarantine::of_batch(held.batch));
-        let query = query.bind(whole).bind(batches.collect::<Vec<_>>());
+        let query = query.bind(batches.collect::<Vec<_>>());
         Ok(query.execute().await?)
     }
 
@@ -289,28 +327,57 @@ impl Statements<'_> {
              FROM elements WHERE site = ? AND lane = ? \
              AND element IN (SELECT arrayJoin([element, field]) FROM events WHERE site = ? AND {noted}) \
              AND element NOT IN (SELECT arrayJoin([element, field]) FROM events \
-               WHERE site = ? AND NOT {noted})",
+               WHERE site = ? AND NOT {noted}) \
+             AND element NOT IN (SELECT element FROM heatmap WHERE site = ?)",
             noted = self.noted_in("events")
         );
         let site = &self.target.site;
         let query = self.query(&sql).bind(self.target.erasure.to_string());
-        let query = query.bind(site).bind(LANE).bind(site).bind(site);
+        let query = query.bind(site).bind(LANE).bind(site).bind(site).bind(site);
         Ok(query.execute().await?)
     }
 
-    /// How many rows were noted by table, and the days they were received on, `YYYYMMDD`.
-    async fn noted(&self) -> Result<(BTreeMap<String, u64>, Vec<String>), StoreError> {
+    /// Deletes visits of days whose events are not kept any more: nothing but the visit itself says whose
+    /// it was. The statement stays on disk for a while, so it names them by a hash.
+    async fn delete_visits(&self) -> Result<(), StoreError> {
+        let sql = "SELECT DISTINCT toString(toYYYYMMDD(received_on)) AS day FROM sessions \
+             WHERE site = ? AND visitor = ? AND lane = ? \
+             AND received_on <= toDate(fromUnixTimestamp64Milli(?), 'UTC') \
+             AND received_on NOT IN (SELECT toDate(received_at, 'UTC') FROM events \
+               WHERE site = ? AND visitor = ?)";
+        let until = i64::try_from(self.target.until_ms).unwrap_or(i64::MAX);
+        let (site, visitor) = (&self.target.site, self.uuid().to_string());
+        let query = self.query(sql).bind(site).bind(&visitor).bind(LANE);
+        let query = query.bind(until).bind(site).bind(&visitor);
+        let erasure = self.target.erasure;
+        let hash = hex::encode_upper(Sha256::digest(format!("{erasure}{visitor}")));
+        for day in query.fetch_all::<String>().await? {
+            let sql = format!(
+                "ALTER TABLE sessions DELETE IN PARTITION ID '{day}' WHERE lane = {LANE} \
+                 AND site = ? AND hex(SHA256(concat('{erasure}', toString(visitor)))) = '{hash}'"
+            );
+            self.query(&sql).bind(site).execute().await?;
+        }
+        Ok(())
+    }
+
+    /// How many rows were noted, by table.
+    async fn noted(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         let erasure = self.target.erasure.to_string();
         let sql = "SELECT source, count() FROM erased FINAL WHERE erasure = ? GROUP BY source";
         let rows = self.client.query(sql).bind(&erasure);
         let rows = rows.fetch_all::<(String, u64)>().await?;
-        let sql = "SELECT DISTINCT toString(toYYYYMMDD(received_on)) AS day FROM erased \
-                   WHERE erasure = ? AND source IN ('events', 'dead_letters') ORDER BY day";
-        let days = self.client.query(sql).bind(&erasure);
-        let days = days.fetch_all::<String>().await?;
         let none = ["events", "elements", "dead_letters", "quarantine"];
         let none = none.map(|table| (table.to_owned(), 0));
-        Ok((none.into_iter().chain(rows).collect(), days))
+        Ok(none.into_iter().chain(rows).collect())
+    }
+
+    /// The days that noted rows were received on, `YYYYMMDD`.
+    async fn days(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT toString(toYYYYMMDD(received_on)) AS day FROM erased \
+                   WHERE erasure = ? AND source IN ('events', 'dead_letters') ORDER BY day";
+        let days = self.client.query(sql).bind(self.target.erasure.to_string());
+        Ok(days.fetch_all::<String>().await?)
     }
 
     /// Computes a roll-up anew where it counts a noted row of that day.

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod batch;
 pub mod child;
 pub mod erase;
+pub mod export;
 pub mod history;
 pub mod keeper;
 pub mod ledger;

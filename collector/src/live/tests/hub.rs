@@ -409,7 +409,7 @@ fn what_is_counted_anew_takes_the_others_place_with_the_funnels_of_now() {
     let later = funnel("later", &["/product/kettle", "/"]);
     hub.define("shop", "later", Some(&later), 3);
     let come = [view(20, 3, 0, 1)];
-    for engine in std::iter::once(&mut hub.engine).chain(&mut hub.anew) {
+    for engine in hub.engines() {
         engine.apply(&come);
     }
     let past: Vec<_> = rows[2..].iter().chain(&come).cloned().collect();
