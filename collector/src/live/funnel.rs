@@ -141,7 +141,7 @@ impl FunnelCounts {
         });
         FunnelLink {
             id: self.id.clone(),
-            name: self.name.clone(),
+            name: self.definition.name.clone(),
             url: format!(
                 "/v1/live/funnel?id={}&campaign=",
                 encoded.collect::<String>()
