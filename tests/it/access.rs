@@ -86,6 +86,7 @@ fn address(entry: &Entry) -> String {
         ("{kind}", "annotation"),
         ("{id}", "note"),
         ("{webhook}", "chat"),
+        ("{visitor}", "caf0"),
         ("{path:.*}", "none.js"),
     ] {
         path = path.replace(part, value);

@@ -271,6 +271,7 @@ async fn everything_else_answers_as_it_says() -> Result<()> {
     let ask = async |method: &str, path: &str, tail: &str, body: Option<Value>, expected: u16| {
         // The address is the path with its parts filled in, and a tail.
         let mut address = path.replace("{site}", SITE).replace("{webhook}", "chat");
+        address = address.replace("{visitor}", "caf0");
         if let Some((kind, id)) = tail.split_once('/') {
             address = address.replace("{kind}", kind).replace("{id}", id);
         } else {
@@ -345,6 +346,18 @@ async fn everything_else_answers_as_it_says() -> Result<()> {
         202,
     )
     .await?;
+    let visitor = "/v1/sites/{site}/visitors/{visitor}";
+    ask("GET", visitor, "", None, 200).await?;
+    let ordered = ask("DELETE", visitor, "", None, 202).await?;
+    // It may be done by now or not.
+    let order = ordered["id"].as_str().context("no id")?;
+    let asked = Ask(
+        "GET",
+        "/v1/sites/{site}/erasures/{id}",
+        format!("/v1/sites/{SITE}/erasures/{order}"),
+    );
+    let (status, answer) = contract.ask(&collector, asked, None, TOKEN).await?;
+    ensure!([200, 202].contains(&status), "{status} {answer}");
     ask("GET", "/readyz", "", None, 200).await?;
     ask("GET", "/healthz", "", None, 200).await?;
     ask("GET", "/metrics", "", None, 200).await?;
