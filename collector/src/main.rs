@@ -4,18 +4,18 @@ mod ask;
 mod export;
 mod import;
 mod requeue;
+mod stop;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use secrecy::SecretString;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use upriver_collector::alert;
 use upriver_collector::api::access;
@@ -505,7 +505,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
             Reach::Public
         },
     };
-    upriver_collector::run(options, listener, stopped(false)?).await
+    upriver_collector::run(options, listener, stop::stopped(false)?).await
 }
 
 async fn clickhouse(embedded: Embedded) -> anyhow::Result<()> {
@@ -528,7 +528,9 @@ async fn clickhouse(embedded: Embedded) -> anyhow::Result<()> {
         engine_library: embedded.engine,
     })?;
     say(&format!("listening on http://{}", server.address()?))?;
-    server.run(stopped(embedded.exit_with_parent)?).await?;
+    server
+        .run(stop::stopped(embedded.exit_with_parent)?)
+        .await?;
     Ok(())
 }
 
@@ -542,46 +544,6 @@ fn login_link(link: &LoginLink) -> anyhow::Result<()> {
             .context("the collector has not listened yet; say --url")?,
     };
     say(&access::login_link(&access::signer(&link.data)?, &url)?)
-}
-
-/// Resolves when the process is asked to stop.
-fn stopped(with_parent: bool) -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    Ok(async move {
-        let parent_gone = async {
-            if !with_parent || parent_ends().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        // A terminal sends its interrupt to the whole group; a child leaves it to its parent.
-        let interrupted = async {
-            loop {
-                interrupt.recv().await;
-                if !with_parent {
-                    return;
-                }
-            }
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            () = interrupted => {}
-            () = parent_gone => {}
-        }
-    })
-}
-
-/// Resolves when standard input ends: when whoever started this closed it, or died. Nothing is ever
-/// sent over it. A thread of its own, because a blocked read must not hold up the runtime's end.
-fn parent_ends() -> tokio::sync::oneshot::Receiver<()> {
-    let (ended, parent_gone) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        let mut input = std::io::stdin().lock();
-        while matches!(input.read(&mut [0; 64]), Ok(read) if read > 0) {}
-        // Nobody waits any more when another reason to stop came first.
-        let _ = ended.send(());
-    });
-    parent_gone
 }
 
 fn password(file: Option<&Path>) -> anyhow::Result<String> {
