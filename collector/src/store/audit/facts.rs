@@ -103,9 +103,10 @@ async fn places(
 /// What `ingest_log` says of each batch.
 async fn told(client: &Client, scope: Scope) -> Result<Vec<Told>, clickhouse::error::Error> {
     let sql = "SELECT batch, count(), sum(events), sum(dead_letters) FROM ingest_log \
-               WHERE lane = ? AND batch > ? AND batch <= ? GROUP BY batch";
+               WHERE lane = ? AND batch > ? AND batch <= ? \
+               AND received_to >= fromUnixTimestamp64Milli(?) GROUP BY batch";
     let query = client.query(sql).bind(LANE).bind(scope.above);
-    let query = query.bind(scope.newest);
+    let query = query.bind(scope.newest).bind(scope.since_ms);
     let found = query.fetch_all::<(u64, u64, u64, u64)>().await?;
     Ok(found
         .into_iter()
