@@ -243,8 +243,9 @@ struct WebhookTest {
     webhook: String,
 }
 
+/// Whose events a command is about, and where the collector is.
 #[derive(Args)]
-struct Export {
+struct OneVisitor {
     /// The collector's data folder.
     #[arg(long, env = "UPRIVER_DATA")]
     data: PathBuf,
@@ -254,6 +255,12 @@ struct Export {
     /// The visitor, as events or as SQL have it.
     #[arg(long)]
     visitor: Visitor,
+}
+
+#[derive(Args)]
+struct Export {
+    #[command(flatten)]
+    of: OneVisitor,
     /// File to write to, which must not be there yet; without it, standard output.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -261,15 +268,8 @@ struct Export {
 
 #[derive(Args)]
 struct Erase {
-    /// The collector's data folder.
-    #[arg(long, env = "UPRIVER_DATA")]
-    data: PathBuf,
-    /// The visitor's site.
-    #[arg(long)]
-    site: SiteId,
-    /// The visitor, as events or as SQL have it.
-    #[arg(long)]
-    visitor: Visitor,
+    #[command(flatten)]
+    of: OneVisitor,
     /// Only order it; print the order.
     #[arg(long)]
     no_wait: bool,
@@ -383,12 +383,8 @@ fn audit(asked: &Audit) -> anyhow::Result<bool> {
 
 /// Orders an erasure and, unless nobody wants to wait, prints the receipt.
 fn erase(asked: &Erase) -> anyhow::Result<()> {
-    let Erase {
-        data,
-        site: SiteId(site),
-        visitor: Visitor(visitor),
-        no_wait,
-    } = asked;
+    let Erase { of, no_wait } = asked;
+    let (data, SiteId(site), Visitor(visitor)) = (&of.data, &of.site, &of.visitor);
     let mut erasure = ask::erase(data, ADDRESS_FILE, (site, visitor))?;
     if !*no_wait && !erasure.done {
         let text = format!("ordered as {}; waiting until nothing is left\n", erasure.id);
@@ -404,12 +400,8 @@ fn erase(asked: &Erase) -> anyhow::Result<()> {
 
 /// Exports a visitor. False when something is missing.
 fn export(asked: &Export) -> anyhow::Result<bool> {
-    let Export {
-        data,
-        site: SiteId(site),
-        visitor: Visitor(visitor),
-        out,
-    } = asked;
+    let Export { of, out } = asked;
+    let (data, SiteId(site), Visitor(visitor)) = (&of.data, &of.site, &of.visitor);
     let who = (&**site, &**visitor);
     let end = match out {
         Some(file) => export::to_file(data, ADDRESS_FILE, who, file)?,

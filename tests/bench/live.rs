@@ -1,7 +1,9 @@
 //! What counting live costs: events per second of processor time through the engine, one thread,
 //! and bytes of memory per visitor; beside a recount of the same events from nothing.
 
+use crate::memory;
 use anyhow::{Context, Result, ensure};
+use rustix::process::getpid;
 use serde_json::{Value, json};
 use upriver_collector::live::limits::Bounds;
 use upriver_collector::live::{Engine, Filter, HOUR_MS, Query, Resource};
@@ -53,14 +55,14 @@ pub(crate) fn run(visitors: usize) -> Result<Value> {
     let now_ms = 497_000 * HOUR_MS + HOUR_MS / 2;
     let rows = rows(visitors, now_ms);
     let naive = Naive::new(&sites.sites[0], &rows);
-    let memory = resident_bytes()?;
+    let memory = memory::resident_bytes(getpid())?;
     let mut engine = Engine::new(&sites.sites, Bounds::default(), now_ms);
     let begun = cpu_ns()?;
     for rows in rows.chunks(BATCH) {
         engine.apply(rows);
     }
     let engine_s = (cpu_ns()? - begun) as f64 / 1e9;
-    let grown = resident_bytes()?.saturating_sub(memory);
+    let grown = memory::resident_bytes(getpid())?.saturating_sub(memory);
     let answer = engine.answer("shop", &Query::Funnel("checkout".into(), Filter::default()));
     let Some(Resource::Funnel(live)) = answer else {
         anyhow::bail!("the engine has no funnel");
@@ -143,14 +145,4 @@ fn cpu_ns() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let first = text.split_whitespace().next().context("an odd schedstat")?;
     Ok(first.parse()?)
-}
-
-/// Memory of this process that is really there, bytes.
-fn resident_bytes() -> Result<u64> {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
-    let kib = line
-        .and_then(|line| line.split_whitespace().next())
-        .context("no Rss")?;
-    Ok(kib.parse::<u64>()? * 1_024)
 }

@@ -8,6 +8,7 @@ mod alerts;
 mod experiments;
 mod latency;
 mod live;
+mod memory;
 mod outage;
 mod restart;
 mod sql;

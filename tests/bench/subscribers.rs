@@ -2,7 +2,7 @@
 //! beside the same traffic with none, how many messages each gets a second, and whether all of them
 //! hold in the end what a fresh answer holds.
 
-use crate::ack;
+use crate::{ack, memory};
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -78,7 +78,7 @@ pub(crate) async fn run(subscribers: usize, seconds: u64) -> Result<Value> {
     let alone = ack::load(&collector, batches, lasts).await?;
     let alone_ticks = ack::cpu_ticks(&collector)? - before;
 
-    let memory = rss_bytes(&collector)?;
+    let memory = memory::resident_bytes(collector.pid())?;
     let listeners: Vec<_> = (0..subscribers)
         .map(|_| Arc::new(Mutex::new(Listener::default())))
         .collect();
@@ -104,7 +104,7 @@ pub(crate) async fn run(subscribers: usize, seconds: u64) -> Result<Value> {
     let heard = ack::load(&collector, batches, lasts).await?;
     let heard_ticks = ack::cpu_ticks(&collector)? - before;
     let lasted_s = begun.elapsed().as_secs_f64();
-    let grown = rss_bytes(&collector)?.saturating_sub(memory);
+    let grown = memory::resident_bytes(collector.pid())?.saturating_sub(memory);
     let told: u64 = sum(&listeners, |one| one.messages - 1);
     let bytes: u64 = sum(&listeners, |one| one.bytes);
 
@@ -188,14 +188,4 @@ async fn cursor(collector: &Collector, resource: &str) -> Result<String> {
     let request = request.header("authorization", Collector::bearer());
     let update: Value = request.send().await?.error_for_status()?.json().await?;
     Ok(update["cursor"].as_str().context("no cursor")?.into())
-}
-
-fn rss_bytes(collector: &Collector) -> Result<u64> {
-    let pid = collector.pid().as_raw_nonzero();
-    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
-    let kib = line
-        .and_then(|line| line.split_whitespace().next())
-        .context("no Rss")?;
-    Ok(kib.parse::<u64>()? * 1_024)
 }

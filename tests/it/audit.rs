@@ -1,7 +1,6 @@
 //! The audit: silent on a healthy collector whatever is going on, and loud at every planted fault.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +9,7 @@ use upriver_tests::{Collector, Page, eventually};
 
 /// Checks that are not as they should be, with their differences; empty when all were made and well.
 pub(crate) async fn complaints(collector: &Collector) -> Result<BTreeMap<String, String>> {
-    let report = report(collector).await?;
+    let report = collector.audit().await?;
     let checks = report["checks"].as_array().context("no checks")?;
     assert_eq!(checks.len(), 6, "{report}");
     let mut found = BTreeMap::new();
@@ -26,12 +25,6 @@ pub(crate) async fn complaints(collector: &Collector) -> Result<BTreeMap<String,
     let wrong = found.values().any(|found| found.contains("wrong"));
     assert_eq!(report["healthy"], !wrong, "{report}");
     Ok(found)
-}
-
-async fn report(collector: &Collector) -> Result<Value> {
-    let request = collector.http.get(format!("{}/v1/audit", collector.url));
-    let request = request.header("authorization", Collector::bearer());
-    Ok(request.send().await?.error_for_status()?.json().await?)
 }
 
 /// Sends 30 batches of 3 presses and one event of another kind, by turns of every one, and two bodies that make no sense.
@@ -55,11 +48,7 @@ async fn stored(collector: &Collector, events: u64, letters: u64) -> Result<()> 
     collector.sql_becomes(sql, events / 4 * 3).await?;
     let sql = "SELECT count() FROM dead_letters";
     collector.sql_becomes(sql, letters).await?;
-    eventually("live history is complete", async || {
-        let overview = collector.live("overview").await?;
-        Ok((overview["basis"]["complete"] == true).then_some(()))
-    })
-    .await
+    collector.live_is_whole().await
 }
 
 async fn execute(collector: &Collector, sql: &str) -> Result<()> {
@@ -90,7 +79,7 @@ async fn nothing_is_wrong_under_traffic_and_after_a_kill() -> Result<()> {
     let mut in_log = false;
     for number in 0..100 {
         assert_eq!(complaints(&collector).await?, BTreeMap::new());
-        let report = report(&collector).await?;
+        let report = collector.audit().await?;
         let accounts = report["checks"][4]["detail"].to_string();
         in_log |= !accounts.contains("+ 0 in the log");
         if in_log && number >= 10 {

@@ -343,11 +343,7 @@ async fn what_is_kept_apart_and_what_waits_for_a_webhook_goes_too() -> Result<()
         webhook("chat", nobody.port())
     );
     let mut collector = Collector::start_with_sites(&sites, &["--webhook-allow-private"]).await?;
-    eventually("live history is complete", async || {
-        let overview = collector.live("overview").await?;
-        Ok((overview["basis"]["complete"] == true).then_some(()))
-    })
-    .await?;
+    collector.live_is_whole().await?;
     let_go_at_once(&collector).await?;
     let count = "SELECT count() FROM events";
     let (mut page, mut other) = (Page::new("/"), Page::new("/"));

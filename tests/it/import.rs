@@ -42,22 +42,6 @@ async fn verdicts(collector: &Collector, events: &[Value]) -> Result<Vec<String>
     Ok(told.iter().enumerate().map(verdict).collect())
 }
 
-/// Nothing differs for the audit: rows, roll-ups, and live against SQL.
-async fn audited(collector: &Collector) -> Result<()> {
-    eventually("live history is complete", async || {
-        let overview = collector.live("overview").await?;
-        Ok((overview["basis"]["complete"] == true).then_some(()))
-    })
-    .await?;
-    let request = collector.http.get(format!("{}/v1/audit", collector.url));
-    let request = request.header("authorization", Collector::bearer());
-    let report: Value = request.send().await?.error_for_status()?.json().await?;
-    for check in report["checks"].as_array().context("no checks")? {
-        ensure!(check["verdict"] == "ok", "{report}");
-    }
-    Ok(())
-}
-
 #[tokio::test]
 async fn an_event_is_taken_once_however_old_and_however_often_it_comes() -> Result<()> {
     let mut collector = Collector::start().await?;
@@ -103,7 +87,7 @@ async fn an_event_is_taken_once_however_old_and_however_often_it_comes() -> Resu
     collector
         .sql_becomes("SELECT sum(conversions) FROM campaign_minutes", 3)
         .await?;
-    audited(&collector).await?;
+    collector.audited().await?;
     // Only what happened in the live range is counted live, and only who came just now is here.
     assert_eq!(collector.live("overview").await?["conversions"], 1);
     assert_eq!(collector.live("presence").await?["online"], 1);
@@ -157,7 +141,7 @@ async fn an_imported_event_gives_the_row_that_a_captured_one_gives() -> Result<(
                   countIf(imported) AS told, count() AS all FROM events GROUP BY ALL \
                   HAVING told != 1 OR all != 2)";
     assert_eq!(collector.sql(differ).await?, 0);
-    audited(&collector).await
+    collector.audited().await
 }
 
 #[tokio::test]
@@ -273,5 +257,5 @@ async fn a_file_is_imported_through_a_restart_and_again_without_harm() -> Result
     assert_eq!(collector.sql("SELECT count() FROM events").await?, 20_000);
     let sum = "SELECT toUInt64(sum(value)) FROM campaign_minutes";
     collector.sql_becomes(sum, 20_000).await?;
-    audited(&collector).await
+    collector.audited().await
 }

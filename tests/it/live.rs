@@ -118,11 +118,7 @@ async fn live_numbers_equal_their_sql_before_and_after_a_crash() -> Result<()> {
     visit(&collector, 30).await?;
     collector.kill()?;
     collector.restart()?;
-    eventually("live history is complete", async || {
-        let overview = collector.live("overview").await?;
-        Ok((overview["basis"]["complete"] == true).then_some(()))
-    })
-    .await?;
+    collector.live_is_whole().await?;
     let funnel = collector.live("funnel?id=checkout").await?;
     assert_eq!(steps(&funnel), [60, 40, 20]);
     collector

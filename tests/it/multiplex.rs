@@ -125,11 +125,7 @@ impl Client {
 /// A collector that has read all its history: from then on nothing but events changes a number.
 async fn start() -> Result<Collector> {
     let collector = Collector::start().await?;
-    eventually("live history is complete", async || {
-        let overview = collector.live("overview").await?;
-        Ok((overview["basis"]["complete"] == true).then_some(()))
-    })
-    .await?;
+    collector.live_is_whole().await?;
     Ok(collector)
 }
 

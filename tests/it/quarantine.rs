@@ -10,12 +10,6 @@ async fn execute(collector: &Collector, sql: &str) -> Result<()> {
     Ok(collector.clickhouse().await?.query(sql).execute().await?)
 }
 
-async fn audit(collector: &Collector) -> Result<Value> {
-    let request = collector.http.get(format!("{}/v1/audit", collector.url));
-    let request = request.header("authorization", Collector::bearer());
-    Ok(request.send().await?.error_for_status()?.json().await?)
-}
-
 fn check<'a>(report: &'a Value, name: &str) -> Result<&'a Value> {
     let mut checks = report["checks"].as_array().context("no checks")?.iter();
     checks
@@ -78,7 +72,7 @@ async fn a_batch_that_is_never_taken_is_kept_apart_and_written_when_the_reason_i
                    AND reason LIKE '%no_poison%'";
     collector.sql_becomes(letters, 1).await?;
     eventually("the audit counts it as kept apart", async || {
-        let report = audit(&collector).await?;
+        let report = collector.audit().await?;
         let accounts = check(&report, "accounts")?;
         let told = accounts["detail"].as_str().unwrap_or_default();
         Ok((told.contains("2 in quarantine") && report["healthy"] == true).then_some(()))
@@ -121,7 +115,7 @@ async fn a_batch_that_is_never_taken_is_kept_apart_and_written_when_the_reason_i
         .sql_becomes("SELECT uniqExact(stream, seq) FROM events", 11)
         .await?;
     eventually("everything is counted, here and there", async || {
-        let report = audit(&collector).await?;
+        let report = collector.audit().await?;
         let live = check(&report, "live")?["verdict"] == "ok";
         Ok((live && report["healthy"] == true).then_some(()))
     })

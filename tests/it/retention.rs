@@ -100,22 +100,6 @@ async fn become_so(collector: &Collector, wanted: [&str; 7]) -> Result<u64> {
     .await
 }
 
-/// Nothing differs for the audit.
-async fn audited(collector: &Collector) -> Result<()> {
-    eventually("live history is complete", async || {
-        let overview = collector.live("overview").await?;
-        Ok((overview["basis"]["complete"] == true).then_some(()))
-    })
-    .await?;
-    let request = collector.http.get(format!("{}/v1/audit", collector.url));
-    let request = request.header("authorization", Collector::bearer());
-    let report: Value = request.send().await?.error_for_status()?.json().await?;
-    for check in report["checks"].as_array().context("no checks")? {
-        ensure!(check["verdict"] == "ok", "{report}");
-    }
-    Ok(())
-}
-
 async fn traffic(collector: &Collector, stored: u64) -> Result<()> {
     let mut page = Page::new("/");
     for _ in 0..10 {
@@ -155,7 +139,7 @@ async fn rows_go_when_their_time_is_over_and_the_audit_misses_none() -> Result<(
     })
     .await?;
     traffic(&collector, 40).await?;
-    audited(&collector).await?;
+    collector.audited().await?;
 
     // What comes while it holds goes by it too; another start with the same changes nothing.
     copies(&collector, 40).await?;
@@ -163,7 +147,7 @@ async fn rows_go_when_their_time_is_over_and_the_audit_misses_none() -> Result<(
     collector.kill()?;
     collector.restart()?;
     traffic(&collector, 60).await?;
-    audited(&collector).await?;
+    collector.audited().await?;
     assert_eq!(become_so(&collector, kept).await?, altered);
 
     // Longer again, from the sites file this time; and roll-ups for ever.
@@ -188,7 +172,7 @@ async fn rows_go_when_their_time_is_over_and_the_audit_misses_none() -> Result<(
     collector.restart()?;
     traffic(&collector, 80).await?;
     become_so(&collector, ["", "7", "", "", "", "", ""]).await?;
-    audited(&collector).await
+    collector.audited().await
 }
 
 #[tokio::test]
@@ -218,7 +202,7 @@ async fn what_is_older_than_is_kept_is_not_imported_and_the_verdict_says_why() -
     // Counted from its receipt, so it stays though it happened long before.
     execute(&collector, "OPTIMIZE TABLE events FINAL").await?;
     assert_eq!(collector.sql("SELECT count() FROM events").await?, 1);
-    audited(&collector).await
+    collector.audited().await
 }
 
 #[tokio::test]

@@ -222,6 +222,41 @@ impl Collector {
         Ok(update["data"].clone())
     }
 
+    /// Waits until live numbers hold all of their range, as they do some time after a start.
+    ///
+    /// # Errors
+    /// They never do.
+    pub async fn live_is_whole(&self) -> Result<()> {
+        eventually("live history is complete", async || {
+            let overview = self.live("overview").await?;
+            Ok((overview["basis"]["complete"] == true).then_some(()))
+        })
+        .await
+    }
+
+    /// What the audit reports.
+    ///
+    /// # Errors
+    /// It was refused.
+    pub async fn audit(&self) -> Result<Value> {
+        let request = self.http.get(format!("{}/v1/audit", self.url));
+        let request = request.bearer_auth(READ_TOKEN);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// Holds rows, roll-ups and live numbers against each other, once live numbers are whole.
+    ///
+    /// # Errors
+    /// The audit finds a difference, or cannot look.
+    pub async fn audited(&self) -> Result<()> {
+        self.live_is_whole().await?;
+        let report = self.audit().await?;
+        for check in report["checks"].as_array().context("no checks")? {
+            ensure!(check["verdict"] == "ok", "{report}");
+        }
+        Ok(())
+    }
+
     /// The collector's binary, for another of its commands. Only once one was started.
     pub fn command() -> Command {
         // One that could not be found fails when it is run.

@@ -6,12 +6,11 @@ use super::names::{Names, OTHER, OTHER_ID};
 use super::range::{Hour, HourSet, Hourly};
 use super::sql;
 use super::visitor::Visitor;
+use super::window::MINUTE_MS;
 use crate::row::{EventRow, Kind};
 use hashbrown::Equivalent;
 use std::collections::BTreeMap;
 use upriver_wire::live::CampaignRow;
-
-const MINUTE_MS: u64 = 60_000;
 
 /// Source, medium, campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -6,11 +6,10 @@
 use super::money::Sums;
 use super::names::Names;
 use super::range::{Hour, HourSet, Hourly};
+use super::window::MINUTE_MS;
 use crate::row::{EventRow, Kind};
 use std::collections::BTreeMap;
 
-/// One minute, milliseconds.
-pub(crate) const MINUTE_MS: u64 = 60_000;
 /// A visitor's minute is kept modulo this, above the bits of what they did in it.
 const MODULO: u64 = 1 << (u16::BITS - DEEDS);
 /// Bits of what was done.

@@ -6,13 +6,13 @@
 use super::activity;
 use super::due::Due;
 use super::limits::{PRESENCE_MS, PRESENCE_ROWS_MAX, VISITOR_ROWS_MAX};
-use super::minute::MINUTE_MS;
 use super::names::{NONE, Names, OTHER};
 use super::origin::Origins;
 use super::page::Pages;
 use super::site::SiteState;
 use super::sql;
 use super::visitor::{Did, Present, Visitor};
+use super::window::MINUTE_MS;
 use crate::row::{Device, EventRow};
 use hashbrown::HashMap;
 use std::cmp::Reverse;

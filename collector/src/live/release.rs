@@ -5,9 +5,10 @@
 
 use super::campaign::wilson;
 use super::limits::{RELEASE_ROWS_MAX, RELEASES_MAX};
-use super::minute::{self, Deed, Deeds, MINUTE_MS};
+use super::minute::{self, Deed, Deeds};
 use super::site::SiteState;
 use super::sql;
+use super::window::MINUTE_MS;
 use crate::config::Release;
 use crate::row::EventRow;
 use hashbrown::HashMap;

@@ -265,10 +265,11 @@ impl Visitors {
     /// Frees a place if nothing is known of its visitor any more.
     pub(crate) fn free_if_gone(&mut self, place: u32) {
         let visitor = &mut self.slots[place as usize];
+        if !visitor.is_gone() {
+            return;
+        }
         let hash = self.hasher.hash_one(visitor.id);
-        if visitor.is_gone()
-            && let Ok(found) = self.places.find_entry(hash, |other| *other == place)
-        {
+        if let Ok(found) = self.places.find_entry(hash, |other| *other == place) {
             found.remove();
             *visitor = Visitor::default();
             self.free.push(place);
