@@ -14,6 +14,10 @@ export interface Resources {
   experiments: Experiments;
   alerts: Alerts;
   presence: Presence;
+  "presence/visitors": PresentVisitors;
+  sources: Sources;
+  errors: Errors;
+  releases: Releases;
   pages: Pages;
   activity: Activity;
 }
@@ -171,10 +175,8 @@ export interface Campaigns extends Based {
   rows: CampaignRow[];
 }
 
-export interface CampaignRow {
-  source: string;
-  medium: string;
-  campaign: string;
+/** What visitors of one kind bring. */
+export interface Results {
   visitors: number;
   engaged: number;
   converted: number;
@@ -184,6 +186,12 @@ export interface CampaignRow {
   rate: number;
   rate_low: number;
   rate_high: number;
+}
+
+export interface CampaignRow extends Results {
+  source: string;
+  medium: string;
+  campaign: string;
   /** Page views in each of the last 30 minutes, oldest first. */
   minutes: number[];
 }
@@ -193,6 +201,88 @@ export interface Presence extends Based {
   pages: Count[];
   devices: Count[];
   campaigns: Count[];
+}
+
+export interface PresentVisitors extends Based {
+  rows: PresentVisitor[];
+  /** Visitors beyond those in `rows`. */
+  left_out: number;
+}
+
+export interface PresentVisitor {
+  visitor: string;
+  page: string;
+  campaign: string;
+  device: string;
+  /** What they did last; empty: nothing that is told. */
+  kind: string;
+  element: string;
+  label: string;
+  /** Since when they are here: a whole minute. */
+  since_ms: number;
+  last_ms: number;
+}
+
+export interface Sources extends Based {
+  rows: SourceRow[];
+}
+
+export interface SourceRow extends Results {
+  source: string;
+  medium: string;
+  /** A host; empty: they came directly. */
+  referrer: string;
+}
+
+export interface Errors extends Based {
+  rows: ErrorRow[];
+  /** Errors beyond those in `rows`. */
+  left_out: number;
+}
+
+export interface ErrorRow {
+  message: string;
+  /** Address of the script. */
+  source: string;
+  /** From 1; 0: not known. */
+  line: number;
+  errors: number;
+  visitors: number;
+  last_ms: number;
+  /** How far visitors were when it happened; step 0 is before the first. */
+  funnels: { id: string; name: string; steps: { step: number; name: string; errors: number; visitors: number }[] }[];
+}
+
+/** How long each side of a release may be; as the parameter of the live API. */
+export const RELEASE_WINDOWS = ["15m", "1h", "3h", "6h"] as const;
+
+export interface Releases extends Based {
+  window_ms: number;
+  rows: ReleaseRow[];
+  /** Releases beyond those in `rows`. */
+  left_out: number;
+}
+
+/** What can be compared before and after a release: the share of visitors to whom it happened. */
+export const RELEASE_MEASURES = ["converted", "raged", "dead", "error_pressed", "faulted"] as const;
+export type ReleaseMeasure = (typeof RELEASE_MEASURES)[number];
+
+/** A release. Of each measure by how much its share rose; null: there was nobody on one side. */
+export interface ReleaseRow extends Record<ReleaseMeasure, { by: number; low: number; high: number } | null> {
+  name: string;
+  /** Of its definition; empty: pages told it. */
+  id: string;
+  at_ms: number;
+  /** Length of each side so far. */
+  span_ms: number;
+  before: ReleaseSide;
+  after: ReleaseSide;
+}
+
+export interface ReleaseSide extends Record<ReleaseMeasure, { visitors: number; rate: number; rate_low: number; rate_high: number }> {
+  visitors: number;
+  conversions: number;
+  value: Money[];
 }
 
 export interface Count {

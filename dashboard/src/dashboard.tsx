@@ -7,6 +7,7 @@ import { Activity } from "./activity/activity";
 import { Alerts } from "./alerts/alerts";
 import type { Site } from "./api";
 import { Campaigns } from "./campaigns/campaigns";
+import { Errors } from "./errors/errors";
 import { Experiments } from "./experiments/experiments";
 import { Funnel } from "./funnel/funnel";
 import { Header } from "./header/header";
@@ -14,6 +15,9 @@ import { HeatMapView } from "./heatmap/heatmap";
 import { createLive } from "./live";
 import { Overview } from "./overview/overview";
 import { Presence } from "./presence/presence";
+import { Releases } from "./releases/releases";
+import { Sources } from "./sources/sources";
+import { Visitors } from "./visitors/visitors";
 import { worst } from "./watched";
 
 interface DashboardProps {
@@ -31,9 +35,12 @@ export function Dashboard(props: DashboardProps): JSX.Element {
   const experiments = createLive("experiments", site);
   const alerts = createLive("alerts", site);
   const presence = createLive("presence", site);
+  const visitors = createLive("presence/visitors", site);
+  const sources = createLive("sources", site);
+  const errors = createLive("errors", site);
   const activity = createLive("activity", site);
   const pages = createLive("pages", site);
-  const shared = [overview, campaigns, experiments, alerts, presence, activity, pages];
+  const shared = [overview, campaigns, experiments, alerts, presence, visitors, sources, errors, activity, pages];
   const link = createMemo(() => worst(shared.map((live) => live.link())));
   const retry = (): void => shared.forEach((live) => live.retry());
 
@@ -63,11 +70,17 @@ export function Dashboard(props: DashboardProps): JSX.Element {
         <div class="page-main">
           <Funnel site={props.site} />
           <Campaigns live={campaigns} />
+          <Sources live={sources} />
           <Experiments live={experiments} />
         </div>
         <div class="page-side">
           <Presence live={presence} />
+          <Visitors live={visitors} />
           <Activity live={activity} />
+        </div>
+        <div class="page-pair">
+          <Releases site={props.site} />
+          <Errors live={errors} />
         </div>
         <HeatMapView site={props.site} pages={pages} campaigns={campaigns} />
       </main>

@@ -7,6 +7,7 @@ const LOCALE = typeof navigator === "undefined" ? "en-GB" : navigator.languages?
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumSignificantDigits: 4 });
 const clock = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const minute = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(LOCALE, {
   year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
 });
@@ -39,6 +40,13 @@ export function percent(fraction: number): string {
   return (percents[digits] as Intl.NumberFormat).format(fraction);
 }
 
+/** A fraction as per cent with its sign. */
+export const signed = (fraction: number): string =>
+  fraction < 0 ? `−${percent(-fraction)}` : `${fraction > 0 ? "+" : ""}${percent(fraction)}`;
+
+/** A difference of two shares, −1 to 1, in points of per cent with its sign: `+2.1`. */
+export const points = (difference: number): string => signed(difference).replace(/\s*%/, "");
+
 /** A fraction of a whole, `–` where the whole is nothing. */
 export const share = (part: number, of: number): string => (of > 0 ? percent(part / of) : "–");
 
@@ -64,6 +72,9 @@ function currencyFormat(currency: string): Intl.NumberFormat | undefined {
 
 /** Hours, minutes and seconds of a Unix time in milliseconds. */
 export const clockTime = (ms: number): string => clock.format(ms);
+
+/** Hours and minutes of a Unix time in milliseconds. */
+export const minuteTime = (ms: number): string => minute.format(ms);
 
 /** Date and time, the year only where it is another one. */
 export function moment(ms: number, nowMs = Date.now()): string {

@@ -5,9 +5,10 @@
 // Pure: `merge` never changes its arguments. Rows carry a `key`, the identity the wire gives them.
 
 import type {
-  Activity, ActivityItem, AlertRow, Alerts, Basis, Board, BoardRow, CampaignRow, Campaigns, Count, ExperimentRow,
-  Experiments, Funnel, FunnelGroup, FunnelStep,
-  HeatElement, HeatMap, Money, Overview, PageRow, Pages, Presence, ResourceName, Resources, Update,
+  Activity, ActivityItem, AlertRow, Alerts, Basis, Board, BoardRow, CampaignRow, Campaigns, Count, ErrorRow, Errors,
+  ExperimentRow, Experiments, Funnel, FunnelGroup, FunnelStep,
+  HeatElement, HeatMap, Money, Overview, PageRow, Pages, Presence, PresentVisitor, PresentVisitors, ReleaseRow,
+  Releases, ResourceName, Resources, SourceRow, Sources, Update,
 } from "./api";
 import type { Grid } from "./draw/heat";
 
@@ -29,6 +30,10 @@ export interface Held {
     basis?: Basis; online: number;
     pages: Keyed<Count>[]; devices: Keyed<Count>[]; campaigns: Keyed<Count>[];
   };
+  "presence/visitors": Omit<PresentVisitors, "rows"> & { rows: Keyed<PresentVisitor>[] };
+  sources: { basis?: Basis; rows: Keyed<SourceRow>[] };
+  errors: Omit<Errors, "rows"> & { rows: Keyed<ErrorRow>[] };
+  releases: Omit<Releases, "rows"> & { rows: Keyed<ReleaseRow>[] };
   pages: { basis?: Basis; rows: Keyed<PageRow>[] };
   activity: { basis?: Basis; items: Keyed<ActivityItem>[] };
 }
@@ -91,6 +96,25 @@ const RULES: { [N in ResourceName]: (before: Held[N] | undefined, data: Resource
     devices: keyed(data.devices, (count) => count.name),
     campaigns: keyed(data.campaigns, (count) => count.name),
   }),
+  "presence/visitors": (before, data: PresentVisitors) => {
+    const rows = replace(before?.rows, keyed(data.rows, (row) => row.visitor));
+    rows.sort((a, b) => b.last_ms - a.last_ms || (a.key < b.key ? -1 : 1));
+    return { ...data, rows };
+  },
+  sources: (before, data: Sources) => ({
+    rows: replace(before?.rows, keyed(data.rows, (row) => composite(row.source, row.medium, row.referrer))),
+  }),
+  errors: (before, data: Errors) => {
+    const key = (row: ErrorRow): string => composite(row.message, row.source, String(row.line));
+    const rows = replace(before?.rows, keyed(data.rows, key));
+    rows.sort((a, b) => b.visitors - a.visitors || b.errors - a.errors || (a.key < b.key ? -1 : 1));
+    return { ...data, rows };
+  },
+  releases: (before, data: Releases) => {
+    const rows = replace(before?.rows, keyed(data.rows, (row) => composite(row.name, row.id)));
+    rows.sort((a, b) => b.at_ms - a.at_ms || (a.key < b.key ? -1 : 1));
+    return { ...data, rows };
+  },
   pages: (before, data: Pages) => ({
     rows: replace(before?.rows, keyed(data.rows, (row) => row.path)),
   }),

@@ -9,4 +9,9 @@ it("is refused before lost before connecting before live, and as old as the olde
   expect(worst([live, { kind: "connecting" }])).toEqual({ kind: "connecting" });
   expect(worst([{ kind: "lost", asOfMs: 1 }, { kind: "refused", status: 401, message: "" }]).kind).toBe("refused");
   expect(worst([live, live])).toEqual(live);
+  // What this access may not see makes nothing else less true.
+  const forbidden: Link = { kind: "refused", status: 403, message: "" };
+  expect(worst([forbidden, live])).toEqual(live);
+  expect(worst([forbidden, { kind: "lost", asOfMs: 10 }]).kind).toBe("lost");
+  expect(worst([forbidden, forbidden])).toEqual(forbidden);
 });

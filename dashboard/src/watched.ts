@@ -29,6 +29,9 @@ export interface Listener<N extends ResourceName> {
 /** Whether asking again would help. */
 export const isFinal = (status: number): boolean => status >= 400 && status < 500 && status !== 429;
 
+/** Whether whoever asks may not see it, and may see other things. */
+export const isForbidden = (link: Link): boolean => link.kind === "refused" && link.status === 403;
+
 export class Watched<N extends ResourceName = ResourceName> {
   link: Link = { kind: "connecting" };
   /** Times in a row it was told to come back later. */
@@ -150,6 +153,8 @@ export class Watched<N extends ResourceName = ResourceName> {
 
 /** The worst of several links is how the page stands as a whole. */
 export function worst(links: Link[]): Link {
+  // What this access may not see says so where it would stand, and makes nothing else less true.
+  if (links.some((link) => !isForbidden(link))) links = links.filter((link) => !isForbidden(link));
   const refused = links.find((link) => link.kind === "refused");
   if (refused) return refused;
   const lost = links.filter((link) => link.kind === "lost");

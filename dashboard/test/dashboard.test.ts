@@ -24,7 +24,12 @@ const links = (page: Page): Promise<Record<string, string>> => page.evaluate(() 
 
 /** Waits until every panel is live: from then on whatever the collector pushes is shown. */
 const allLive = (page: Page): Promise<void> => expect.poll(() => links(page)).toEqual(
-  Object.fromEntries(["overview", "alerts", "funnel", "campaigns", "experiments", "presence", "activity", "heat", "board"].map((name) => [name, "live"])));
+  Object.fromEntries(PANELS.map((name) => [name, "live"])));
+
+const PANELS = [
+  "overview", "alerts", "funnel", "campaigns", "sources", "experiments", "presence", "visitors", "activity", "releases", "errors",
+  "heat", "board",
+];
 
 describe("alerts and experiments", () => {
   it("shows what is wrong, and what opens, without a reload", async () => {
@@ -44,6 +49,60 @@ describe("alerts and experiments", () => {
     expect(await experiments.locator("[data-verdict=better]").count()).toBe(1);
     expect(await experiments.textContent()).toContain("not shown the variants in the planned shares");
     expect(complaints).toEqual([]);
+  });
+});
+
+describe("sources, releases, errors and who is here", () => {
+  it("shows each, and what changes", async () => {
+    const { page, complaints } = await openPage(browser);
+    await page.goto(fixture.login);
+    await allLive(page);
+    const { shop } = fixture.data;
+
+    const sources = page.getByRole("region", { name: "Sources" });
+    expect(await sources.locator("tbody tr").allTextContents()).toHaveLength(4);
+    expect(await sources.locator("tbody tr", { hasText: "Direct" }).textContent()).toContain("291");
+    fixture.push("sources", { rows: [{ ...shop.sources.rows[2]!, visitors: 300 }] });
+    await expect.poll(() => sources.locator("tbody tr", { hasText: "Direct" }).textContent()).toContain("300");
+
+    const errors = page.getByRole("region", { name: "Script errors" });
+    const first = errors.locator(".error").first();
+    expect(await first.textContent()).toContain("checkout-4f2a.js:118");
+    expect(await first.locator(".counts li").allTextContents()).toEqual(["before the first step4", "1 Product2", "2 Cart21", "3 Checkout4"]);
+    expect(await errors.locator(".error").nth(1).textContent()).toContain("Nobody it hit was in a funnel");
+    fixture.push("errors", { left_out: 2, rows: [{ ...shop.errors.rows[1]!, message: "<b>worse</b>", visitors: 99, errors: 120 }] });
+    await expect.poll(() => first.textContent()).toContain("<b>worse</b>99 visitors, 120 times");
+    expect(await errors.textContent()).toContain("2 more are not listed");
+
+    const releases = page.getByRole("region", { name: "Releases" });
+    expect(await releases.locator(".release-verdict").allTextContents())
+      .toEqual(["Worse: angry presses, presses that fail, script errors.", "Better: conversions, presses in vain."]);
+    const release = shop.releases.rows[0]!;
+    fixture.push("releases", { window_ms: 3_600_000, left_out: 0, rows: [{ ...release, name: "2026.11.3", at_ms: release.at_ms + 60_000, converted: null, raged: null, dead: null, error_pressed: null, faulted: null }] });
+    await expect.poll(() => releases.locator(".release h3").first().textContent()).toContain("2026.11.3");
+    expect(await releases.locator(".release-verdict").first().textContent()).toBe("Nothing has clearly changed.");
+    await releases.getByRole("radio", { name: "15 min" }).check();
+    await expect.poll(() => fixture.watched).toContain("/v1/live/releases?site=shop&window=15m");
+
+    const visitors = page.getByRole("region", { name: "Who is here", exact: true });
+    const top = visitors.locator("li").first();
+    const visitor = shop["presence/visitors"].rows[5]!;
+    fixture.push("presence/visitors", { left_out: 0, rows: [{ ...visitor, page: "/cart", kind: "press", label: "Pay", last_ms: visitor.last_ms + 3_600_000 }] });
+    await expect.poll(() => top.textContent()).toContain("/cart pressed Pay");
+    expect(await visitors.locator("li").count()).toBe(6);
+    await visitors.getByRole("button", { name: "Show all 12" }).click();
+    expect(await visitors.locator("li").count()).toBe(12);
+    expect(complaints).toEqual([]);
+  });
+
+  it("says of what this access may not see that it may not, and is live all the same", async () => {
+    fixture.forbidden.add("presence/visitors");
+    const { page } = await openPage(browser);
+    await page.goto(fixture.login);
+    await page.getByText("This access does not show it.").waitFor();
+    expect(await page.locator(".visitors").textContent()).toContain("visitors:read");
+    await expect.poll(() => links(page)).toEqual(Object.fromEntries(PANELS.map((name) => [name, name === "visitors" ? "refused" : "live"])));
+    expect(await page.getByRole("banner").getByRole("status").textContent()).toBe("live");
   });
 });
 
@@ -239,7 +298,7 @@ describe("dashboard", () => {
     const { page, complaints } = await openPage(browser);
     await page.goto(fixture.login);
     await page.getByLabel("Site", { exact: true }).selectOption("empty");
-    for (const text of ["No visitors yet", "No campaign yet", "Nothing has happened yet", "No page has been seen yet", "History is still loading"]) {
+    for (const text of ["No visitors yet", "No campaign yet", "No visit yet", "No release within the last day", "No script has failed", "Nobody is here", "Nothing has happened yet", "No page has been seen yet", "History is still loading"]) {
       await page.getByText(text).waitFor();
     }
     expect(complaints).toEqual([]);

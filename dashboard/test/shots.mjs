@@ -28,6 +28,7 @@ for (const [name, viewport] of [["phone", { width: 390, height: 844 }], ["desk",
       await page.waitForTimeout(700);
       if (colorScheme === "dark") await page.locator(".heat").screenshot({ path: `${dir}/${name}-${kind}.png` });
     }
+    for (const panel of ["sources", "releases", "errors", "visitors"]) await page.locator(`.${panel}`).screenshot({ path: `${dir}/${name}-${colorScheme}-${panel}.png` });
     await page.evaluate(() => scrollTo(0, 0));
     await page.waitForTimeout(200);
     await page.screenshot({ path: `${dir}/${name}-${colorScheme}.png`, fullPage: true });

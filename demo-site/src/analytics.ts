@@ -7,9 +7,11 @@ const content = (name: string): string =>
 
 const endpoint = content('upriver-endpoint');
 const key = content('upriver-key');
+/** Version of the shop, which its events carry: what changed with it is shown beside what was before. */
+const release = '1.0';
 const isOn = endpoint !== '' && key !== '';
 
-if (isOn) upriver.init({ endpoint, key });
+if (isOn) upriver.init({ endpoint, key, release });
 
 export function track(...args: Parameters<typeof upriver.track>): void {
   if (isOn) upriver.track(...args);

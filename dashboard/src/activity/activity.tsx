@@ -2,20 +2,13 @@
 
 import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import type { ActivityItem } from "../api";
-import { Icon } from "../draw/icons";
-import { campaignName, clockTime, money } from "../format";
+import { campaignName, money } from "../format";
 import type { Live } from "../live";
 import type { Held } from "../merge";
 import { Empty, Panel } from "../panel/panel";
+import { Entry } from "./entry";
+import { VERBS } from "./verbs";
 import "./activity.css";
-
-const VERBS: Record<string, string> = {
-  page_view: "opened", press: "pressed", scroll: "scrolled", swipe: "swiped",
-  custom: "event", conversion: "converted", exposure: "was shown",
-  long_press: "held", pinch: "pinched", hesitation: "hesitated on", form: "form:",
-  rage: "pressed again and again", dead: "pressed in vain", error_press: "got an error from",
-  thrash: "moved to and fro", fault: "met an error:",
-};
 
 /** The stream. It can be held still to read it; that is then said. */
 export function Activity(props: { live: Live<Held["activity"]> }): JSX.Element {
@@ -52,16 +45,12 @@ export function Activity(props: { live: Live<Held["activity"]> }): JSX.Element {
 }
 
 function Item(props: { item: ActivityItem }): JSX.Element {
-  const campaign = (): string => {
-    const name = campaignName(props.item.campaign);
-    return name === "(none)" ? "" : name;
-  };
   return (
-    <li class="entry" data-kind={props.item.kind}>
-      <time datetime={new Date(props.item.time_ms).toISOString()}>{clockTime(props.item.time_ms)}</time>
-      <Icon name={props.item.kind} />
-      <div class="entry-what">
-        <p title={`${props.item.about} · ${props.item.path}`}>
+    <Entry
+      timeMs={props.item.time_ms} icon={props.item.kind} kind={props.item.kind}
+      title={`${props.item.about} · ${props.item.path}`}
+      what={
+        <>
           <span class="entry-verb">{VERBS[props.item.kind] ?? props.item.kind}</span>{" "}
           <Show
             when={props.item.kind === "page_view"}
@@ -77,13 +66,10 @@ function Item(props: { item: ActivityItem }): JSX.Element {
           >
             <b>{props.item.path}</b> <span class="entry-where">{props.item.about}</span>
           </Show>
-        </p>
-        <p class="entry-who">
-          <span class="entry-visitor">{props.item.visitor}</span>
-          <span>{props.item.device}</span>
-          <Show when={campaign()}>{(name) => <span title={name()}>{name()}</span>}</Show>
-        </p>
-      </div>
-    </li>
+        </>
+      }
+      visitor={props.item.visitor}
+      who={[props.item.device, campaignName(props.item.campaign)]}
+    />
   );
 }

@@ -8,6 +8,7 @@ import type { Live } from "../live";
 import type { Held } from "../merge";
 import { BasisButton } from "../panel/basis";
 import { Empty, Panel } from "../panel/panel";
+import { createShown } from "../panel/shown";
 import { createNotifier, mayAsk, notify } from "./notify";
 import "./alerts.css";
 
@@ -41,10 +42,9 @@ export function Alerts(props: { live: Live<Held["alerts"]> }): JSX.Element {
 }
 
 function List(props: { data: Held["alerts"] }): JSX.Element {
-  const [all, setAll] = createSignal(false);
   const open = createMemo(() => props.data.rows.filter((row) => row.open));
   const past = createMemo(() => props.data.rows.filter((row) => !row.open));
-  const shown = (): typeof props.data.rows => (all() ? past() : past().slice(0, PAST_SHOWN));
+  const shown = createShown(past, PAST_SHOWN);
   return (
     <>
       <Show when={open().length > 0} fallback={<Quiet data={props.data} />}>
@@ -54,12 +54,8 @@ function List(props: { data: Held["alerts"] }): JSX.Element {
       </Show>
       <Show when={past().length > 0}>
         <h3 class="alert-past">Over</h3>
-        <ul class="alert-list"><For each={shown()}>{(row) => <Alert row={row} />}</For></ul>
-        <Show when={past().length > PAST_SHOWN}>
-          <button type="button" class="more" onClick={() => setAll(!all())}>
-            {all() ? "Show fewer" : `Show all ${count(past().length)}`}
-          </button>
-        </Show>
+        <ul class="alert-list"><For each={shown.rows()}>{(row) => <Alert row={row} />}</For></ul>
+        <shown.More />
       </Show>
     </>
   );

@@ -8,9 +8,11 @@ import type { BoardBy, BoardRow, HeatChoice, Site } from "../api";
 import { count, share } from "../format";
 import { createLive } from "../live";
 import type { Keyed } from "../merge";
+import { ElementName } from "../panel/element-name";
 import { Figure } from "../panel/figure";
 import { Empty, Panel } from "../panel/panel";
 import { Rate } from "../panel/rate";
+import { createShown } from "../panel/shown";
 import { Tabs } from "../panel/tabs";
 import "./board.css";
 
@@ -55,15 +57,14 @@ export function Board(props: BoardProps): JSX.Element {
 }
 
 function Table(props: { rows: Keyed<BoardRow>[]; leftOut: number; show: (element: string) => void }): JSX.Element {
-  const [all, setAll] = createSignal(false);
   const sorted = createMemo(() =>
     [...props.rows].sort((a, b) => reach(b) - reach(a) || (a.key < b.key ? -1 : 1)));
-  const shown = (): Keyed<BoardRow>[] => (all() ? sorted() : sorted().slice(0, ROWS_SHOWN));
+  const shown = createShown(sorted, ROWS_SHOWN);
   // One scale for all intervals, so that they can be compared down the column.
-  const scale = createMemo(() => Math.max(0.01, ...shown().flatMap((row) => [row.rate_high, ...row.groups.map((group) => group.rate_high)])));
+  const scale = createMemo(() => Math.max(0.01, ...shown.rows().flatMap((row) => [row.rate_high, ...row.groups.map((group) => group.rate_high)])));
   return (
     <>
-      <table class="table board-table">
+      <table class="table cards board-table">
         <thead>
           <tr>
             <th scope="col">Element</th>
@@ -76,14 +77,9 @@ function Table(props: { rows: Keyed<BoardRow>[]; leftOut: number; show: (element
             <th scope="col" class="num">Dead</th>
           </tr>
         </thead>
-        <For each={shown()}>{(row) => <Element row={row} scale={scale()} show={props.show} />}</For>
+        <For each={shown.rows()}>{(row) => <Element row={row} scale={scale()} show={props.show} />}</For>
       </table>
-      <Show when={sorted().length > ROWS_SHOWN || props.leftOut > 0}>
-        <button type="button" class="more" onClick={() => setAll(!all())}>
-          {all() ? "Show fewer" : `Show all ${count(sorted().length)}`}
-          {props.leftOut > 0 ? ` (${count(props.leftOut)} more are not listed)` : ""}
-        </button>
-      </Show>
+      <shown.More leftOut={props.leftOut} />
     </>
   );
 }
@@ -97,12 +93,7 @@ function Element(props: { row: BoardRow; scale: number; show: (element: string) 
       <tr>
         <th scope="row" class="board-name">
           <Swatch look={props.row.look} />
-          <span>
-            <button type="button" title={`Show “${props.row.label || props.row.role}” on the page`} onClick={() => props.show(props.row.element)}>
-              {props.row.label || props.row.role || "unnamed"}<i>{props.row.label ? props.row.role : ""}</i>
-            </button>
-            <code title={props.row.selector}>{props.row.selector || "not described yet"}</code>
-          </span>
+          <ElementName named={props.row} show={() => props.show(props.row.element)} />
         </th>
         <td class="num" data-label="Saw it"><Figure text={count(props.row.seen)} /></td>
         <td class="num" data-label="Hesitated"><Figure text={count(props.row.hesitated)} /></td>
@@ -110,7 +101,7 @@ function Element(props: { row: BoardRow; scale: number; show: (element: string) 
           <Figure text={count(props.row.undecided)} /> <span class="cell-note">{share(props.row.undecided, props.row.hesitated)}</span>
         </td>
         <td class="num" data-label="Pressed"><Figure text={count(props.row.pressed)} /></td>
-        <td data-label="Of those who saw it" class="board-rate">
+        <td data-label="Of those who saw it" class="rate-cell">
           <Rate of={props.row.seen} rate={props.row.rate} low={props.row.rate_low} high={props.row.rate_high} scale={props.scale} />
         </td>
         <td class="num" data-label="Rage">{props.row.rages > 0 ? count(props.row.rages) : "–"}</td>
@@ -127,7 +118,7 @@ function Element(props: { row: BoardRow; scale: number; show: (element: string) 
             <td class="num" data-label="Hesitated">{count(group.hesitated)}</td>
             <td class="num" data-label="Undecided">{count(group.undecided)} <span class="cell-note">{share(group.undecided, group.hesitated)}</span></td>
             <td class="num" data-label="Pressed">{count(group.pressed)}</td>
-            <td data-label="Of those who saw it" class="board-rate">
+            <td data-label="Of those who saw it" class="rate-cell">
               <Rate of={group.seen} rate={group.rate} low={group.rate_low} high={group.rate_high} scale={props.scale} />
             </td>
             <td /><td />

@@ -2,7 +2,7 @@
 
 import { createMemo, For, Show, type JSX } from "solid-js";
 import type { ExperimentRow, VariantRow, Verdict } from "../api";
-import { count, moment, percent } from "../format";
+import { count, moment, signed } from "../format";
 import type { Live } from "../live";
 import type { Held } from "../merge";
 import { Figure } from "../panel/figure";
@@ -54,7 +54,7 @@ function Experiment(props: { row: ExperimentRow }): JSX.Element {
           how they are assigned.
         </p>
       </Show>
-      <table class="table experiment-table">
+      <table class="table cards experiment-table">
         <thead>
           <tr>
             <th scope="col">Variant</th>
@@ -80,7 +80,7 @@ function Variant(props: { row: VariantRow; first: boolean; scale: number }): JSX
       <th scope="row" class="experiment-variant"><span title={props.row.variant}>{props.row.variant}</span></th>
       <td class="num" data-label="Visitors"><Figure text={count(props.row.visitors)} /></td>
       <td class="num" data-label="Converted"><Figure text={count(props.row.converted)} /></td>
-      <td data-label="Rate" class="experiment-rate">
+      <td data-label="Rate" class="rate-cell">
         <Rate
           of={props.row.visitors} rate={props.row.rate} low={props.row.rate_low} high={props.row.rate_high}
           scale={props.scale}
@@ -107,6 +107,3 @@ function Variant(props: { row: VariantRow; first: boolean; scale: number }): JSX
 }
 
 const limit = (high: number | null): string => (high === null ? "any" : signed(high));
-
-const signed = (fraction: number): string =>
-  fraction < 0 ? `−${percent(-fraction)}` : `${fraction > 0 ? "+" : ""}${percent(fraction)}`;

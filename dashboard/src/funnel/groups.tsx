@@ -3,6 +3,7 @@
 import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import { count, share } from "../format";
 import type { Held } from "../merge";
+import { createShown } from "../panel/shown";
 import { Tabs } from "../panel/tabs";
 
 const DIMENSIONS = ["campaign", "source", "variant", "device", "page"] as const;
@@ -14,12 +15,11 @@ const GROUPS_SHOWN = 6;
 /** A table: one row a group, one column a step. */
 export function Groups(props: { data: Held["funnel"] }): JSX.Element {
   const [dimension, setDimension] = createSignal<Dimension>("campaign");
-  const [all, setAll] = createSignal(false);
   const rows = createMemo(() =>
     props.data.groups
       .filter((group) => group.dimension === dimension())
       .sort((a, b) => (b.visitors[0] ?? 0) - (a.visitors[0] ?? 0) || a.value.localeCompare(b.value)));
-  const shown = (): ReturnType<typeof rows> => (all() ? rows() : rows().slice(0, GROUPS_SHOWN));
+  const shown = createShown(rows, GROUPS_SHOWN);
   return (
     <div class="groups">
       <Tabs
@@ -37,7 +37,7 @@ export function Groups(props: { data: Held["funnel"] }): JSX.Element {
               </tr>
             </thead>
             <tbody>
-              <For each={shown()}>
+              <For each={shown.rows()}>
                 {(group) => (
                   <tr>
                     <th scope="row" class="cell-text" title={group.value}>{group.value}</th>
@@ -49,11 +49,7 @@ export function Groups(props: { data: Held["funnel"] }): JSX.Element {
             </tbody>
           </table>
         </div>
-        <Show when={rows().length > GROUPS_SHOWN}>
-          <button type="button" class="more" onClick={() => setAll(!all())}>
-            {all() ? "Show fewer" : `Show all ${count(rows().length)}`}
-          </button>
-        </Show>
+        <shown.More />
       </Show>
     </div>
   );

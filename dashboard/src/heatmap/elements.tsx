@@ -1,12 +1,14 @@
 // The elements of a page by what a heat map counts: also what one reads when the page refuses to be framed.
 
-import { createEffect, createMemo, createSignal, For, Show, type JSX } from "solid-js";
+import { createEffect, createMemo, For, Show, type JSX } from "solid-js";
 import { paintGrid } from "../draw/heat";
 import { count, share } from "../format";
 import type { HeatKind } from "../api";
 import type { HeatRow } from "../merge";
+import { ElementName } from "../panel/element-name";
 import { Figure } from "../panel/figure";
 import { Empty } from "../panel/panel";
+import { createShown } from "../panel/shown";
 import { isTime, kindUnit, shortTime } from "./kinds";
 
 /** Elements shown before “show all”. */
@@ -17,9 +19,8 @@ export const inWords = (kind: HeatKind, amount: number): string => (isTime(kind)
 
 /** The table, most first. `show` is called with the element whose name is pressed. */
 export function ElementTable(props: { elements: HeatRow[]; kind: HeatKind; total: number; show: (element: string) => void }): JSX.Element {
-  const [all, setAll] = createSignal(false);
   const sorted = createMemo(() => [...props.elements].sort((a, b) => b.total - a.total || (a.key < b.key ? -1 : 1)));
-  const shown = (): HeatRow[] => (all() ? sorted() : sorted().slice(0, ROWS_SHOWN));
+  const shown = createShown(sorted, ROWS_SHOWN);
   return (
     <Show
       when={sorted().length > 0}
@@ -35,16 +36,11 @@ export function ElementTable(props: { elements: HeatRow[]; kind: HeatKind; total
           </tr>
         </thead>
         <tbody>
-          <For each={shown()}>
+          <For each={shown.rows()}>
             {(row) => (
               <tr>
                 <td class="elements-grid"><Thumbnail row={row} /></td>
-                <th scope="row" class="elements-name">
-                  <button type="button" title={`Show “${row.label || row.role}” on the page`} onClick={() => props.show(row.key)}>
-                    {row.label || row.role || "unnamed"}<i>{row.label ? row.role : ""}</i>
-                  </button>
-                  <code title={row.selector}>{row.selector || "not described yet"}</code>
-                </th>
+                <th scope="row"><ElementName named={row} show={() => props.show(row.key)} /></th>
                 <td class="num"><Figure text={inWords(props.kind, row.total)} /></td>
                 <td class="num">{share(row.total, props.total)}</td>
               </tr>
@@ -52,11 +48,7 @@ export function ElementTable(props: { elements: HeatRow[]; kind: HeatKind; total
           </For>
         </tbody>
       </table>
-      <Show when={sorted().length > ROWS_SHOWN}>
-        <button type="button" class="more" onClick={() => setAll(!all())}>
-          {all() ? "Show fewer" : `Show all ${count(sorted().length)}`}
-        </button>
-      </Show>
+      <shown.More />
     </Show>
   );
 }

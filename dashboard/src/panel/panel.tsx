@@ -5,6 +5,7 @@ import { createUniqueId, Show, type JSX } from "solid-js";
 import type { Basis } from "../api";
 import { clockTime, moment } from "../format";
 import type { Live } from "../live";
+import { isForbidden } from "../watched";
 import { BasisButton } from "./basis";
 import "./panel.css";
 
@@ -71,9 +72,9 @@ export function Incomplete(props: { basis: Basis | undefined }): JSX.Element {
 }
 
 function Waiting<T>(props: { live: Live<T> }): JSX.Element {
-  const refused = (): string | undefined => {
+  const refused = (): { message: string; forbidden: boolean } | undefined => {
     const link = props.live.link();
-    return link.kind === "refused" ? link.message : undefined;
+    return link.kind === "refused" ? { message: link.message, forbidden: isForbidden(link) } : undefined;
   };
   return (
     <Show
@@ -85,7 +86,11 @@ function Waiting<T>(props: { live: Live<T> }): JSX.Element {
         </div>
       }
     >
-      {(message) => <p class="empty">The collector refuses this: {message()}</p>}
+      {(said) => (
+        <Show when={said().forbidden} fallback={<p class="empty">The collector refuses this: {said().message}</p>}>
+          <Empty title="This access does not show it.">The collector says: {said().message}.</Empty>
+        </Show>
+      )}
     </Show>
   );
 }
