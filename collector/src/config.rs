@@ -9,7 +9,7 @@ mod webhook;
 
 pub use alerts::Alerts;
 pub use retention::{RETENTION_DAYS_MAX, RETENTION_DAYS_MIN, Retention};
-pub use rule::{HELD_OUT, RULE_PREFIX, RULE_SPAN_MAX, RULES_MAX, Rule, RuleStep, SHOWN};
+pub use rule::{HELD_OUT, RULE_PREFIX, RULE_SPAN_MAX, RULES_MAX, Rule, SHOWN, rule_experiment};
 pub(crate) use token::digest;
 pub use token::{Scope, Scopes, TOKENS_MAX, Token};
 pub use webhook::{SECRET_PREFIX, WEBHOOKS_MAX, Webhook};
@@ -73,8 +73,8 @@ pub struct Site {
     /// Secret that the site's servers tell events with. It reads nothing.
     #[serde(default)]
     pub import_token: Option<SecretString>,
-    /// Secret that programs define funnels, releases and annotations with. It reads them too, and
-    /// nothing else.
+    /// Secret that programs define funnels, rules and releases with. It reads them too, and nothing
+    /// else.
     #[serde(default)]
     pub admin_token: Option<SecretString>,
     /// Secret that programs export and erase single visitors with.
@@ -161,11 +161,12 @@ pub struct Funnel {
     pub excludes: Vec<Step>,
 }
 
-/// One step of a funnel, or what excludes: every condition that is given must hold.
+/// One step of a funnel or rule, or what must not happen: every condition that is given must hold.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Name for people.
+    /// Name for people; those of a funnel have one.
+    #[serde(default)]
     pub name: String,
     /// What kind of event: `page_view`, `press`, `hesitation`, `custom`, `conversion`, …
     #[serde(deserialize_with = "kind_by_name")]
@@ -182,6 +183,27 @@ pub struct Step {
     /// Properties it must have, each with this text as its value; `*` stands for any characters.
     #[serde(default)]
     pub props: BTreeMap<String, String>,
+    /// How often, as a step of a rule; else once.
+    #[serde(default = "once")]
+    pub times: usize,
+}
+
+fn once() -> usize {
+    1
+}
+
+impl Step {
+    /// Checks what the types cannot say.
+    fn check(&self) -> Result<(), String> {
+        if self.props.len() > PROPS_MAX {
+            return Err(format!("at most {PROPS_MAX} props are possible"));
+        }
+        let hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+        if !self.element.as_ref().is_none_or(hex) {
+            return Err("element must be 16 hexadecimal digits".into());
+        }
+        Ok(())
+    }
 }
 
 impl Funnel {
@@ -211,18 +233,13 @@ impl Funnel {
             ));
         }
         for step in self.steps.iter().chain(&self.excludes) {
-            if step.props.len() > PROPS_MAX {
-                return Err(format!(
-                    "funnel {:?}, step {:?}: at most {PROPS_MAX} props are possible",
-                    self.id, step.name
-                ));
+            let wrong = |reason| format!("funnel {:?}, step {:?}: {reason}", self.id, step.name);
+            step.check().map_err(wrong)?;
+            if step.name.is_empty() {
+                return Err(wrong("a step has a name".into()));
             }
-            let hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
-            if !step.element.as_ref().is_none_or(hex) {
-                return Err(format!(
-                    "funnel {:?}, step {:?}: element must be 16 hexadecimal digits",
-                    self.id, step.name
-                ));
+            if step.times != 1 {
+                return Err(wrong("times is for rules".into()));
             }
         }
         Ok(())
@@ -370,7 +387,7 @@ impl Site {
         }
         webhook::check(&self.webhooks, plain)?;
         alerts::check(&self.alerts, &self.webhooks)?;
-        rule::check(self, plain)?;
+        rule::check(self)?;
         self.check_experiments()
     }
 
@@ -414,18 +431,7 @@ impl Site {
 
     /// Its experiments, and those that its rules with a holdout are.
     pub fn planned(&self) -> Vec<Experiment> {
-        let variant = |name: &str, share| Variant {
-            name: name.to_owned(),
-            share,
-        };
-        let held_out = self.rules.iter().filter(|rule| rule.holdout > 0.0);
-        let rules = held_out.map(|rule| Experiment {
-            id: rule.experiment(),
-            variants: vec![
-                variant(HELD_OUT, rule.holdout),
-                variant(SHOWN, 1.0 - rule.holdout),
-            ],
-        });
+        let rules = self.rules.iter().filter_map(Rule::plan);
         self.experiments.iter().cloned().chain(rules).collect()
     }
 

@@ -131,9 +131,12 @@ pub async fn run(
         Live::start(&sites, live_options.clone()).context("cannot start the live engine")?;
     let (rules, mut rules_worker) = firing::prepare(&options.sites, &options.data)
         .context("cannot make the secret that decides who is left out of rules")?;
+    definitions::restore_rules(&book, &options.sites, &live, &mut rules_worker)
+        .await
+        .context("cannot read the rules that were defined")?;
     let listeners = Listeners {
         live: live.clone(),
-        rules,
+        rules: rules.clone(),
     };
     // Three steps of stopping: streams close, the writer drains, ClickHouse ends.
     let (closing, closed) = watch::channel(false);
@@ -141,7 +144,7 @@ pub async fn run(
     let (client, client_watch) = watch::channel(None);
     let (tables, tables_made) = watch::channel(false);
     let alerts_book = book.clone();
-    let (definitions, teller) = Definitions::new(book, &options.sites, live.clone());
+    let (definitions, teller) = Definitions::new(book, &options.sites, live.clone(), rules);
 
     let state = Arc::new(state);
     let known: imported::Known = {

@@ -6,6 +6,7 @@ mod audit;
 mod cookbook;
 mod country;
 mod crash;
+mod defined_rules;
 mod definitions;
 mod erasure;
 mod experiments;

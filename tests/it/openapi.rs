@@ -60,6 +60,10 @@ fn sites() -> String {
         id = "chat"
         url = "http://127.0.0.1:9/"
         secret = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+        [[site.rule]]
+        id = "angry"
+        step = [{{ kind = "rage" }}]
         "#
     )
 }
@@ -292,6 +296,12 @@ async fn everything_else_answers_as_it_says() -> Result<()> {
             "funnel/buys",
             json!({"name": "Buys", "window": "30m", "step": [step("page_view"), step("conversion")],
                 "exclude": [step("rage")]}),
+        ),
+        (
+            "rule/offer",
+            json!({"step": [{"kind": "hesitation", "times": 2}], "unless": [step("press")],
+                "window": "60s", "after": "1m", "every": "24h", "campaign": "spring*", "holdout": 0.2,
+                "signal": "offer", "payload": {"percent": 10}, "expires": "2m", "webhook": "chat"}),
         ),
         ("release/r1", json!({"name": "2.4.0", "note": "new"})),
         ("annotation/a1", json!({"text": "a note", "page": "/"})),

@@ -14,7 +14,7 @@ use upriver_wire::answer::{Answer, Signal};
 use upriver_wire::batch::{Body, Hesitation};
 use upriver_wire::envelope;
 
-const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+pub(crate) const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 fn sites(port: u16, holdout: f64) -> String {
     format!(
@@ -42,17 +42,18 @@ webhook = "chat"
     )
 }
 
-fn hesitation() -> Body {
+pub(crate) fn hesitation() -> Body {
     Body::Hesitation(Hesitation::default())
 }
 
-struct Visitor {
-    page: Page,
+/// Somebody with a page open.
+pub(crate) struct Visitor {
+    pub(crate) page: Page,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
 impl Visitor {
-    async fn come(collector: &Collector) -> Result<Self> {
+    pub(crate) async fn come(collector: &Collector) -> Result<Self> {
         let url = collector.url.replace("http://", "ws://");
         let url = format!("{url}/v1/stream?key={WRITE_KEY}");
         let socket = tokio_tungstenite::connect_async(url).await?.0;
@@ -60,8 +61,17 @@ impl Visitor {
         Ok(Self { page, socket })
     }
 
+    /// The same visitor on a new stream, as after a restart.
+    pub(crate) async fn again(self, collector: &Collector) -> Result<Self> {
+        let come = Self::come(collector).await?;
+        Ok(Self {
+            page: self.page,
+            ..come
+        })
+    }
+
     /// Sends events; returns the signals that come until they are acknowledged.
-    async fn does(&mut self, bodies: Vec<Body>) -> Result<Vec<Signal>> {
+    pub(crate) async fn does(&mut self, bodies: Vec<Body>) -> Result<Vec<Signal>> {
         let batch = self.page.bytes(bodies);
         self.socket.send(Message::binary(batch)).await?;
         let mut signals = Vec::new();
@@ -75,17 +85,20 @@ impl Visitor {
     }
 
     async fn told(&mut self) -> Result<Answer> {
-        let patience = Duration::from_secs(60);
-        loop {
-            let next = tokio::time::timeout(patience, self.socket.next()).await?;
-            if let Message::Binary(bytes) = next.context("the stream ended")?? {
-                return Ok(envelope::decode_answer(&bytes)?);
+        let answer = async {
+            loop {
+                let next = self.socket.next().await;
+                if let Message::Binary(bytes) = next.context("the stream ended")?? {
+                    return Ok(envelope::decode_answer(&bytes)?);
+                }
             }
-        }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(60), answer).await;
+        told.context("nothing was told")?
     }
 
     /// The signal that comes next, if it is not there already.
-    async fn signal(&mut self, there: Vec<Signal>) -> Result<Signal> {
+    pub(crate) async fn signal(&mut self, there: Vec<Signal>) -> Result<Signal> {
         if let Some(signal) = there.into_iter().next() {
             return Ok(signal);
         }
@@ -97,7 +110,7 @@ impl Visitor {
 }
 
 /// Recorded firings by variant, as the live numbers have them.
-async fn counted(collector: &Collector) -> Result<Value> {
+pub(crate) async fn counted(collector: &Collector) -> Result<Value> {
     let answer = collector.live("experiments").await?;
     let rows = answer["rows"].as_array().context("no rows")?;
     let row = rows.iter().find(|row| row["experiment"] == "rule:offer");
@@ -146,10 +159,7 @@ async fn a_rule_tells_the_page_and_the_webhook_once_and_not_again_after_a_restar
     collector.kill()?;
     collector.restart()?;
     begun(&collector).await?;
-    let mut again = Visitor {
-        page: ada.page,
-        ..Visitor::come(&collector).await?
-    };
+    let mut again = ada.again(&collector).await?;
     ensure!(
         again
             .does(vec![hesitation(), hesitation()])
@@ -216,7 +226,7 @@ async fn who_is_held_out_is_recorded_and_not_told_and_the_lift_is_that_of_sql() 
 }
 
 /// Waits until rules fire: when all history was seen.
-async fn begun(collector: &Collector) -> Result<()> {
+pub(crate) async fn begun(collector: &Collector) -> Result<()> {
     eventually("history is complete", async || {
         let answer = collector.live("overview").await?;
         Ok((answer["basis"]["complete"] == true).then_some(()))

@@ -44,16 +44,21 @@ async fn list(
     definitions: web::Data<Definitions>,
 ) -> Result<HttpResponse, ApiError> {
     let site = access.allowed(&request, Some(&site), READING)?;
-    let in_file = site.funnels.iter().map(|funnel| {
-        json!({"kind": Kind::Funnel.name(), "id": funnel.id, "source": "file", "version": 0,
-            "body": {"name": funnel.name}})
+    let in_file = |kind: Kind, id: &str, body: Value| json!({"kind": kind.name(), "id": id, "source": "file", "version": 0, "body": body});
+    let funnels = site.funnels.iter();
+    let funnels =
+        funnels.map(|funnel| in_file(Kind::Funnel, &funnel.id, json!({"name": funnel.name})));
+    let rules = site.rules.iter().map(|rule| {
+        let (signal, webhook) = (&rule.signal, &rule.webhook);
+        let body = json!({"signal": signal, "webhook": webhook, "holdout": rule.holdout});
+        in_file(Kind::Rule, &rule.id, body)
     });
     let defined = definitions.book().current(&site.id);
     let defined = defined
         .iter()
         .filter(|(key, _)| !definitions.is_in_file(key))
         .map(|(key, version)| answer(key, version));
-    let all: Vec<Value> = in_file.chain(defined).collect();
+    let all: Vec<Value> = funnels.chain(rules).chain(defined).collect();
     Ok(json_of(&json!({"site": site.id, "definitions": all})))
 }
 
@@ -203,10 +208,12 @@ impl From<DefineError> for ApiError {
         match error {
             DefineError::Invalid(_) => Self::BadRequest("invalid_definition", message),
             DefineError::InFile(_)
-            | DefineError::TooManyFunnels
+            | DefineError::TooMany(..)
             | DefineError::Book(BookError::Full) => Self::Conflict(message),
             DefineError::Book(BookError::Conflict(_)) => Self::PreconditionFailed(message),
-            DefineError::Book(BookError::Unknown) => Self::NotFound(message),
+            DefineError::UnknownSite | DefineError::Book(BookError::Unknown) => {
+                Self::NotFound(message)
+            }
             DefineError::Book(BookError::File(_)) | DefineError::Live(_) => {
                 tracing::error!(%error, "a definition was not changed");
                 Self::Unavailable(message, RETRY_AFTER_S)

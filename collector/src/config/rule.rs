@@ -1,14 +1,13 @@
 //! What a site's rules say, as the sites file has them: when a visitor is told something, how often,
 //! and how many are left out to measure what it brings.
 
-use super::{STEPS_MAX, Site, Step};
-use crate::row::Kind;
+use super::{Experiment, STEPS_MAX, Site, Step, Variant};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
-use upriver_wire::limits::{NAME_BYTES_MAX, PROPS_MAX, SIGNAL_BYTES_MAX};
+use upriver_wire::limits::{NAME_BYTES_MAX, SIGNAL_BYTES_MAX};
 
 /// Most rules of one site.
 pub const RULES_MAX: usize = 50;
@@ -36,7 +35,7 @@ pub struct Rule {
     pub id: String,
     /// What must happen, in order.
     #[serde(rename = "step")]
-    pub steps: Vec<RuleStep>,
+    pub steps: Vec<Step>,
     /// What must not happen between the first step and the moment it fires.
     #[serde(default)]
     pub unless: Vec<Step>,
@@ -81,72 +80,56 @@ fn one_day() -> Duration {
     Duration::from_secs(24 * 3_600)
 }
 
-/// One step of a rule: what a step of a funnel says, and how often it must happen.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RuleStep {
-    /// See [`Step::kind`].
-    #[serde(deserialize_with = "super::kind_by_name")]
-    pub kind: Kind,
-    /// See [`Step::page`].
-    #[serde(default)]
-    pub page: Option<String>,
-    /// See [`Step::element`].
-    #[serde(default)]
-    pub element: Option<String>,
-    /// See [`Step::event`].
-    #[serde(default)]
-    pub event: Option<String>,
-    /// See [`Step::props`].
-    #[serde(default)]
-    pub props: BTreeMap<String, String>,
-    /// How often.
-    #[serde(default = "once")]
-    pub times: usize,
-}
-
-fn once() -> usize {
-    1
-}
-
-impl RuleStep {
-    /// It without the number of times.
-    pub fn step(&self) -> Step {
-        Step {
-            name: String::new(),
-            kind: self.kind,
-            page: self.page.clone(),
-            element: self.element.clone(),
-            event: self.event.clone(),
-            props: self.props.clone(),
-        }
-    }
+/// The experiment that firings of the rule with this id are exposures of.
+pub fn rule_experiment(id: &str) -> String {
+    format!("{RULE_PREFIX}{id}")
 }
 
 impl Rule {
     /// The experiment that its firings are exposures of.
     pub fn experiment(&self) -> String {
-        format!("{RULE_PREFIX}{}", self.id)
+        rule_experiment(&self.id)
     }
 
-    fn check(&self, site: &Site) -> Result<(), String> {
+    /// That experiment as it is planned; none where nobody is left out.
+    pub fn plan(&self) -> Option<Experiment> {
+        let variant = |name: &str, share| Variant {
+            name: name.to_owned(),
+            share,
+        };
+        (self.holdout > 0.0).then(|| Experiment {
+            id: self.experiment(),
+            variants: vec![
+                variant(HELD_OUT, self.holdout),
+                variant(SHOWN, 1.0 - self.holdout),
+            ],
+        })
+    }
+
+    /// Checks what the types cannot say; the site is whose rule it is to be.
+    ///
+    /// # Errors
+    /// The field and what is wrong with it, for a person.
+    pub fn check(&self, site: &Site) -> Result<(), String> {
+        if !super::plain(&self.id) {
+            return Err("id must be 1 to 64 letters, digits, - or _".into());
+        }
         let times: usize = self.steps.iter().map(|step| step.times).sum();
         if self.steps.iter().any(|step| step.times == 0) || !(1..=STEPS_MAX).contains(&times) {
             return Err(format!(
-                "1 to {STEPS_MAX} steps are possible, each as often as its times say"
+                "step: 1 to {STEPS_MAX} steps are possible, each as often as its times say"
             ));
         }
         if self.unless.len() > STEPS_MAX {
-            return Err(format!("at most {STEPS_MAX} unless are possible"));
+            return Err(format!("unless: at most {STEPS_MAX} are possible"));
         }
-        let steps = self.steps.iter().map(RuleStep::step);
-        for step in steps.chain(self.unless.iter().cloned()) {
-            let hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
-            if !step.element.as_ref().is_none_or(hex) {
-                return Err("element must be 16 hexadecimal digits".into());
-            }
-            if step.props.len() > PROPS_MAX {
-                return Err(format!("at most {PROPS_MAX} props are possible"));
+        for step in &self.steps {
+            step.check().map_err(|reason| format!("step: {reason}"))?;
+        }
+        for step in &self.unless {
+            step.check().map_err(|reason| format!("unless: {reason}"))?;
+            if step.times != 1 {
+                return Err("unless: once is enough; times is for step".into());
             }
         }
         if self.window.is_zero() || self.window + self.after > RULE_SPAN_MAX {
@@ -177,14 +160,14 @@ impl Rule {
         if let Some(webhook) = &self.webhook
             && !site.webhooks.iter().any(|known| known.id == *webhook)
         {
-            return Err(format!("the site has no webhook {webhook:?}"));
+            return Err(format!("webhook: the site has no webhook {webhook:?}"));
         }
         Ok(())
     }
 }
 
-/// Checks the rules of a site; `plain` says whether an id is one.
-pub(super) fn check(site: &Site, plain: impl Fn(&str) -> bool) -> Result<(), String> {
+/// Checks the rules of a site.
+pub(super) fn check(site: &Site) -> Result<(), String> {
     if site.rules.len() > RULES_MAX {
         let count = site.rules.len();
         return Err(format!("{count} rules; at most {RULES_MAX} are possible"));
@@ -192,8 +175,8 @@ pub(super) fn check(site: &Site, plain: impl Fn(&str) -> bool) -> Result<(), Str
     let mut ids = HashSet::new();
     for rule in &site.rules {
         let id = &rule.id;
-        if !plain(id) || !ids.insert(id) {
-            return Err(format!("rule id {id:?} is empty, odd, or there twice"));
+        if !ids.insert(id) {
+            return Err(format!("rule {id:?} is there twice"));
         }
         rule.check(site)
             .map_err(|reason| format!("rule {id:?}: {reason}"))?;
@@ -210,7 +193,7 @@ mod tests {
             "id = \"shop\"\nwrite_key = \"wk_test_0001\"\n[[rule]]\nid = \"offer\"\n{rule}"
         );
         let site: Site = toml::from_str(&text).map_err(|error| error.to_string())?;
-        check(&site, |id| !id.is_empty())?;
+        check(&site)?;
         Ok(site)
     }
 

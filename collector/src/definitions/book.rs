@@ -141,6 +141,15 @@ impl Book {
             .collect()
     }
 
+    /// The newest version of each of a kind, of all sites, removed ones too.
+    pub fn ever(&self, kind: Kind) -> Vec<(Key, Version)> {
+        let newest = self.lock();
+        let alike = newest.iter().filter(|(key, _)| key.kind == kind);
+        alike
+            .map(|(key, version)| (key.clone(), version.clone()))
+            .collect()
+    }
+
     /// A definition as it is now; none where there is none.
     pub fn get(&self, key: &Key) -> Option<Version> {
         self.lock()

@@ -2,7 +2,7 @@
 //!
 //! Owns the shapes and their checks. Knows nothing of versions, files and requests.
 
-use crate::config::Funnel;
+use crate::config::{Funnel, Rule, Site};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,6 +18,8 @@ pub const ID_BYTES_MAX: usize = 64;
 pub enum Kind {
     /// Steps that visitors take: as in the sites file.
     Funnel,
+    /// When visitors are told something: as in the sites file.
+    Rule,
     /// A version of the site went out.
     Release,
     /// Something worth remembering happened.
@@ -28,12 +30,19 @@ pub enum Kind {
 
 impl Kind {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Funnel, Self::Release, Self::Annotation, Self::Page];
+    pub const ALL: [Self; 5] = [
+        Self::Funnel,
+        Self::Rule,
+        Self::Release,
+        Self::Annotation,
+        Self::Page,
+    ];
 
     /// Its name in an address, in a row and in an answer.
     pub fn name(self) -> &'static str {
         match self {
             Self::Funnel => "funnel",
+            Self::Rule => "rule",
             Self::Release => "release",
             Self::Annotation => "annotation",
             Self::Page => "page",
@@ -46,11 +55,17 @@ impl Kind {
     }
 
     /// Checks what somebody wants defined and gives it as it is kept: every field there, none that
-    /// means nothing. `now_ms` is the moment of what has one and does not say it, Unix milliseconds.
+    /// means nothing. `site` is whose it is to be; `now_ms` the moment of what has one and does not say
+    /// it, Unix milliseconds.
     ///
     /// # Errors
     /// What is wrong, for a person.
-    pub fn check(self, id: &str, body: &Value, now_ms: u64) -> Result<Value, String> {
+    pub fn check(
+        self,
+        id: &str,
+        body: &Value,
+        (site, now_ms): (&Site, u64),
+    ) -> Result<Value, String> {
         if !is_id(id) {
             return Err(format!(
                 "the id {id:?} must be 1 to {ID_BYTES_MAX} letters, digits, -, _ or ."
@@ -59,6 +74,10 @@ impl Kind {
         match self {
             Self::Funnel => {
                 funnel(id, body)?.check()?;
+                Ok(body.clone())
+            }
+            Self::Rule => {
+                rule(id, body)?.check(site)?;
                 Ok(body.clone())
             }
             Self::Release => {
@@ -98,6 +117,19 @@ fn is_id(id: &str) -> bool {
 /// # Errors
 /// It is none; the message says which field.
 pub fn funnel(id: &str, body: &Value) -> Result<Funnel, String> {
+    read(&with_id(id, body)?)
+}
+
+/// A rule from what is kept of it: the fields of the sites file.
+///
+/// # Errors
+/// It is none; the message says which field.
+pub fn rule(id: &str, body: &Value) -> Result<Rule, String> {
+    read(&with_id(id, body)?)
+}
+
+/// What the sites file would say.
+fn with_id(id: &str, body: &Value) -> Result<Value, String> {
     let mut fields = body
         .as_object()
         .cloned()
@@ -108,7 +140,7 @@ pub fn funnel(id: &str, body: &Value) -> Result<Funnel, String> {
     {
         return Err("the id stands in the address; leave it out of the body".into());
     }
-    serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
+    Ok(Value::Object(fields))
 }
 
 /// A release from what is kept of it; none where that is no release.
@@ -156,8 +188,27 @@ struct Page {
     path: String,
 }
 
+/// Reads a shape; the error names the field.
 fn read<T: for<'de> Deserialize<'de>>(body: &Value) -> Result<T, String> {
-    T::deserialize(body).map_err(|error| error.to_string())
+    T::deserialize(body).map_err(|error| {
+        let said = error.to_string();
+        if said.starts_with("missing field") || said.starts_with("unknown field") {
+            return said;
+        }
+        // Of a value that does not fit the reader tells everything but where it stands: it is the one
+        // without which something else is said.
+        let fields = body.as_object().into_iter().flatten();
+        let mut names = fields.map(|(name, _)| name);
+        let culprit = names.find(|name| {
+            let mut without = body.clone();
+            if let Some(fields) = without.as_object_mut() {
+                fields.remove(*name);
+            }
+            T::deserialize(&without).map_or_else(|error| error.to_string(), |_| String::new())
+                != said
+        });
+        culprit.map_or_else(|| said.clone(), |name| format!("{name}: {said}"))
+    })
 }
 
 /// None of these shapes can fail to be JSON.
@@ -181,7 +232,8 @@ mod tests {
     use serde_json::json;
 
     fn check(kind: Kind, id: &str, body: Value, expected: Result<Value, &str>) {
-        match (kind.check(id, &body, 7), expected) {
+        let site: Site = toml::from_str("id = 'shop'\nwrite_key = 'wk_test_0001'").unwrap();
+        match (kind.check(id, &body, (&site, 7)), expected) {
             (Ok(kept), Ok(wanted)) => assert_eq!(kept, wanted),
             (Err(said), Err(wanted)) => assert!(said.contains(wanted), "{said}"),
             (got, wanted) => panic!("{body}: {got:?} instead of {wanted:?}"),
@@ -251,5 +303,53 @@ mod tests {
             with("setp", json!([])),
             Err("unknown field `setp`"),
         );
+        let more = json!([{"name": "Rage", "kind": "rage", "times": 2}]);
+        check(
+            Kind::Funnel,
+            "buys",
+            with("exclude", more),
+            Err("times is for rules"),
+        );
+        let nameless = json!([{"kind": "rage"}]);
+        check(
+            Kind::Funnel,
+            "buys",
+            with("exclude", nameless),
+            Err("has a name"),
+        );
+    }
+
+    #[test]
+    fn a_rule_is_what_it_is_in_the_sites_file_and_a_wrong_field_is_named() {
+        let body = json!({"step": [{"kind": "rage"}], "signal": "help", "payload": {"a": [1]}});
+        check(Kind::Rule, "help", body.clone(), Ok(body.clone()));
+        let with = |field: &str, value: Value| {
+            let mut body = body.clone();
+            body[field] = value;
+            body
+        };
+        for (field, value, says) in [
+            ("step", json!([]), "step: 1 to 12 steps"),
+            ("step", json!([{"kind": "angry"}]), "step: there is no kind"),
+            ("step", json!([{"page": "/"}]), "missing field `kind`"),
+            (
+                "unless",
+                json!([{"kind": "rage", "element": "#buy"}]),
+                "unless: element must be",
+            ),
+            ("window", json!("x"), "window: invalid value"),
+            ("every", json!("1s"), "every must be"),
+            ("expires", json!(60), "expires: invalid type"),
+            ("campaign", json!(7), "campaign: invalid type"),
+            ("holdout", json!("half"), "holdout: invalid type"),
+            ("holdout", json!(1), "holdout must be between 0 and 0.9"),
+            ("signal", json!(""), "signal must be 1 to"),
+            ("webhook", json!("chat"), "webhook: the site has no webhook"),
+            ("id", json!("x"), "in the address"),
+            ("times", json!(2), "unknown field `times`"),
+        ] {
+            check(Kind::Rule, "help", with(field, value), Err(says));
+        }
+        check(Kind::Rule, "a.b", body.clone(), Err("id must be"));
     }
 }

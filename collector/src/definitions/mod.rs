@@ -1,7 +1,7 @@
-//! Definitions that are made and changed while the collector runs: funnels, releases, annotations,
-//! pages of interest.
+//! Definitions that are made and changed while the collector runs: funnels, rules, releases,
+//! annotations, pages of interest.
 //!
-//! Owns the way of a change: onto the disk, into the live engine, and in its own time into ClickHouse.
+//! Owns the way of a change: onto the disk, to whoever counts or fires by it, and in its own time into ClickHouse.
 //! [`book`] keeps versions, [`kind`] knows what each must say, [`told`] speaks with ClickHouse. Knows no
 //! HTTP. Those in the sites file are not here: they are changed there.
 
@@ -10,12 +10,12 @@ pub mod kind;
 mod told;
 
 use crate::clock::now_ms;
-use crate::config::{FUNNELS_MAX, Site};
+use crate::config::{FUNNELS_MAX, RULES_MAX, Rule, Site};
 use crate::live::{Live, LiveError};
+use crate::signals::firing::{Rules, Worker};
 use book::{Book, BookError, Expected, Key, Version};
 use kind::Kind;
 use serde_json::Value;
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,9 +37,12 @@ pub enum DefineError {
     /// It stands in the sites file.
     #[error("{0} stands in the sites file; change it there")]
     InFile(String),
-    /// The site has as many funnels as are possible.
-    #[error("the site has {FUNNELS_MAX} funnels already")]
-    TooManyFunnels,
+    /// The site has as many of this kind as are possible.
+    #[error("the site has {1} {0}s already")]
+    TooMany(&'static str, usize),
+    /// The sites file has no such site.
+    #[error("there is no such site")]
+    UnknownSite,
     /// See [`BookError`].
     #[error(transparent)]
     Book(#[from] BookError),
@@ -63,8 +66,9 @@ struct Recount {
 pub struct Definitions {
     book: Arc<Book>,
     live: Live,
-    /// Site and id of the funnels in the sites file.
-    in_file: Arc<HashSet<(String, String)>>,
+    rules: Rules,
+    /// What the sites file says.
+    in_file: Arc<Vec<Site>>,
     /// One change at a time: disk and live engine must agree on which came last.
     order: Arc<Mutex<()>>,
     generations: Arc<AtomicU64>,
@@ -118,20 +122,80 @@ pub(crate) fn with_defined(book: &Book, sites: &[Site]) -> Vec<Site> {
     sites
 }
 
+/// Has the rules that a book defines, beside those of the sites file, from the beginning: each as it is now,
+/// and of the removed ones whom they have told. One that cannot be at work is left out, and said.
+///
+/// # Errors
+/// The file cannot be read, or the live engine has ended.
+pub async fn restore_rules(
+    book: &Book,
+    in_file: &[Site],
+    live: &Live,
+    worker: &mut Worker,
+) -> Result<(), DefineError> {
+    for (key, newest) in book.ever(Kind::Rule) {
+        let Some(site) = in_file.iter().find(|site| site.id == key.site) else {
+            continue;
+        };
+        if in_file_rule(site, &key.id) {
+            tracing::warn!(
+                site = key.site,
+                rule = key.id,
+                "a rule of the sites file is in its place"
+            );
+            continue;
+        }
+        let removed = newest.body.is_none();
+        let last = match newest.body {
+            Some(body) => Some(body),
+            None => (book.versions(&key)?.into_iter().rev()).find_map(|version| version.body),
+        };
+        let Some(body) = last else { continue };
+        let rule = match kind::rule(&key.id, &body) {
+            Ok(rule) => rule,
+            Err(error) => {
+                tracing::error!(
+                    site = key.site,
+                    rule = key.id,
+                    error,
+                    "a rule that was defined is not at work"
+                );
+                continue;
+            }
+        };
+        if let Err(error) = rule.check(site) {
+            tracing::warn!(
+                site = key.site,
+                rule = key.id,
+                error,
+                "a rule that was defined no longer fits the sites file"
+            );
+        }
+        plan(live, &key.site, &rule).await?;
+        worker.defined(&key.site, &rule, newest.at_ms, removed);
+    }
+    Ok(())
+}
+
+fn in_file_rule(site: &Site, id: &str) -> bool {
+    site.rules.iter().any(|rule| rule.id == id)
+}
+
+/// What a rule leaves out is an experiment with planned shares.
+async fn plan(live: &Live, site: &str, rule: &Rule) -> Result<(), LiveError> {
+    live.plan(site.into(), rule.experiment(), rule.plan()).await
+}
+
 impl Definitions {
-    /// Of a book, beside the funnels that the sites file has by itself. The [`Teller`] must run for
-    /// funnels to get their past.
-    pub fn new(book: Arc<Book>, in_file: &[Site], live: Live) -> (Self, Teller) {
+    /// Of a book, beside what the sites file has by itself. The [`Teller`] must run for funnels to get
+    /// their past.
+    pub fn new(book: Arc<Book>, in_file: &[Site], live: Live, rules: Rules) -> (Self, Teller) {
         let (recounts, asked) = mpsc::channel(RECOUNTS_MAX);
-        let funnels = in_file.iter().flat_map(|site| {
-            site.funnels
-                .iter()
-                .map(|funnel| (site.id.clone(), funnel.id.clone()))
-        });
         let definitions = Self {
             book,
             live,
-            in_file: Arc::new(funnels.collect()),
+            rules,
+            in_file: Arc::new(in_file.to_vec()),
             order: Arc::default(),
             generations: Arc::new(AtomicU64::new(1)),
             recounts,
@@ -147,12 +211,41 @@ impl Definitions {
 
     /// Whether a definition stands in the sites file.
     pub fn is_in_file(&self, key: &Key) -> bool {
-        let place = (key.site.clone(), key.id.clone());
-        key.kind == Kind::Funnel && self.in_file.contains(&place)
+        self.site(&key.site).is_some_and(|site| match key.kind {
+            Kind::Funnel => site.funnels.iter().any(|funnel| funnel.id == key.id),
+            Kind::Rule => in_file_rule(site, &key.id),
+            Kind::Release | Kind::Annotation | Kind::Page => false,
+        })
     }
 
-    /// Defines something anew, or without a body removes it. It is on disk when this returns, and the live
-    /// engine counts by it; a funnel's numbers are incomplete until its past has been read.
+    fn site(&self, id: &str) -> Option<&Site> {
+        self.in_file.iter().find(|site| site.id == id)
+    }
+
+    /// Whether one more of a kind fits beside those there are.
+    fn has_room(&self, key: &Key) -> Result<(), DefineError> {
+        let (max, there) = match key.kind {
+            Kind::Funnel => {
+                let index = self.live.index(&key.site);
+                (FUNNELS_MAX, index.map_or(0, |index| index.funnels.len()))
+            }
+            Kind::Rule => {
+                let in_file = self.site(&key.site).map_or(0, |site| site.rules.len());
+                let defined = self.book.current(&key.site).into_iter();
+                let defined =
+                    defined.filter(|(key, _)| key.kind == Kind::Rule && !self.is_in_file(key));
+                (RULES_MAX, in_file + defined.count())
+            }
+            Kind::Release | Kind::Annotation | Kind::Page => return Ok(()),
+        };
+        if there >= max {
+            return Err(DefineError::TooMany(key.kind.name(), max));
+        }
+        Ok(())
+    }
+
+    /// Defines something anew, or without a body removes it. It is on disk when this returns, and at work: the
+    /// live engine counts by it, events from now on are held against it; a funnel's numbers are incomplete until its past has been read.
     ///
     /// # Errors
     /// See [`DefineError`]; nothing was changed then.
@@ -164,22 +257,21 @@ impl Definitions {
     ) -> Result<Version, DefineError> {
         let now_ms = now_ms();
         if self.is_in_file(&key) {
-            return Err(DefineError::InFile(format!("funnel {:?}", key.id)));
+            let kind = key.kind.name();
+            return Err(DefineError::InFile(format!("{kind} {:?}", key.id)));
         }
+        let site = self.site(&key.site).ok_or(DefineError::UnknownSite)?;
         let body = match body {
             Some(body) => Some(
                 key.kind
-                    .check(&key.id, &body, now_ms)
+                    .check(&key.id, &body, (site, now_ms))
                     .map_err(DefineError::Invalid)?,
             ),
             None => None,
         };
         let _order = self.order.lock().await;
-        if key.kind == Kind::Funnel && body.is_some() && self.book.get(&key).is_none() {
-            let index = self.live.index(&key.site);
-            if index.is_some_and(|index| index.funnels.len() >= FUNNELS_MAX) {
-                return Err(DefineError::TooManyFunnels);
-            }
+        if body.is_some() && self.book.get(&key).is_none() {
+            self.has_room(&key)?;
         }
         let (book, kept) = (self.book.clone(), key.clone());
         let write = move || book.change(&kept, body, expected, now_ms);
@@ -191,17 +283,38 @@ impl Definitions {
         Ok(version)
     }
 
-    /// Tells the live engine of a new version.
+    /// Tells whoever works by it of a new version.
     async fn apply(&self, key: &Key, version: &Version) -> Result<(), LiveError> {
-        let body = version.body.as_ref();
-        if key.kind == Kind::Release {
-            let release = body.and_then(|body| kind::release(&key.id, body));
-            let site = key.site.as_str().into();
-            return self.live.define_release(site, &key.id, release).await;
-        }
-        if key.kind != Kind::Funnel || self.is_in_file(key) {
+        if self.is_in_file(key) {
             return Ok(());
         }
+        let body = version.body.as_ref();
+        match key.kind {
+            Kind::Funnel => self.apply_funnel(key, body).await,
+            Kind::Rule => self.apply_rule(key, version).await,
+            Kind::Release => {
+                let release = body.and_then(|body| kind::release(&key.id, body));
+                let site = key.site.as_str().into();
+                self.live.define_release(site, &key.id, release).await
+            }
+            Kind::Annotation | Kind::Page => Ok(()),
+        }
+    }
+
+    async fn apply_rule(&self, key: &Key, version: &Version) -> Result<(), LiveError> {
+        let body = version.body.as_ref();
+        let Some(rule) = body.and_then(|body| kind::rule(&key.id, body).ok()) else {
+            // Its plan stays: who was told, and who was not, is compared as long as that is counted.
+            self.rules.remove(&key.site, &key.id).await;
+            return Ok(());
+        };
+        // Before anybody can be told: shares are known when they are looked at.
+        plan(&self.live, &key.site, &rule).await?;
+        self.rules.define(&key.site, &rule, version.at_ms).await;
+        Ok(())
+    }
+
+    async fn apply_funnel(&self, key: &Key, body: Option<&Value>) -> Result<(), LiveError> {
         let funnel = body.and_then(|body| kind::funnel(&key.id, body).ok());
         let generation = self.generations.fetch_add(1, Ordering::Relaxed);
         let site: Arc<str> = key.site.as_str().into();

@@ -7,7 +7,7 @@ use super::limits::Bounds;
 use super::resource::{Query, Resource};
 use super::site::SiteState;
 use super::usage::Usage;
-use crate::config::{Funnel, Release, Site};
+use crate::config::{Experiment, Funnel, Release, Site};
 use crate::row::{ElementRow, EventRow};
 use hashbrown::HashMap;
 use upriver_wire::live::{Alerts, Basis};
@@ -159,6 +159,14 @@ impl Engine {
         if let Some(at) = self.places.get(site) {
             self.sites[*at].releases.define(id, release);
             self.sites[*at].revisions.releases += 1;
+        }
+    }
+
+    /// Plans an experiment of a site anew, or without one takes its plan away.
+    pub fn plan(&mut self, site: &str, id: &str, plan: Option<Experiment>) {
+        if let Some(at) = self.places.get(site) {
+            self.sites[*at].experiments.plan(id, plan);
+            self.sites[*at].revisions.experiments += 1;
         }
     }
 

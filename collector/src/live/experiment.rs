@@ -144,6 +144,17 @@ impl Experiments {
         }
     }
 
+    /// None counted yet, with the plans as they are now.
+    pub(crate) fn emptied(&self, bounds: &Bounds, now_ms: u64) -> Self {
+        Self::new(&self.plans, bounds, now_ms)
+    }
+
+    /// Plans an experiment anew, or without one takes its plan away.
+    pub(crate) fn plan(&mut self, id: &str, plan: Option<config::Experiment>) {
+        self.plans.retain(|known| known.id != id);
+        self.plans.extend(plan);
+    }
+
     /// Counts an event; only exposures and conversions matter. True when numbers may have changed.
     pub(crate) fn count(&mut self, row: &EventRow, currencies: &mut Names<Box<str>>) -> bool {
         let day = day_of(row.ord);

@@ -10,7 +10,7 @@ use super::limits::{
     SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX,
 };
 use super::resource::{Change, Message, Query, Resource};
-use crate::config::{Funnel, Release};
+use crate::config::{Experiment, Funnel, Release};
 use crate::row::EventRow;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -132,6 +132,13 @@ impl Hub {
     pub(crate) fn define_release(&mut self, site: &str, id: &str, release: Option<&Release>) {
         for engine in self.engines() {
             engine.define_release(site, id, release.cloned());
+        }
+    }
+
+    /// Plans an experiment in whatever counts.
+    pub(crate) fn plan(&mut self, site: &str, id: &str, plan: Option<&Experiment>) {
+        for engine in self.engines() {
+            engine.plan(site, id, plan.cloned());
         }
     }
 

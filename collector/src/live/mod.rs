@@ -60,7 +60,7 @@ pub(crate) use sql::glob_matches;
 pub(crate) use step::CompiledStep;
 pub use window::{RECENT_MINUTES, Window};
 
-use crate::config::{Funnel, Release, Site};
+use crate::config::{Experiment, Funnel, Release, Site};
 use crate::row::{ElementRow, EventRow};
 use hub::Hub;
 use limits::{Bounds, COMMANDS_MAX, PRESENCE_MS, TICK_MS};
@@ -125,6 +125,7 @@ enum Command {
     Define(Arc<str>, String, Option<Funnel>, u64),
     Recount(Arc<str>, u64, Vec<EventRow>, bool),
     DefineRelease(Arc<str>, String, Option<Release>),
+    Plan(Arc<str>, String, Option<Experiment>),
     ReleasesSeen(Vec<(String, String, u64)>),
     Alerts(Arc<str>, Alerts),
     /// Counts everything from here on a second time, in an engine that knows nothing yet.
@@ -261,6 +262,19 @@ impl Live {
     ) -> Result<(), LiveError> {
         let command = Command::DefineRelease(site, id.to_owned(), release);
         self.send(command).await
+    }
+
+    /// Plans an experiment of a site anew, or without one takes its plan away. What was counted stays.
+    ///
+    /// # Errors
+    /// [`LiveError::Stopped`] only.
+    pub async fn plan(
+        &self,
+        site: Arc<str>,
+        id: String,
+        plan: Option<Experiment>,
+    ) -> Result<(), LiveError> {
+        self.send(Command::Plan(site, id, plan)).await
     }
 
     /// Takes site, name and first moment (Unix milliseconds) of releases that events from before
@@ -418,6 +432,7 @@ fn obey(hub: &mut Hub, command: Command, clock: &Clock) {
         Command::DefineRelease(site, id, release) => {
             hub.define_release(&site, &id, release.as_ref());
         }
+        Command::Plan(site, id, plan) => hub.plan(&site, &id, plan.as_ref()),
         Command::ReleasesSeen(seen) => hub.releases_seen(&seen),
         Command::Alerts(site, alerts) => hub.engine.alerts(&site, alerts),
         // Whoever asked may have gone; then nobody wants the answer.

@@ -226,13 +226,14 @@ impl SiteState {
         }
     }
 
-    /// The same site at a time in Unix milliseconds, without any history, its funnels and releases
-    /// as they are defined now and in the same places.
+    /// The same site at a time in Unix milliseconds, without any history, its funnels, releases and
+    /// plans as they are defined now and in the same places.
     pub(crate) fn emptied(&self, site: &config::Site, now_ms: u64) -> Self {
         let mut emptied = Self::new(site, self.bounds, now_ms);
         emptied.funnels = self.funnels.iter().map(FunnelCounts::emptied).collect();
         emptied.revisions.funnels = vec![0; emptied.funnels.len()];
         emptied.releases = self.releases.emptied();
+        emptied.experiments = self.experiments.emptied(&self.bounds, now_ms);
         emptied
     }
 

@@ -101,6 +101,7 @@ mod tests {
             element: Some("00000000000000ff".into()),
             event: None,
             props: [("colour".to_owned(), "r*".to_owned())].into(),
+            times: 1,
         });
         assert_eq!(
             step.words(),

@@ -1,6 +1,6 @@
 //! The rules of all sites and what their visitors did lately: events and time go in, firings come out.
 //!
-//! Owns how often a visitor may be told and who is left out. No clock, no task, no socket. Firings
+//! Owns how often a visitor may be told, who is left out, and what becomes of both when a rule is changed. No clock, no task, no socket. Firings
 //! come back as events, which is how it knows after a restart who was told: it fires nothing before
 //! it has seen all that happened before the start.
 
@@ -76,6 +76,17 @@ struct Place {
     page: Page,
 }
 
+/// A rule's place among those of its site, which it keeps when it is changed or removed: so who was told
+/// by it is known when it comes back.
+#[derive(Debug)]
+struct Slot {
+    experiment: Arc<str>,
+    /// None: it was removed.
+    rule: Option<Arc<CompiledRule>>,
+    /// How long firings are remembered.
+    every_ms: u64,
+}
+
 /// A visitor's place among rules: site, rule, visitor.
 type Key = (u32, u16, u128);
 
@@ -91,7 +102,7 @@ struct Watch {
 /// Every rule of every site.
 pub struct Book {
     sites: HashMap<String, u32>,
-    rules: Vec<(Arc<str>, Vec<Arc<CompiledRule>>)>,
+    rules: Vec<(Arc<str>, Vec<Slot>)>,
     watches: HashMap<Key, Watch>,
     /// The last firing of each.
     fired: HashMap<Key, u64>,
@@ -107,20 +118,17 @@ pub struct Book {
 }
 
 impl Book {
-    /// The rules of sites. `secret` decides who is left out, the same way every time.
+    /// The rules that sites have by themselves. `secret` decides who is left out, the same way every time.
     pub fn new(sites: &[Site], secret: Vec<u8>, bounds: Bounds) -> Self {
-        let with_rules = || sites.iter().filter(|site| !site.rules.is_empty());
-        let compiled = |site: &Site| {
+        let places = (0..).zip(sites);
+        let slots = |site: &Site| {
             let rules = site.rules.iter();
-            let rules = rules.map(|rule| Arc::new(CompiledRule::new(rule)));
-            (Arc::from(site.id.as_str()), rules.collect())
+            let slots = rules.map(|rule| Slot::of(CompiledRule::new(rule, 0)));
+            (Arc::from(site.id.as_str()), slots.collect())
         };
         Self {
-            sites: (0..)
-                .zip(with_rules())
-                .map(|(at, site)| (site.id.clone(), at))
-                .collect(),
-            rules: with_rules().map(compiled).collect(),
+            sites: places.map(|(at, site)| (site.id.clone(), at)).collect(),
+            rules: sites.iter().map(slots).collect(),
             watches: HashMap::new(),
             fired: HashMap::new(),
             timers: BTreeSet::new(),
@@ -133,9 +141,50 @@ impl Book {
         }
     }
 
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+    /// Puts a rule of a site in the place of the one with its id, if there was any. It begins anew: nobody
+    /// is half way through it. Who was told by the other is not told again too soon.
+    pub fn define(&mut self, site: &str, rule: CompiledRule) {
+        let Some(&site) = self.sites.get(site) else {
+            return;
+        };
+        let slot = Slot::of(rule);
+        match self.slot(site, &slot.experiment) {
+            Some(at) => {
+                self.stop(site, at);
+                self.rules[site as usize].1[at] = slot;
+            }
+            None => self.rules[site as usize].1.push(slot),
+        }
+    }
+
+    /// Removes a rule of a site: nothing fires by it any more.
+    pub fn remove(&mut self, site: &str, experiment: &str) {
+        let Some(&site) = self.sites.get(site) else {
+            return;
+        };
+        if let Some(at) = self.slot(site, experiment) {
+            self.stop(site, at);
+            self.rules[site as usize].1[at].rule = None;
+        }
+    }
+
+    fn slot(&self, site: u32, experiment: &str) -> Option<usize> {
+        let slots = &self.rules[site as usize].1;
+        slots
+            .iter()
+            .position(|slot| *slot.experiment == *experiment)
+    }
+
+    /// Forgets who is half way through a rule.
+    fn stop(&mut self, site: u32, slot: usize) {
+        let timers = &mut self.timers;
+        self.watches.retain(|key, watch| {
+            let stays = (key.0, usize::from(key.1)) != (site, slot);
+            if let Some(at_ms) = watch.timer_ms.filter(|_| !stays) {
+                timers.remove(&(at_ms, *key));
+            }
+            stays
+        });
     }
 
     /// Takes events, each once, in any order and any batches; returns what fires because of them.
@@ -145,7 +194,7 @@ impl Book {
             let Some(&site) = self.sites.get(&row.site) else {
                 continue;
             };
-            if self.is_erased(site, row) {
+            if self.rules[site as usize].1.is_empty() || self.is_erased(site, row) {
                 continue;
             }
             self.note_firing(site, row);
@@ -241,8 +290,7 @@ impl Book {
         if row.kind != Kind::Exposure || !row.imported || !row.name.starts_with(RULE_PREFIX) {
             return;
         }
-        let rules = &self.rules[site as usize].1;
-        let Some(rule) = rules.iter().position(|rule| *rule.experiment == *row.name) else {
+        let Some(rule) = self.slot(site, &row.name) else {
             return;
         };
         let at_ms = row.ord >> 20;
@@ -257,7 +305,8 @@ impl Book {
 
     fn note(&mut self, site: u32, row: &EventRow, now_ms: u64, touched: &mut BTreeSet<Key>) {
         let mut place = None;
-        for (at, rule) in self.rules[site as usize].1.iter().enumerate() {
+        for (at, slot) in self.rules[site as usize].1.iter().enumerate() {
+            let Some(rule) = &slot.rule else { continue };
             let Some(seen) = rule.seen(row) else { continue };
             let from_ms = now_ms.saturating_sub(rule.span_ms() + GRACE_MS + LATE_MS);
             if seen.time_ms() < from_ms {
@@ -293,8 +342,10 @@ impl Book {
         let Some(watch) = self.watches.get_mut(&key).filter(|_| self.whole) else {
             return Vec::new();
         };
-        let (site, rules) = &self.rules[key.0 as usize];
-        let rule = &rules[usize::from(key.1)];
+        let (site, slots) = &self.rules[key.0 as usize];
+        let Some(rule) = &slots[usize::from(key.1)].rule else {
+            return Vec::new();
+        };
         if let Some(at_ms) = watch.timer_ms.take() {
             self.timers.remove(&(at_ms, key));
         }
@@ -334,24 +385,32 @@ impl Book {
     fn sweep(&mut self, now_ms: u64) {
         self.swept_ms = now_ms;
         let rules = &self.rules;
-        let rule = |key: &Key| &rules[key.0 as usize].1[usize::from(key.1)];
+        let slot = |key: &Key| &rules[key.0 as usize].1[usize::from(key.1)];
         let timers = &mut self.timers;
         self.watches.retain(|key, watch| {
-            let span_ms = rule(key).span_ms() + GRACE_MS + LATE_MS;
-            let stays = watch
-                .seen
-                .last()
-                .is_some_and(|last| last.time_ms() + span_ms >= now_ms);
+            let rule = slot(key).rule.as_ref();
+            let until_ms = rule.zip(watch.seen.last()).map_or(0, |(rule, last)| {
+                last.time_ms() + rule.span_ms() + GRACE_MS + LATE_MS
+            });
+            let stays = until_ms >= now_ms;
             if let Some(at_ms) = watch.timer_ms.filter(|_| !stays) {
                 timers.remove(&(at_ms, *key));
             }
             stays
         });
         // An event that is late by the most that counts may still ask for it.
-        self.fired.retain(|key, at_ms| {
-            let rule = rule(key);
-            *at_ms + rule.every_ms + LATE_MS >= now_ms
-        });
+        self.fired
+            .retain(|key, at_ms| *at_ms + slot(key).every_ms + LATE_MS >= now_ms);
+    }
+}
+
+impl Slot {
+    fn of(rule: CompiledRule) -> Self {
+        Self {
+            experiment: rule.experiment.clone(),
+            every_ms: rule.every_ms,
+            rule: Some(Arc::new(rule)),
+        }
     }
 }
 

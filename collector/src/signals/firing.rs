@@ -7,9 +7,10 @@
 use super::book::{Book, Bounds, Firing};
 use super::deliver::Webhooks;
 use super::message::Message;
+use super::rule::CompiledRule;
 use super::{Signals, new_number};
 use crate::clock::now_ms;
-use crate::config::Site;
+use crate::config::{Rule, Site, rule_experiment};
 use crate::ingest::{Ingest, Verdict};
 use crate::row::EventRow;
 use crate::secret;
@@ -36,6 +37,8 @@ const SECRET_FILE: &str = "holdout.secret";
 enum Told {
     Rows(Arc<Vec<EventRow>>),
     Begin,
+    Define(String, Box<CompiledRule>),
+    Remove(String, String),
     Erase(Erasing, oneshot::Sender<()>),
     Erased(Erasing),
 }
@@ -53,39 +56,51 @@ enum Queued {
 /// Where events are handed in. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Rules {
-    told: Option<mpsc::Sender<Told>>,
+    told: mpsc::Sender<Told>,
 }
 
 impl Rules {
     /// Hands in events, each once. Waits while [`WAITING_MAX`] groups are waiting.
     pub async fn see(&self, rows: &Arc<Vec<EventRow>>) {
-        self.tell(|| Told::Rows(rows.clone())).await;
+        self.tell(Told::Rows(rows.clone())).await;
     }
 
     /// Says that all that happened before the start was handed in: from here on rules fire.
     pub async fn begin(&self) {
-        self.tell(|| Told::Begin).await;
+        self.tell(Told::Begin).await;
     }
 
     /// Forgets a visitor. When it returns, whatever had fired for them before is recorded and told, and
     /// nothing fires any more because of what they did up to then.
     pub async fn erase(&self, erasing: Erasing) {
         let (flush, flushed) = oneshot::channel();
-        self.tell(|| Told::Erase(erasing, flush)).await;
-        // Without rules nobody answers.
+        self.tell(Told::Erase(erasing, flush)).await;
+        // Nobody answers when the process stops.
         let _ = flushed.await;
     }
 
     /// Says that a visitor was erased everywhere.
     pub async fn erased(&self, erasing: Erasing) {
-        self.tell(|| Told::Erased(erasing)).await;
+        self.tell(Told::Erased(erasing)).await;
     }
 
-    async fn tell(&self, what: impl FnOnce() -> Told) {
-        if let Some(told) = &self.told {
-            // They have stopped only when the process does.
-            let _ = told.send(what()).await;
-        }
+    /// Puts a rule of a site in the place of the one with its id, if there is any: whatever is handed in
+    /// after this is held against it. What happened before `since_ms`, Unix milliseconds, is not.
+    pub async fn define(&self, site: &str, rule: &Rule, since_ms: u64) {
+        let rule = CompiledRule::new(rule, since_ms);
+        self.tell(Told::Define(site.to_owned(), Box::new(rule)))
+            .await;
+    }
+
+    /// Removes a rule of a site. What has fired already is still told.
+    pub async fn remove(&self, site: &str, id: &str) {
+        self.tell(Told::Remove(site.to_owned(), rule_experiment(id)))
+            .await;
+    }
+
+    async fn tell(&self, what: Told) {
+        // They have stopped only when the process does.
+        let _ = self.told.send(what).await;
     }
 }
 
@@ -105,7 +120,7 @@ pub struct Worker {
     told: mpsc::Receiver<Told>,
 }
 
-/// The rules of sites: where events are handed in, and what is to be run.
+/// The rules that sites have by themselves: where events are handed in, and what is to be run.
 ///
 /// # Errors
 /// The secret cannot be read or made.
@@ -114,14 +129,22 @@ pub fn prepare(sites: &[Site], data: &Path) -> io::Result<(Rules, Worker)> {
     secret::make_file(&path)?;
     let book = Book::new(sites, std::fs::read(path)?, Bounds::default());
     let (sender, told) = mpsc::channel(WAITING_MAX);
-    let told_to = Some(sender).filter(|_| !book.is_empty());
-    Ok((Rules { told: told_to }, Worker { book, told }))
+    Ok((Rules { told: sender }, Worker { book, told }))
 }
 
 impl Worker {
     /// Knows from the beginning that a visitor is being erased.
     pub fn erasing(&mut self, (site, visitor, until_ms): &Erasing) {
         self.book.erase(site, *visitor, *until_ms);
+    }
+
+    /// Has from the beginning a rule that was defined, or was and is not any more: that is remembered for
+    /// whom it has told. See [`Rules::define`].
+    pub fn defined(&mut self, site: &str, rule: &Rule, since_ms: u64, removed: bool) {
+        self.book.define(site, CompiledRule::new(rule, since_ms));
+        if removed {
+            self.book.remove(site, &rule.experiment());
+        }
     }
 
     /// Works until every [`Rules`] is gone.
@@ -141,6 +164,14 @@ async fn watch(worker: Worker, firings: mpsc::Sender<Queued>) {
                 None => return,
                 Some(Told::Rows(rows)) => book.see(&rows, now_ms()),
                 Some(Told::Begin) => book.begin(now_ms()),
+                Some(Told::Define(site, rule)) => {
+                    book.define(&site, *rule);
+                    Vec::new()
+                }
+                Some(Told::Remove(site, experiment)) => {
+                    book.remove(&site, &experiment);
+                    Vec::new()
+                }
                 Some(Told::Erase((site, visitor, until_ms), flush)) => {
                     book.erase(&site, visitor, until_ms);
                     let firings = firings.clone();

@@ -24,6 +24,7 @@ pub struct CompiledRule {
     window_ms: u64,
     pub(super) after_ms: u64,
     pub(super) every_ms: u64,
+    since_ms: u64,
 }
 
 /// An event that matters to a rule.
@@ -52,13 +53,10 @@ pub(super) struct Match {
 }
 
 impl CompiledRule {
-    /// From the sites file, where it was checked.
-    pub fn new(rule: &config::Rule) -> Self {
+    /// From what was checked. What happened before `since_ms`, Unix milliseconds, does not matter to it.
+    pub fn new(rule: &config::Rule, since_ms: u64) -> Self {
         let ms = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        let repeat = |step: &config::RuleStep| {
-            let compiled = CompiledStep::new(&step.step());
-            std::iter::repeat_n(compiled, step.times)
-        };
+        let repeat = |step: &config::Step| std::iter::repeat_n(CompiledStep::new(step), step.times);
         Self {
             said: rule.clone(),
             experiment: rule.experiment().into(),
@@ -67,11 +65,15 @@ impl CompiledRule {
             window_ms: ms(rule.window),
             after_ms: ms(rule.after),
             every_ms: ms(rule.every),
+            since_ms,
         }
     }
 
     /// An event as far as it matters to this rule; none when it does not.
     pub(super) fn seen(&self, row: &EventRow) -> Option<Seen> {
+        if row.ord >> 20 < self.since_ms {
+            return None;
+        }
         let campaign = self.said.campaign.as_ref();
         let counts = campaign.is_none_or(|wanted| glob_matches(wanted, &row.utm_campaign));
         let mut bits = 0;

@@ -360,3 +360,58 @@ fn an_erased_visitor_is_forgotten_and_what_they_do_later_counts() {
     let id = "rule:offer:1f:0000000000000000000000000000abcd";
     assert!(is_firing_for(id, VisitorId(0xabcd)) && !is_firing_for(id, VisitorId(0xbcd)));
 }
+
+#[test]
+fn a_rule_that_is_changed_begins_anew_and_remembers_whom_it_told() {
+    let rule = |every: &str| {
+        let text = TWICE.replace("every = \"2m\"", &format!("every = \"{every}\""));
+        site(&text)[0].rules[0].clone()
+    };
+    let row = |visitor, at_ms, seq| event(visitor, Kind::Hesitation, at_ms, seq);
+    let mut book = Book::new(&site(""), b"secret".to_vec(), Bounds::default());
+    book.begin(START_MS);
+    // Defined while it runs it counts from then on, however late the rest comes.
+    book.define("shop", CompiledRule::new(&rule("2m"), START_MS + 1_000));
+    book.define("blog", CompiledRule::new(&rule("2m"), START_MS));
+    let rows = [row(1, 900, 0), row(1, 1_500, 1), row(2, 1_500, 0)];
+    assert!(book.see(&rows, START_MS + 2_000).is_empty());
+    let found = book.see(&[row(1, 2_000, 2)], START_MS + 2_000);
+    assert_eq!(moments(&found), [2_000]);
+    // Visitor 2 was half way through the other.
+    book.define("shop", CompiledRule::new(&rule("1m"), START_MS + 3_000));
+    assert_eq!(book.usage(), (0, 1, 0));
+    assert!(book.see(&[row(2, 4_000, 1)], START_MS + 4_000).is_empty());
+    let found = book.see(&[row(2, 5_000, 2)], START_MS + 5_000);
+    assert_eq!(moments(&found), [5_000]);
+    // Visitor 1 was told by the other, by the time of this one.
+    let again = [row(1, 50_000, 3), row(1, 60_000, 4)];
+    assert!(book.see(&again, START_MS + 60_000).is_empty());
+    let found = book.see(&[row(1, 62_000, 5)], START_MS + 62_000);
+    assert_eq!(moments(&found), [62_000]);
+    // Removed it tells nobody, and when it is back it knows whom it had told.
+    book.remove("shop", "rule:offer");
+    let rows = [row(3, 70_000, 0), row(3, 71_000, 1)];
+    assert!(book.see(&rows, START_MS + 71_000).is_empty());
+    assert!(book.due(START_MS + 80_000).is_empty());
+    book.define("shop", CompiledRule::new(&rule("1m"), START_MS + 90_000));
+    let rows = [1, 3].map(|who| [row(who, 91_000, 6), row(who, 92_000, 7)]);
+    let found = book.see(&rows.concat(), START_MS + 92_000);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].visitor, VisitorId(3));
+}
+
+#[test]
+fn what_a_removed_rule_waited_for_does_not_fire() {
+    let rules =
+        "[[site.rule]]\nid = \"left\"\nafter = \"10s\"\nstep = [{ kind = \"page_view\" }]\n";
+    for removed in [false, true] {
+        let mut book = book(rules);
+        let view = event(1, Kind::PageView, 0, 0);
+        assert!(book.see(&[view], START_MS).is_empty());
+        if removed {
+            book.remove("shop", "rule:left");
+        }
+        let fired = book.due(START_MS + 10_000 + GRACE_MS).len();
+        assert_eq!(fired, usize::from(!removed));
+    }
+}
