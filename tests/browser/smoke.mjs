@@ -7,6 +7,7 @@ import { chromium } from 'playwright-core';
 import { Collector, Subscriptions, settleMsMax } from './collector.mjs';
 import { measureLatency } from './latency.mjs';
 import { liveNumbers, sqlNumbers } from './numbers.mjs';
+import { offers } from './offer.mjs';
 import { compare, print } from './report.mjs';
 import { numbersOf, pathsOf, kinds } from './truth.mjs';
 import { Visitor } from './visitor.mjs';
@@ -111,6 +112,8 @@ async function drive(browser) {
   const checks = compare(columns);
   checks.push({ name: 'dead letters', values: [0, Number(letters.letters), Number(letters.letters), Number(letters.letters)] });
   await picture(dashboard);
+  // What is counted of them is compared apart: they come after everything else was.
+  checks.push(...(await offers(browser, collector, { shop: told.shop, picture: told.figures.replace('figures.json', 'offer.png') })));
   const problems = visitors.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`));
   return { visitors, acts, checks, problems, latencies, storedMs };
 }

@@ -376,5 +376,30 @@ async fn every_query_gives_the_answer_printed_under_it() -> Result<()> {
         "the answers differ:\n\n{}",
         wrong.join("\n\n")
     );
+    views_take_where_they_begin(&analyst, start_ms / 1_000).await
+}
+
+/// The views include `from` and leave out `to`: what happened at that very moment is in the one range of
+/// two that touch there. All of it is the first visit's.
+async fn views_take_where_they_begin(client: &Client, start_s: u64) -> Result<()> {
+    for (measure, view, moment_s, around_s) in [
+        ("sum(presses)", "heat_map(page = '/', ", start_s, 3_600),
+        ("sum(conversions)", "campaign_results(", start_s + 180, 60),
+        ("count()", "sessions_of(", start_s, 60),
+    ] {
+        let within = async |from: u64, to: u64| {
+            let sql = format!(
+                "SELECT toUInt64({measure}) FROM {view}site = 'shop', from = toDateTime({from}, 'UTC'), \
+                 to = toDateTime({to}, 'UTC'))"
+            );
+            client.query(&sql).fetch_one::<u64>().await
+        };
+        let before = within(moment_s - around_s, moment_s).await?;
+        let after = within(moment_s, moment_s + around_s).await?;
+        ensure!(
+            (before, after) == (0, 1),
+            "{view}…): {before} before {moment_s}, {after} from then on"
+        );
+    }
     Ok(())
 }

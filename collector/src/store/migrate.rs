@@ -43,6 +43,11 @@ const MIGRATIONS: &[(u32, &str, &str)] = &[
         include_str!("../../migrations/0008_erased.sql"),
     ),
     (10, "views", include_str!("../../migrations/0010_views.sql")),
+    (
+        11,
+        "visitor_index",
+        include_str!("../../migrations/0011_visitor_index.sql"),
+    ),
 ];
 
 /// The version of the newest migration.
