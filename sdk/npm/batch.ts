@@ -85,6 +85,7 @@ export function read(bytes: Uint8Array): Batch {
     return name;
   });
 
+  const seen = [0, 0, 0, 0, 0, 0, 0];
   const spot = () => {
     const element = elements[uint()];
     skip(uint);
@@ -120,8 +121,10 @@ export function read(bytes: Uint8Array): Batch {
     path: () => ({ words: `${many(() => skip(uint, int, int)).length} steps` }),
     attention: () => ({ words: `visible ${uint()} ms, active ${uint()} ms, bands ${byte()}+${many(uint)}` }),
     impression: () => {
-      const element = elements[uint()];
-      return { element, words: `#${uint().toString(16).padStart(6, "0")} ${uint()}×${uint()} at ${int()},${int()} r${uint()}` };
+      // Each differs by so much from the one before.
+      seen.forEach((before, which) => (seen[which] = before + int()));
+      const [place, colour, w, h, x, y, r] = seen;
+      return { element: elements[place!], words: `#${colour!.toString(16).padStart(6, "0")} ${w}×${h} at ${x},${y} r${r}` };
     },
     form: () => {
       const [form, field] = [elements[uint()], elements[uint() - 1]];

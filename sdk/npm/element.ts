@@ -3,7 +3,7 @@
 // Owns reading the tree, boxes and styles; on a press, and of an element once. Knows no rules of
 // naming (`naming.ts`) and nothing of gestures.
 
-import { bytes, int, text, uint } from "./bytes.js";
+import { bytes, text, uint } from "./bytes.js";
 import * as naming from "./naming.js";
 
 const ROLES = ["button", "link", "tab", "menuitem", "checkbox", "radio", "switch", "option", "treeitem"];
@@ -27,11 +27,14 @@ const ANCESTORS_MAX = 48;
 const LABEL_NODES_MAX = 48;
 /** Largest coordinate or length. */
 const PIXELS_MAX = 1e7;
+/** Largest radius of a corner: differences of two fit into the 16 bits the wire has for them. */
+const RADIUS_MAX = 0x7fff;
 const WHITE = 0xffffff;
+const SIGHT = { opacityProperty: true, visibilityProperty: true };
 
 /** A length as it may travel. */
-export const whole = (length: number): number =>
-  Math.min(Math.max(Math.floor(length + 0.5) || 0, 0), PIXELS_MAX);
+export const whole = (length: number, min = 0): number =>
+  Math.min(Math.max(Math.floor(length + 0.5) || 0, min), PIXELS_MAX);
 
 /** What was pressed, with its box and its layer: 0 flow, 1 fixed, 2 stuck, 3 top. */
 export interface Pressed {
@@ -93,25 +96,23 @@ export function describe(element: Element, selector: string, looks: Look, intera
     ...text(shown, naming.SELECTOR_MAX),
     ...text(labelled ? label(element) : "", naming.LABEL_MAX),
     ...bytes(role(element)),
-    ...looked(looks, (place) => uint(Math.max(place, 0))),
+    // A descriptor's place has no sign.
+    ...looks.flatMap((it) => uint(Math.max(it, 0))),
   ];
 }
 
 /** Colour, width, height, place from the left and the top of the page, and radius of the corners. */
 type Look = number[];
 
-/** How an element looks now; without a box nothing of it is read. */
+/** How an element looks now, in whole numbers; without a box nothing of it is read. */
 export function look(element: Element, box?: DOMRect): Look {
   if (!box) return [WHITE, 0, 0, 0, 0, 0];
   const round = parseInt(getComputedStyle(element).borderTopLeftRadius);
   const colour = climb(element, ({ backgroundColor }) => naming.colour(backgroundColor)) ?? WHITE;
-  return [colour, box.width, box.height, box.left + scrollX, box.top + scrollY, Math.min(round || 0, 0xffff)];
+  const place = (at: number) => whole(at, -PIXELS_MAX);
+  return [colour, whole(box.width), whole(box.height), place(box.left + scrollX), place(box.top + scrollY),
+    Math.min(round || 0, RADIUS_MAX)];
 }
-
-/** A look, as the wire writes it. */
-export const looked = (look: Look, place: (pixels: number) => number[] = int): number[] =>
-  look.flatMap((it, which) =>
-    which > 2 && which < 5 ? place(it < 0 ? -whole(-it) : whole(it)) : uint(which ? whole(it) : it));
 
 /** The frame something lives in, when that is not the page itself. */
 export function frameOf(node: Node): HTMLIFrameElement | undefined {
@@ -138,6 +139,9 @@ function drawing(element: Element): Element | undefined {
   const svg = nearest(element, "svg");
   return svg && ((svg.parentElement && drawing(svg.parentElement)) ?? svg);
 }
+
+/** Whether an element is to be seen, as far as styles tell; undefined where the browser cannot. */
+export const inSight = (element: Element) => element.checkVisibility?.(SIGHT);
 
 export const isPrivate = (element: Element) => !!nearest(element, PRIVATE);
 

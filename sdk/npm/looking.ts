@@ -6,7 +6,7 @@
 // most, is the recorder's business.
 
 import { arm, give, named, step } from "./core.js";
-import { INTERACTIVE, isPrivate, look as looks, looked } from "./element.js";
+import { INTERACTIVE, inSight, isPrivate, look as looks } from "./element.js";
 import * as forms from "./forms.js";
 import { Kind } from "./wasm.js";
 
@@ -22,7 +22,6 @@ const SEARCH_AFTER = 1_000;
 const SEARCH_SHARE = 100;
 /** The longest that is read at a stretch, ms. */
 const SLICE = 4;
-const VISIBLE = { opacityProperty: true, visibilityProperty: true };
 
 /** Since when an element is in the window, oldest first. */
 const inside = new Map<Element, number>();
@@ -85,13 +84,13 @@ function within(root: Document | ShadowRoot): void {
 
 function count(element: Element, at: number): void {
   const box = element.getBoundingClientRect();
-  if (!(box.width * box.height) || element.checkVisibility?.(VISIBLE) === false) {
+  if (!(box.width * box.height) || inSight(element) === false) {
     // It may show itself later: the next search finds it again.
     watched.delete(element);
   } else if (!isPrivate(element)) {
     const now = looks(element, box);
     named(element, () => now, true);
-    give(looked(now));
+    give(new Uint8Array(new Int32Array(now).buffer));
     step(Kind.IMPRESSION, at);
   }
 }

@@ -16,7 +16,7 @@
 // the page are told by the recorder's other inputs.
 
 import { options, step } from "./core.js";
-import { BY_HAND, nearest } from "./element.js";
+import { BY_HAND, inSight, nearest } from "./element.js";
 import { Kind } from "./wasm.js";
 
 const MAY_RAGE = 1 << 8;
@@ -40,7 +40,6 @@ const STOPPED = 1_000;
 const OBSERVED = { subtree: true, childList: true, attributeOldValue: true, characterDataOldValue: true };
 /** As in sdk/src/presses.rs, ms. */
 const DEAD = 2_500;
-const SIGHT = { opacityProperty: true, visibilityProperty: true };
 
 interface Watch {
   targets: EventTarget[];
@@ -153,8 +152,6 @@ export function clicked(click: Event): void {
 }
 
 const all = (selector: string) => [...document.querySelectorAll<any>(selector)].slice(0, NEAR_MAX);
-
-const inSight = (element: Element) => element.checkVisibility?.(SIGHT);
 
 function shown({ parentElement: around }: Element): Shown {
   const { isCollapsed, focusOffset } = getSelection()!;

@@ -100,6 +100,7 @@ impl Queue {
             }
         }
         self.words.write(&self.named, &mut self.draft);
+        self.seen = [0; 7];
         self.draft.number(count as u64);
         for place in 0..count {
             self.write(place, variants);
@@ -131,7 +132,17 @@ impl Queue {
                 rest = others;
                 place += 1;
             }
-            self.draft.number(place as u64);
+            if kind == kind::IMPRESSION {
+                // What differs from the one before: the element's place, then how it looks.
+                let mut now = place as i32;
+                for before in &mut self.seen {
+                    self.draft.signed(now.wrapping_sub(*before));
+                    *before = now;
+                    (now, rest) = int(rest);
+                }
+            } else {
+                self.draft.number(place as u64);
+            }
         }
         if kind == kind::FORM {
             let place = match item.field {
@@ -194,6 +205,16 @@ impl Queue {
         }
         self.words.sweep();
     }
+}
+
+/// The whole number that these bytes begin with, its lowest byte first, and those after it.
+fn int(bytes: &[u8]) -> (i32, &[u8]) {
+    let (four, rest) = bytes.split_at_checked(4).unwrap_or_default();
+    let mut value = 0;
+    for byte in four.iter().rev() {
+        value = value << 8 | i32::from(*byte);
+    }
+    (value, rest)
 }
 
 /// What an exposure's experiment is called: its name comes first, after its length in at most two

@@ -130,7 +130,7 @@ pub enum Input<'a> {
     Shown(bool),
     /// Window and document are so high, CSS pixels.
     Sized(u32, u32),
-    /// An element has been seen, looking so.
+    /// An element has been seen, looking so: six numbers of 32 bits.
     Impression(ElementId, &'a [u8]),
     /// Something becomes of the form at this place.
     Form(usize, Filled),

@@ -97,7 +97,7 @@ impl Interest {
         self.counted.clear();
     }
 
-    /// An element has been seen; `look` as the wire has it.
+    /// An element has been seen; `look`: six numbers of 32 bits, the lowest byte first, in the wire's order.
     pub fn impression(&mut self, ms: i64, element: u64, look: &[u8], queue: &mut Queue) {
         if self.counted.first(element, IMPRESSIONS_MAX) {
             queue.tell_of(kind::IMPRESSION, ms, element, look);

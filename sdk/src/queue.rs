@@ -92,6 +92,8 @@ pub struct Queue {
     /// The event being written: what it is about besides, and by how much it moves the page.
     pub(crate) field: u64,
     pub(crate) by: i64,
+    /// Of the batch being cut, the impression written last: its element's place, and how that looked.
+    pub(crate) seen: [i32; 7],
     /// The elements of the batch being cut.
     pub(crate) named: List,
     /// The bytes of the event being written, as the wire has them after its kind and elements. And
@@ -127,6 +129,7 @@ impl Queue {
             page: 0,
             field: 0,
             by: 0,
+            seen: [0; 7],
             named: List::new(),
             draft: Bytes::new(),
             words: Words::new(),

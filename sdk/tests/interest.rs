@@ -337,8 +337,9 @@ fn an_element_is_seen_once_a_view_and_so_many_at_most() {
         y: 900,
         radius: 6,
     };
-    // As the wire has it: two numbers of three and one byte, one of one, then signed ones.
-    let bytes = [0x9e, 0xa8, 0x28, 120, 40, 13, 0x88, 0x0e, 6];
+    let bytes = [0x0a_14_1e, 120, 40, -7, 900, 6]
+        .map(i32::to_le_bytes)
+        .concat();
     tab.at(5, Input::Impression(ElementId(7), &bytes))
         .at(5, Input::Impression(ElementId(7), &bytes));
     tab.view().at(5, Input::Impression(ElementId(7), &bytes));
@@ -370,7 +371,7 @@ fn what_is_only_seen_is_described_when_it_is_asked_for_and_what_is_used_at_once(
     let descriptor = [1, b'#', 0, 0, 0, 0, 0, 0, 0, 0];
     for id in [7, 8] {
         tab.recorder.describe(ElementId(id), &descriptor);
-        tab.at(0, Input::Impression(ElementId(id), &[0; 6]));
+        tab.at(0, Input::Impression(ElementId(id), &[0; 24]));
     }
     tab.at(0, Input::Flush)
         .at(0, uses(0, 8, None, 1))

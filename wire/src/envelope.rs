@@ -4,7 +4,7 @@
 //! so that a stored batch can be sent again without being decoded.
 
 use crate::answer::Answer;
-use crate::batch::Batch;
+use crate::batch::{Batch, Body, Impression};
 use crate::limits::ANSWERS_MAX;
 use alloc::vec::Vec;
 use core::fmt;
@@ -51,7 +51,9 @@ pub fn encode(batch: &Batch, sent_at_ms: u64) -> Vec<u8> {
     bytes.push(VERSION);
     bytes.extend_from_slice(&[0; HEADER_BYTES - 1]);
     set_sent_at(&mut bytes, sent_at_ms);
-    append(bytes, batch)
+    let mut batch = batch.clone();
+    impressions(&mut batch, |seen, before| (seen.since(before), seen));
+    append(bytes, &batch)
 }
 
 /// Overwrites the time of sending in an encoded batch. Does nothing to bytes that are too short.
@@ -75,7 +77,26 @@ pub fn decode(bytes: &[u8]) -> Result<(Batch, u64), WireError> {
     known_version(bytes)?;
     let mut sent_at = [0; 8];
     sent_at[..HEADER_BYTES - 1].copy_from_slice(&bytes[1..HEADER_BYTES]);
-    Ok((exact(body)?, u64::from_le_bytes(sent_at)))
+    let mut batch = exact(body)?;
+    impressions(&mut batch, |by, before| {
+        let seen = by.after(before);
+        (seen, seen)
+    });
+    Ok((batch, u64::from_le_bytes(sent_at)))
+}
+
+/// Puts another in the place of each impression, which is made of it and of what the one before it left;
+/// `make` returns it, and what it leaves.
+fn impressions(
+    batch: &mut Batch,
+    make: impl Fn(Impression, Impression) -> (Impression, Impression),
+) {
+    let mut before = Impression::default();
+    for event in &mut batch.events {
+        if let Body::Impression(seen) = &mut event.body {
+            (*seen, before) = make(*seen, before);
+        }
+    }
 }
 
 /// Encodes an answer: a version byte, then the body.

@@ -63,6 +63,9 @@ pub struct Attention {
 }
 
 /// At least half of an element was in the window for a second; once per view of the page.
+///
+/// In the binary form each number is told as its difference from that of the impression before it in the
+/// batch, from 0 for the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Impression {
     /// Position in [`Batch::elements`](crate::Batch::elements).
@@ -70,6 +73,66 @@ pub struct Impression {
     /// How it looked.
     #[serde(default)]
     pub look: Look,
+}
+
+impl Impression {
+    /// This one as what differs from the one before it, which is how the binary form has it. Elements that
+    /// are seen together follow each other and look much alike: most of the differences are 0.
+    pub(crate) fn since(self, before: Self) -> Self {
+        let (look, other) = (self.look, before.look);
+        Self {
+            element: short_since(self.element, before.element),
+            look: Look {
+                background: since(look.background, other.background),
+                size: Size {
+                    w: since(look.size.w, other.size.w),
+                    h: since(look.size.h, other.size.h),
+                },
+                x: look.x.wrapping_sub(other.x),
+                y: look.y.wrapping_sub(other.y),
+                radius: short_since(look.radius, other.radius),
+            },
+        }
+    }
+
+    /// The one of which [`Self::since`] has made this.
+    pub(crate) fn after(self, before: Self) -> Self {
+        let (by, other) = (self.look, before.look);
+        Self {
+            element: short_after(self.element, before.element),
+            look: Look {
+                background: after(by.background, other.background),
+                size: Size {
+                    w: after(by.size.w, other.size.w),
+                    h: after(by.size.h, other.size.h),
+                },
+                x: other.x.wrapping_add(by.x),
+                y: other.y.wrapping_add(by.y),
+                radius: short_after(by.radius, other.radius),
+            },
+        }
+    }
+}
+
+// A difference is written as a number from 0 on: 0, -1, 1, -2, … Whatever numbers there are, what they
+// wrap to leads back.
+
+fn since(now: u32, before: u32) -> u32 {
+    let by = now.wrapping_sub(before).cast_signed();
+    (by << 1 ^ by >> 31).cast_unsigned()
+}
+
+fn after(by: u32, before: u32) -> u32 {
+    before.wrapping_add(by >> 1 ^ (by & 1).wrapping_neg())
+}
+
+fn short_since(now: u16, before: u16) -> u16 {
+    let by = now.wrapping_sub(before).cast_signed();
+    (by << 1 ^ by >> 15).cast_unsigned()
+}
+
+fn short_after(by: u16, before: u16) -> u16 {
+    before.wrapping_add(by >> 1 ^ (by & 1).wrapping_neg())
 }
 
 /// How an element looked at one moment.

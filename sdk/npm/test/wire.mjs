@@ -113,6 +113,7 @@ export function decode(bytes) {
       durationMs: field(32, () => r.uint()),
     };
   };
+  const seen = [0, 0, 0, 0, 0, 0, 0];
   const bodies = [
     () => ({
       kind: "page_view",
@@ -156,11 +157,12 @@ export function decode(bytes) {
       firstBand: r.byte(),
       bands: r.list(() => r.uint()),
     }),
-    () => ({
-      kind: "impression",
-      element: r.uint(),
-      look: { background: r.uint(), size: size(), x: r.int(), y: r.int(), radius: r.uint() },
-    }),
+    () => {
+      // Each number differs by so much from that of the impression before.
+      seen.forEach((before, which) => (seen[which] = before + r.int()));
+      const [element, background, w, h, x, y, radius] = seen;
+      return { kind: "impression", element, look: { background, size: { w, h }, x, y, radius } };
+    },
     () => ({
       kind: "form",
       element: r.uint(),
