@@ -35,7 +35,8 @@ const options = {
   bundle: true,
   format: "esm",
   target: "es2022",
-  minify: true,
+  // The rest is left to terser, which needs the names.
+  minifySyntax: true,
   charset: "utf8",
   legalComments: "none",
   logLevel: "warning",
@@ -64,12 +65,24 @@ const smaller = {
   compress: { passes: 3, unsafe: true, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
   format: { comments: false },
 };
+/** A constant of a module as the bundler leaves it: a number, or a text no longer than so. */
+const CONSTANT = /(?<=^ *var |, )([A-Z][A-Z\d_]+) = (-?[\d.e]+|"[^"\n\\]{0,12}")(?=[,;])/gm;
+/** Puts constants in their places. Nobody else does: to the bundler and to terser they are variables, which
+ * a function might be called before. */
+function inPlace(text) {
+  const all = [...text.matchAll(CONSTANT)];
+  return all.reduce(
+    (text, [declared, name, value]) =>
+      text.replace(declared, `${name}_ = 0`).replace(new RegExp(`(?<![\\w$.])${name}(?![\\w$])`, "g"), () => value),
+    text,
+  );
+}
 /** Writes modules into `dist`; returns what the bundler tells of them. */
 async function write(how) {
   const made = await build({ ...options, ...how });
   for (const { path, text } of made.outputFiles) {
     const alone = how.format === "iife";
-    writeFileSync(`dist/${basename(path)}`, (await minify(text, { ...smaller, module: !alone })).code);
+    writeFileSync(`dist/${basename(path)}`, (await minify(inPlace(text), { ...smaller, module: !alone })).code);
   }
   return made;
 }
@@ -82,10 +95,9 @@ const core = (outfile) => ({
   outdir: undefined, outfile: `dist/${outfile}`,
   stdin: { contents: 'export { start } from "./core.js";', resolveDir: "." },
 });
-const { mangleCache, metafile } = await write({ ...core("core.js"), metafile: true });
-options.mangleCache = mangleCache;
+({ mangleCache: options.mangleCache } = await write(core("core.js")));
 await write({ entryPoints: { recorder: "generated/wasm.ts" } });
-await build({ ...options, entryPoints: ["generated/plain.js"], write: true });
+await build({ ...options, minify: true, entryPoints: ["generated/plain.js"], write: true });
 // What only those load who need it.
 await write({ entryPoints: ["debug.ts", "overlay.ts", "words.ts"] });
 // The same with the wasm as a file of its own, for bundlers and for a script tag.
@@ -93,7 +105,8 @@ await write({ entryPoints: { slim: "index.ts" }, plugins: [slimCore] });
 await write({ ...core("slim-core.js"), plugins: [fetched] });
 await write({ entryPoints: { upriver: "script.ts" }, format: "iife", plugins: [slimCore] });
 copyFileSync("generated/core.opt.wasm", "dist/upriver.wasm");
-// What each module takes of the shell.
+// What each module takes of the shell, by the bundler's own account of what it would make small.
+const { metafile } = await build({ ...options, ...core("core.js"), minify: true, metafile: true });
 const { inputs } = metafile.outputs["dist/core.js"];
 writeFileSync("generated/shell.json", JSON.stringify(Object.fromEntries(
   Object.entries(inputs).flatMap(([module, { bytesInOutput }]) => (bytesInOutput ? [[module, bytesInOutput]] : [])),
