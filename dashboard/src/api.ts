@@ -26,6 +26,8 @@ export type ResourceName = keyof Resources;
 /** One message on a subscription, and the answer to a plain GET (then a snapshot). */
 export interface Update<T> {
   seq: number;
+  /** What its reader holds afterwards: who says it again as `after` gets what changed since. */
+  cursor?: string;
   type: "snapshot" | "delta";
   data: T;
 }

@@ -12,7 +12,7 @@ export interface Stream {
 }
 
 export interface StreamEvents {
-  /** Something can be sent from now on. Never called for server-sent events. */
+  /** The other side has answered. To a WebSocket something can be sent from now on. */
   opened(): void;
   message(text: string): void;
   /** Called at most once, also where the stream never opened. */
@@ -45,6 +45,7 @@ export const browser: Outside = {
   eventStream: (url, events) => {
     const source = new EventSource(url);
     let open = true;
+    source.onopen = () => { if (open) events.opened(); };
     const close = (): void => { open = false; source.close(); };
     // EventSource would try again by itself, without back-off and without telling how old data is.
     source.onerror = () => { if (open) { close(); events.closed(); } };

@@ -1,5 +1,5 @@
 // The page's connection against a world made of fakes: who is asked for on it, back-off, fallback,
-// silence, a lost login.
+// going on after a cut, silence, a lost login.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Refusal } from "./api";
@@ -9,8 +9,8 @@ import { CATCH_UP_MS_MAX, SILENCE_MS_MAX, type Link } from "./watched";
 
 const A = "/v1/live/pages?site=a";
 const B = "/v1/live/pages?site=b";
-const update = (seq: number, type: string, path: string): object =>
-  ({ seq, type, data: { rows: [{ path, views: 1, visitors: 1, presses: 0 }] } });
+const update = (seq: number, type: string, path: string, cursor?: string): object =>
+  ({ seq, cursor, type, data: { rows: [{ path, views: 1, visitors: 1, presses: 0 }] } });
 
 /** A stream that was opened, from the collector's side. */
 class Opened {
@@ -27,11 +27,12 @@ class Opened {
     return this.said.flatMap(({ subscribe }) => (subscribe && !gone.includes(subscribe.id) ? [subscribe.url] : []));
   }
   #tag(url: string): object {
-    const asked = this.said.filter(({ subscribe }) => subscribe?.url === url).at(-1);
-    return this.via === "events" ? { watch: url } : { id: asked!.subscribe!.id };
+    const is = (asked: string): boolean => asked === url || asked.startsWith(`${url}&after=`);
+    if (this.via === "events") return { watch: this.asked.find(is) };
+    return { id: this.said.filter(({ subscribe }) => subscribe && is(subscribe.url)).at(-1)!.subscribe!.id };
   }
-  send(url: string, seq: number, type: string, path: string): void {
-    this.events.message(JSON.stringify({ ...this.#tag(url), update: update(seq, type, path) }));
+  send(url: string, seq: number, type: string, path: string, cursor?: string): void {
+    this.events.message(JSON.stringify({ ...this.#tag(url), update: update(seq, type, path, cursor) }));
   }
   refuse(url: string, status: number, message: string): void {
     this.events.message(JSON.stringify({ ...this.#tag(url), error: { status, code: "no", message } }));
@@ -202,9 +203,12 @@ describe("one line over WebSocket", () => {
     state.answer = () => Promise.reject(new Refusal(401, "not logged in"));
     last().accept().send(A, 1, "snapshot", "/a");
     last().closed();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([opened.length, a.link()?.kind, state.gets]).toEqual([2, "lost", 0]);
+    last().closed();
     await vi.advanceTimersByTimeAsync(10 * RETRY_MAX_MS);
     expect(a.link()).toEqual({ kind: "refused", status: 401, message: "not logged in" });
-    expect(opened).toHaveLength(1);
+    expect(opened).toHaveLength(2);
   });
 
   it("gives up a connection that never opens, and one that leaves a question open", async () => {
@@ -267,6 +271,82 @@ describe("one line over WebSocket", () => {
   });
 });
 
+describe("a line that was cut", () => {
+  it("goes on from what is held, with nothing missed and nothing twice", async () => {
+    const { opened, last, state, watch } = world();
+    const a = watch(A);
+    const b = watch(B);
+    last().accept().send(A, 7, "snapshot", "/a", "p-7");
+    last().send(A, 8, "delta", "/b", "p-8");
+    last().send(B, 3, "snapshot", "/x", "p-3");
+    const shown = a.shown.length;
+    last().closed();
+    expect(a.link()?.kind).toBe("lost");
+    await vi.advanceTimersByTimeAsync(2_000);
+    // No plain requests: they would bring all of it.
+    expect([opened.length, state.gets]).toEqual([2, 0]);
+    expect(last().accept().asked).toEqual([`${A}&after=p-8`, `${B}&after=p-3`]);
+    expect([a.link(), b.link()]).toEqual([{ kind: "live", via: "websocket" }, { kind: "live", via: "websocket" }]);
+    last().send(A, 9, "delta", "/c", "p-9");
+    last().send(A, 9, "delta", "/c", "p-9");
+    expect(a.shown.slice(shown)).toEqual([["/a", "/b", "/c"]]);
+    // Where nothing has changed nothing comes, and that is no failure.
+    await vi.advanceTimersByTimeAsync(2 * CONNECT_MS_MAX);
+    expect([opened.length, last().left, b.rows()]).toEqual([2, false, ["/x"]]);
+    // It was cut before anything was said: that does not tell that WebSockets are kept out.
+    for (let cut = 0; cut < 3; cut += 1) {
+      const before = opened.length;
+      last().closed();
+      while (opened.length === before) await vi.advanceTimersByTimeAsync(50);
+      last().accept();
+    }
+    expect(new Set(opened.map((stream) => stream.via))).toEqual(new Set(["websocket"]));
+    expect(last().asked).toEqual([`${A}&after=p-9`, `${B}&after=p-3`]);
+  });
+
+  it("asks plainly for what was missed while no connection can be made", async () => {
+    const { last, state, watch } = world();
+    const a = watch(A);
+    last().accept().send(A, 7, "snapshot", "/a", "p-7");
+    last().closed();
+    await vi.advanceTimersByTimeAsync(2_000);
+    const asked: string[] = [];
+    state.answer = (url) => {
+      asked.push(url);
+      return Promise.resolve({ cursor: "p-9", updates: [update(8, "delta", "/b", "p-8"), update(9, "delta", "/c", "p-9")] });
+    };
+    last().closed();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([asked, a.rows(), a.link()]).toEqual([[`${A}&after=p-7&wait=0`], ["/a", "/b", "/c"], { kind: "lost", asOfMs: Date.now() }]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(last().accept().asked).toEqual([`${A}&after=p-9`]);
+  });
+
+  it("takes all of it where the collector cannot go on, and where one cannot be gone on from", async () => {
+    const { last, watch } = world();
+    const a = watch(A);
+    last().accept().send(A, 7, "snapshot", "/a", "p-7");
+    last().closed();
+    await vi.advanceTimersByTimeAsync(2_000);
+    last().accept().send(A, 2, "snapshot", "/new", "q-2");
+    last().send(A, 3, "delta", "/more", "x".repeat(1_000));
+    expect(a.rows()).toEqual(["/new", "/more"]);
+    last().closed();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(last().accept().asked).toEqual([A]);
+  });
+
+  it("asks for all of it after a silence in which it has missed something", async () => {
+    const { last, state, watch } = world();
+    const a = watch(A);
+    last().accept().send(A, 7, "snapshot", "/a", "p-7");
+    state.answer = () => Promise.resolve(update(8, "snapshot", "/b", "p-8"));
+    await vi.advanceTimersByTimeAsync(SILENCE_MS_MAX * 1.1 + CATCH_UP_MS_MAX + 2_000);
+    expect(last().accept().asked).toEqual([A]);
+    expect(a.link()?.kind).toBe("lost");
+  });
+});
+
 describe("one line over server-sent events", () => {
   it("takes over when only the WebSocket does not get through", async () => {
     const { opened, last, a, b } = await overEvents();
@@ -301,6 +381,36 @@ describe("one line over server-sent events", () => {
     last().send(A, 5, "delta", "/more");
     expect(a.rows()).toEqual(["/new", "/more"]);
     expect(opened).toHaveLength(4);
+  });
+
+  it("hands over without a gap and without a repeat", async () => {
+    const { opened, last, a, b, watch } = await overEvents();
+    const old = last();
+    old.events.opened();
+    old.send(A, 2, "snapshot", "/a", "p-2");
+    old.send(B, 2, "snapshot", "/b", "p-2");
+    const C = "/v1/live/pages?site=c";
+    const c = watch(C);
+    await vi.advanceTimersByTimeAsync(SETTLE_MS);
+    expect(last().asked).toEqual([`${A}&after=p-2`, `${B}&after=p-2`, C]);
+    old.send(A, 3, "delta", "/3", "p-3");
+    last().events.opened();
+    const shown = a.shown.length;
+    // Both bring what came meanwhile.
+    last().send(A, 3, "delta", "/3", "p-3");
+    last().send(A, 4, "delta", "/4", "p-4");
+    old.send(A, 4, "delta", "/4", "p-4");
+    expect(a.shown.slice(shown)).toEqual([["/a", "/3", "/4"]]);
+    expect(old.left).toBe(false);
+    last().send(C, 1, "snapshot", "/c", "p-1");
+    expect([old.left, b.rows(), b.link(), c.rows(), opened.length]).toEqual([true, ["/b"], { kind: "live", via: "events" }, ["/c"], 4]);
+    // And after a cut it goes on too.
+    last().closed();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(last().asked).toEqual([`${A}&after=p-4`, `${B}&after=p-2`, `${C}&after=p-1`]);
+    expect(a.link()?.kind).toBe("lost");
+    last().events.opened();
+    expect(a.link()).toEqual({ kind: "live", via: "events" });
   });
 
   it("keeps its stream where one address is refused, and where views come and go at once", async () => {

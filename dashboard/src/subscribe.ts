@@ -1,8 +1,9 @@
 // The page's one live connection, shared by all its subscriptions.
 //
 // Owns: a WebSocket, then server-sent events where WebSocket cannot get through; who is served by
-// it; reconnecting with back-off and jitter. Refuses to know: components, and what the resources
-// hold (watched.ts). Whatever touches the outside comes in as `Outside`.
+// it; reconnecting with back-off and jitter, and going on from what is held. Refuses to know:
+// components, and what the resources hold (watched.ts). Whatever touches the outside comes in as
+// `Outside`.
 
 import type { ResourceName } from "./api";
 import { parseTagged } from "./message";
@@ -39,7 +40,7 @@ interface Carrier {
   tags: Map<number | string, Watched[]>;
   /** Asked for, and not answered yet. */
   awaited: Set<Watched>;
-  /** Had their snapshot from it. Before that, a delta would change numbers that are not there. */
+  /** Had their snapshot from it, or go on from what they hold. Else a delta would change numbers that are not there. */
   served: Set<Watched>;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -123,14 +124,12 @@ export class Line {
   #changed(): void {
     clearTimeout(this.#settleTimer);
     this.#settleTimer = setTimeout(() => {
-      const urls = new Set(this.#wanted().map((watched) => watched.url));
-      if (urls.size === 0) return this.#drop();
+      const wanted = this.#wanted();
+      if (wanted.length === 0) return this.#drop();
       const carrier = this.#next ?? this.#current;
       if (carrier?.via !== "events") return;
-      if (urls.size === carrier.tags.size && [...urls].every((url) => carrier.tags.has(url))) {
-        // Another subscriber to an address that is watched already needs a snapshot of its own.
-        if (this.#wanted().every((watched) => carrier.served.has(watched) || carrier.awaited.has(watched))) return;
-      }
+      const asked = new Set([...carrier.tags.values()].flat());
+      if (wanted.length === asked.size && wanted.every((watched) => asked.has(watched))) return;
       if (this.#next) this.#hangUp(this.#next);
       this.#next = this.#open("events");
     }, SETTLE_MS);
@@ -146,11 +145,13 @@ export class Line {
       via, stream: undefined, ready: false, heardMs: undefined, tags: new Map(), awaited: new Set(), served: new Set(), timer: undefined,
     };
     const mine = (): boolean => carrier === this.#current || carrier === this.#next;
+    const resuming: Watched[] = [];
     const events = {
       opened: (): void => {
         if (!mine()) return;
         carrier.ready = true;
-        for (const watched of this.#wanted()) this.#ask(carrier, watched);
+        if (via === "websocket") for (const watched of this.#wanted()) this.#ask(carrier, watched);
+        else for (const watched of resuming) this.#resume(carrier, watched);
         this.#progress(carrier);
       },
       message: (text: string): void => { if (mine()) this.#hear(carrier, text); },
@@ -162,10 +163,12 @@ export class Line {
       carrier.ready = true;
       const query = new URLSearchParams();
       for (const watched of this.#wanted()) {
-        const by = carrier.tags.get(watched.url);
-        if (!by) query.append("watch", watched.url);
-        carrier.tags.set(watched.url, [...(by ?? []), watched]);
+        const { address } = watched;
+        const by = carrier.tags.get(address);
+        if (!by) query.append("watch", address);
+        carrier.tags.set(address, [...(by ?? []), watched]);
         carrier.awaited.add(watched);
+        if (watched.resumes) resuming.push(watched);
       }
       carrier.stream = this.outside.eventStream(`${LIVE_URL}?${query}`, events);
     }
@@ -176,9 +179,18 @@ export class Line {
   #ask(carrier: Carrier, watched: Watched): void {
     const id = (this.#lastId += 1);
     carrier.tags.set(id, [watched]);
-    carrier.awaited.add(watched);
-    carrier.stream?.send(JSON.stringify({ subscribe: { id, url: watched.url } }));
+    carrier.stream?.send(JSON.stringify({ subscribe: { id, url: watched.address } }));
+    if (watched.resumes) this.#resume(carrier, watched);
+    else carrier.awaited.add(watched);
     this.#expect(carrier);
+  }
+
+  /** Nothing need come: where nothing has changed since, there is nothing to say. */
+  #resume(carrier: Carrier, watched: Watched): void {
+    if (!watched.wanted || !this.#watched.has(watched)) return;
+    carrier.awaited.delete(watched);
+    carrier.served.add(watched);
+    watched.resumed(carrier.via);
   }
 
   #hear(carrier: Carrier, text: string): void {
@@ -247,16 +259,18 @@ export class Line {
     this.#current = this.#next = undefined;
   }
 
-  // A failed handshake does not say why. Plain requests do: no login, nobody there, or only the
-  // WebSocket kept out by something in between.
+  // A connection that served is made again, and goes on from what is held. One that never did does not
+  // say why. Plain requests do: no login, nobody there, or only the WebSocket kept out by something in
+  // between.
   #lose(carrier = this.#current): void {
-    const websocketFailed = carrier?.via === "websocket" && carrier.heardMs === undefined;
+    const failed = !carrier || carrier.served.size === 0;
+    const websocketFailed = carrier?.via === "websocket" && carrier.heardMs === undefined && (failed || carrier.awaited.size > 0);
     this.#drop();
     const mine = this.#generation;
     this.#waiting = true;
     const asked = this.#wanted();
     for (const watched of asked) watched.lost(carrier?.served.has(watched) ? carrier.heardMs : undefined);
-    void Promise.all(asked.map((watched) => watched.ask())).then((answered) => {
+    void Promise.all(failed ? asked.map((watched) => watched.ask()) : []).then((answered) => {
       if (mine !== this.#generation) return;
       if (websocketFailed && answered.includes(true)) this.#websocketFailures += 1;
       if (this.#wanted().length === 0) return this.#drop();

@@ -21,6 +21,9 @@ export const SILENCE_MS_MAX = 60_000;
 /** Time a stream has to bring what a plain request has brought already. */
 export const CATCH_UP_MS_MAX = 5_000;
 
+/** Cursors are much shorter; a longer one is no cursor. */
+const CURSOR_CHARS_MAX = 128;
+
 export interface Listener<N extends ResourceName> {
   data(held: Held[N]): void;
   link(link: Link): void;
@@ -40,6 +43,8 @@ export class Watched<N extends ResourceName = ResourceName> {
   timer: ReturnType<typeof setTimeout> | undefined;
   #held: Held[N] | undefined;
   #seq = -1;
+  /** What is held, as the collector says it; undefined: there is nothing to go on from. */
+  #cursor: string | undefined;
   #asOfMs: number | undefined;
   #closed = false;
   #silence: ReturnType<typeof setTimeout> | undefined;
@@ -60,10 +65,29 @@ export class Watched<N extends ResourceName = ResourceName> {
     return this.link.kind !== "refused" && this.timer === undefined;
   }
 
-  /** Takes what a stream brought. */
+  /** Whether a stream can go on from what is held, and so may have nothing to bring at first. */
+  get resumes(): boolean {
+    return this.#cursor !== undefined;
+  }
+
+  /** Where a stream gets it from: what changed since what is held, where that is possible. */
+  get address(): string {
+    if (this.#cursor === undefined) return this.url;
+    return `${this.url}${this.url.includes("?") ? "&" : "?"}after=${encodeURIComponent(this.#cursor)}`;
+  }
+
+  /** Takes what a stream brought. What is older than what is held came on another one before. */
   live(update: Update<unknown>, via: "websocket" | "events"): void {
     this.putOff = 0;
     this.#take(update);
+    this.#say({ kind: "live", via });
+    this.#watch();
+  }
+
+  /** A stream goes on from what is held: whatever has changed since is on its way. */
+  resumed(via: "websocket" | "events"): void {
+    this.putOff = 0;
+    this.#asOfMs = this.outside.now();
     this.#say({ kind: "live", via });
     this.#watch();
   }
@@ -94,14 +118,17 @@ export class Watched<N extends ResourceName = ResourceName> {
 
   /**
    * Asks by a plain request while no stream brings it. That shows numbers that are not older than
-   * need be, and tells what a failed stream does not: that the answer is no. True: it was answered.
+   * need be, and tells what a failed stream does not: that the answer is no. Only what changed is
+   * asked for, where that is possible. True: it was answered.
    */
   async ask(): Promise<boolean> {
     try {
-      const update = await this.outside.get<Update<unknown>>(this.url);
+      const updates = this.resumes
+        ? (await this.outside.get<{ updates: Update<unknown>[] }>(`${this.address}&wait=0`)).updates
+        : [await this.outside.get<Update<unknown>>(this.url)];
       if (this.link.kind !== "lost") return true;
-      this.#take(update);
-      this.lost();
+      for (const update of updates) this.#take(update);
+      this.lost(this.outside.now());
       return true;
     } catch (error) {
       const final = error instanceof Refusal && isFinal(error.status);
@@ -111,8 +138,10 @@ export class Watched<N extends ResourceName = ResourceName> {
   }
 
   #take(update: Update<unknown>): void {
-    if (this.#closed) return;
+    if (this.#closed || (update.type === "delta" && update.seq <= this.#seq)) return;
     this.#seq = update.seq;
+    const { cursor } = update;
+    this.#cursor = typeof cursor === "string" && cursor.length <= CURSOR_CHARS_MAX ? cursor : undefined;
     this.#asOfMs = this.outside.now();
     this.#held = merge(this.name, this.#held, update as Update<Resources[N]>);
     this.on.data(this.#held);
@@ -125,6 +154,13 @@ export class Watched<N extends ResourceName = ResourceName> {
 
   #still(): void {
     clearTimeout(this.#silence);
+  }
+
+  // A line that says nothing may bring nothing when it is made again either: it has to prove itself by
+  // bringing all of it.
+  #hang(): void {
+    this.#cursor = undefined;
+    this.hangs();
   }
 
   #watch(): void {
@@ -140,7 +176,7 @@ export class Watched<N extends ResourceName = ResourceName> {
         }
         // Something new that the stream has not brought: on its way, or the stream hangs as a
         // half-open connection does.
-        this.#after(CATCH_UP_MS_MAX, () => { if (silent()) this.hangs(); });
+        this.#after(CATCH_UP_MS_MAX, () => { if (silent()) this.#hang(); });
       }, () => { if (silent()) this.hangs(); });
     });
   }

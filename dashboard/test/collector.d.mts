@@ -1,0 +1,15 @@
+// What the tests use of a real collector.
+
+import type { ResourceName, Resources } from "../src/api";
+
+export interface Collector {
+  /** Logs in once, through the relay. */
+  login: string;
+  relay: { cut(): void; mend(): void };
+  get<N extends ResourceName>(name: N): Promise<Resources[N]>;
+  tell(name: string): Promise<void>;
+  crash(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function startCollector(options?: { websocket?: boolean }): Promise<Collector>;
