@@ -14,10 +14,10 @@ export type * from "./types.js";
 const EARLY_MAX = 500;
 /** The longest that the rest waits for the page to be idle before it is loaded, ms. */
 const IDLE_WAIT = 2_000;
-// In the order of `Heard`. With the one for routes (`routes.ts`) there are 14, and 16 where there is touch:
-// the first two.
+// In the order of `Heard`. On the page the first two are heard where fingers are used and the next two where
+// they are not, so that with the one for routes (`routes.ts`) there are never more than 14.
 const kinds =
-  "touchmove touchend pointerdown pointermove pointerup pointercancel click keydown wheel scroll submit visibilitychange pagehide error unhandledrejection".split(" ");
+  "touchmove touchend pointermove wheel pointerup pointercancel scroll pointerdown click keydown submit visibilitychange pagehide error unhandledrejection".split(" ");
 
 /** What a browser tells of its visitor's wishes. */
 type Signalling = { globalPrivacyControl?: boolean; doNotTrack?: string | null };
@@ -28,6 +28,10 @@ let early: ((core?: Core) => void)[] = [];
 let begun = false;
 let hurry: (() => void) | undefined;
 let off = typeof document === "undefined";
+/** There are events of touch; a browser may have a touch screen and tell of it by pointers alone. */
+const fingers = !off && "ontouchend" in window;
+/** A finger is down, or there is nothing else to be moved. */
+let touching = fingers && !hovers();
 
 const none = (transport: State): Stats => ({ recorded: 0, acked: 0, dropped: 0, refused: 0, transport });
 
@@ -126,15 +130,34 @@ async function begin(options: Options): Promise<void> {
   }
 }
 
-function listen(what: "add" | "remove", on: Window | Document = window): void {
-  for (const kind of kinds.slice(navigator.maxTouchPoints ? 0 : 2)) {
-    on[`${what}EventListener`](kind, heard, { capture: true, passive: true });
-  }
+function hovers(): boolean {
+  return matchMedia("(any-hover:hover)").matches;
+}
+
+// Those of what is in the hand.
+const inHand = () => (touching ? kinds.slice(0, 2) : kinds.slice(2, 4));
+
+// In a frame, all: of what happens there little is heard.
+function listen(
+  what: "add" | "remove", on: Window | Document = window,
+  which = on === window ? [...inHand(), ...kinds.slice(4)] : kinds,
+): void {
+  for (const kind of which) on[`${what}EventListener`](kind, heard, { capture: true, passive: true });
 }
 
 function heard(event: Event): void {
   // Only what the browser itself says happened.
   if (!event.isTrusted) return;
+  // Who puts a finger down has no mouse in the hand until the last one is lifted.
+  const { type, pointerType, touches } = event as PointerEvent & TouchEvent;
+  const now =
+    type === "pointerdown" ? fingers && pointerType === "touch"
+    : touching && !(type === "touchend" && !touches[0] && hovers());
+  if (now !== touching && event.currentTarget === window) {
+    listen("remove", window, inHand());
+    touching = now;
+    listen("add", window, inHand());
+  }
   if (core) return core[0](event);
   const kept = facts(event);
   if (kept?.boxes[0]) hurry!();

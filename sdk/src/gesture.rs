@@ -224,8 +224,8 @@ impl Gestures {
 
     /// The first finger the browser has taken over, which it does to scroll; past the last when there is none.
     #[inline(never)]
-    pub(crate) fn taken(&self, from: usize) -> usize {
-        let mut place = from;
+    pub(crate) fn taken(&self) -> usize {
+        let mut place = 0;
         while place < self.count && !self.touches.get(place).is_some_and(|it| it.taken) {
             place += 1;
         }
@@ -234,16 +234,13 @@ impl Gestures {
 
     /// Whether there is one.
     pub(crate) fn is_taken(&self) -> bool {
-        self.taken(0) < self.count
+        self.taken() < self.count
     }
 
-    /// A finger the browser has taken over moves on (touch events; they name no pointer), the first or
-    /// the second one.
-    pub(crate) fn taken_moved(&mut self, ms: i64, second: bool, x: i32, y: i32) {
-        let mut place = self.taken(0);
-        if second {
-            place = self.taken(place + 1);
-        }
+    /// A finger moves on, the first that is down or the second one: touch events name no pointer, and list
+    /// them in the order in which they came down.
+    pub(crate) fn finger(&mut self, ms: i64, second: bool, x: i32, y: i32) {
+        let place = usize::from(second);
         if place < self.count
             && let Some(touch) = self.touches.get_mut(place)
         {

@@ -45,9 +45,9 @@ impl Recorder {
     pub(crate) fn taken_up(&mut self, ms: i64, x: i32, y: i32) {
         // Of two, nobody says which it is; where both were is known.
         if self.gestures.apart <= 0.0 {
-            self.gestures.taken_moved(ms, false, x, y);
+            self.gestures.finger(ms, false, x, y);
         }
-        let place = self.gestures.taken(0);
+        let place = self.gestures.taken();
         if place < self.gestures.count {
             self.lift(ms, place);
         }

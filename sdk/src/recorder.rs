@@ -281,8 +281,9 @@ impl Recorder {
                 // The key pressed something; what scrolls now is what was pressed.
                 self.scrolls.cause_ms = 0;
             }
-            // A finger moves, or is lifted (touch events). It scrolls only once the browser has taken it
-            // over; a tap causes no scroll. `a`: there is a second one, which `f` and `g` place.
+            // A finger moves, or one that the browser has taken over is lifted (touch events). It scrolls
+            // only once it is taken over; a tap causes no scroll. `a`: there is a second one, which `f` and
+            // `g` place.
             6 | 7 => {
                 if self.gestures.is_taken() {
                     self.scrolls.cause_ms = ms;
@@ -290,9 +291,9 @@ impl Recorder {
                 if kind == 7 {
                     self.taken_up(ms, down.x, down.y);
                 } else {
-                    self.gestures.taken_moved(ms, false, down.x, down.y);
+                    self.gestures.finger(ms, false, down.x, down.y);
                     if a != 0 {
-                        self.gestures.taken_moved(ms, true, down.at as i32, g);
+                        self.gestures.finger(ms, true, down.at as i32, g);
                     }
                 }
             }

@@ -24,7 +24,7 @@ const MEASURED: [Measured; 13] = [
     Measured {
         name: "SDK, what a page loads at once",
         files: &[("sdk/npm/dist/index.js", "")],
-        gzip_budget: Some(1_335),
+        gzip_budget: Some(1_480),
     },
     Measured {
         name: "SDK, everything as loaded",
@@ -33,7 +33,7 @@ const MEASURED: [Measured; 13] = [
             ("sdk/npm/dist/core.js", ""),
             ("sdk/npm/dist/recorder.js", ""),
         ],
-        gzip_budget: Some(22_030),
+        gzip_budget: Some(22_160),
     },
     Measured {
         name: "  of it the shell (TypeScript)",

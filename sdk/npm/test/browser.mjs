@@ -47,17 +47,28 @@ const GIVEN = {
 export const leftOut = (needs = []) =>
   needs.map((need) => GIVEN[need]).find(([by]) => !by.includes(KIND))?.[1] ?? false;
 
-/** What the page does before anything else: counts listeners as the SDK adds them. */
+/** What the page does before anything else: keeps the listeners of the SDK, and the most there ever were. */
 const SPY = `
   window.listeners = [];
-  const add = EventTarget.prototype.addEventListener;
+  window.listenersMost = 0;
+  const { addEventListener: add, removeEventListener: remove } = EventTarget.prototype;
+  const place = (on, kind, listener) =>
+    window.listeners.findIndex((it) => it.on() === on && it.kind === kind && it.listener() === listener);
   EventTarget.prototype.addEventListener = function (kind, listener, options) {
     // By who calls: the test driver listens on the page as well.
-    const ours = new Error().stack.includes("/upriver/");
-    if (ours) window.listeners.push({ kind, capture: !!options?.capture, passive: !!options?.passive,
-      onWindow: this === window || this === window.navigation });
+    if (new Error().stack.includes("/upriver/") && place(this, kind, listener) < 0) {
+      window.listeners.push({ kind, capture: !!options?.capture, passive: !!options?.passive,
+        onWindow: this === window || this === window.navigation, on: () => this, listener: () => listener });
+      window.listenersMost = Math.max(window.listenersMost, window.listeners.length);
+    }
     return add.call(this, kind, listener, options);
-  };`;
+  };
+  EventTarget.prototype.removeEventListener = function (kind, listener, options) {
+    const at = place(this, kind, listener);
+    if (at >= 0) window.listeners.splice(at, 1);
+    return remove.call(this, kind, listener, options);
+  };
+  window.listening = () => window.listeners.map(({ kind, capture, passive, onWindow }) => ({ kind, capture, passive, onWindow }));`;
 
 const PAGE = (options, scripts, body) => `<!doctype html><html lang="en"><head><title>Shop</title>
 <link rel="icon" href="data:,"><script>${SPY}</script>
@@ -152,6 +163,13 @@ export async function open(browser, { context = {}, crossOrigin = false, options
   };
   return shop;
 }
+
+/** Has a page with a touch screen told that there is a mouse as well. */
+export const hovering = ({ page }) =>
+  page.addInitScript(() => {
+    const { matchMedia } = window;
+    window.matchMedia = (query) => matchMedia.call(window, query === "(any-hover:hover)" ? "all" : query);
+  });
 
 /** Waits until something holds; fails with what it was. */
 export async function until(holds, what, ms = PATIENCE) {

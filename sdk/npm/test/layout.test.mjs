@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TEST_MAX, launch, leftOut, open, until } from "./browser.mjs";
+import { TEST_MAX, hovering, launch, leftOut, open, until } from "./browser.mjs";
 
 let browser;
 before(async () => {
@@ -26,7 +26,7 @@ const PRESSES = /^(pointerdown|click|keydown)$/;
 
 /** Runs a session under a trace and reads it. */
 async function session(planted) {
-  const it = await open(browser, { body: MANY, context: { hasTouch: true } });
+  const it = await open(browser, { body: MANY, context: { hasTouch: true }, before: hovering });
   const { page } = it;
   try {
     await it.ready();

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TEST_MAX, launch, leftOut, open, until } from "./browser.mjs";
+import { TEST_MAX, hovering, launch, leftOut, open, until } from "./browser.mjs";
 import { TooSlow, attempts, drag, tap } from "./input.mjs";
 
 let browser;
@@ -28,6 +28,9 @@ function shop(name, { records = true, needs, ...setup }, run) {
 }
 
 const touch = { needs: ["touch"], context: { hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } } };
+
+/** One that has a mouse as well, which a browser that plays at having a touch screen does not tell of. */
+const laptop = { needs: ["touch"], context: { hasTouch: true }, before: hovering };
 
 /** Counts pauses in the page's scrolling that end a gesture. */
 const PAUSES = `<script>
@@ -121,7 +124,7 @@ shop("a tap is one press; a flick is a scroll and a swipe, and no press", { ...t
   assert.ok(scrolled().length <= 1 + pauses, `${scrolled().length} scrolls with ${pauses} pauses`);
 });
 
-shop("swipes on a surface of the site's own and in a gallery", { ...touch, body: PAUSES }, async (it) => {
+for (const how of [touch, laptop]) shop(`swipes on a surface of the site's own and in a gallery, ${how === touch ? "on a phone" : "beside a mouse"}`, { ...how, body: PAUSES }, async (it) => {
   const { page, collector } = it;
   const cdp = await it.cdp();
   const swipe = await page.locator("#swipe").boundingBox();
@@ -326,14 +329,51 @@ shop("what is typed, private or in a query is never sent", {
   assert.ok(everything.includes("#card") && everything.includes("Shop"));
 });
 
-shop("at most 14 listeners, all passive, capturing, on the window", {}, async (it) => {
-  await it.flush();
-  const listeners = await it.page.evaluate(() => window.listeners);
-  assert.ok(listeners.length > 0 && listeners.length <= 14, listeners.map(({ kind }) => kind).join());
-  for (const listener of listeners) {
-    assert.ok(listener.passive && listener.capture && listener.onWindow, JSON.stringify(listener));
-    assert.ok(!["beforeunload", "unload"].includes(listener.kind));
+/** Listeners on a page at any time. */
+const LISTENERS_MAX = 14;
+
+for (const [device, how] of [["a mouse", {}], ["a phone", touch], ["a laptop with a touch screen", laptop]]) {
+  shop(`with ${device}, at most ${LISTENERS_MAX} listeners, all passive, capturing, on the window`, how, async (it) => {
+    const { page } = it;
+    await page.click("#buy");
+    if (how !== touch) {
+      await page.mouse.move(500, 300, { steps: 5 });
+      await page.mouse.wheel(0, 100);
+    }
+    if (how.needs) {
+      const cdp = await it.cdp();
+      await tap(page, cdp, "#fixed");
+      await drag(cdp, { x: 200, y: 500 }, { x: 200, y: 300 }, 4);
+      await page.click("#fixed");
+    }
+    await it.flush();
+    const listening = await page.evaluate(() => window.listening());
+    const most = await page.evaluate(() => window.listenersMost);
+    assert.ok(listening.length > 0 && most <= LISTENERS_MAX, `${most}: ${listening.map(({ kind }) => kind).join()}`);
+    for (const listener of listening) {
+      assert.ok(listener.passive && listener.capture && listener.onWindow, JSON.stringify(listener));
+      assert.ok(!["beforeunload", "unload"].includes(listener.kind));
+    }
+    await page.evaluate(() => window.upriver.stop());
+    await until(() => page.evaluate(() => window.listening().length <= 1), "their end");
+    assert.deepEqual((await page.evaluate(() => window.listening())).map(({ kind }) => kind).filter((kind) => !/entry|pop/.test(kind)), []);
+  });
+}
+
+shop("where fingers and a mouse take turns, so do the listeners, and every swipe and press is told", laptop, async (it) => {
+  const { page, collector } = it;
+  const cdp = await it.cdp();
+  const hears = async (kind) => (await page.evaluate(() => window.listening())).some((it) => it.kind === kind);
+  for (let round = 1; round <= 2; round++) {
+    await tap(page, cdp, "#fixed");
+    await drag(cdp, { x: 250, y: 600 }, { x: 250, y: 400 }, 4);
+    await until(() => it.flush().then(() => collector.of("swipe").length === round), "the swipe");
+    await until(() => hears("wheel"), "the turn of the mouse");
+    assert.ok(await hears("pointermove") && !(await hears("touchmove")));
+    await page.click("#fixed");
   }
+  await it.flush();
+  assert.deepEqual(kinds(collector.of("press")), ["touch", "mouse", "touch", "mouse"]);
 });
 
 shop("a privacy signal is honoured before the first byte and the first write", {
