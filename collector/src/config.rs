@@ -7,7 +7,7 @@ mod rule;
 mod token;
 mod webhook;
 
-pub use alerts::Alerts;
+pub use alerts::{ALERTS_MAX, Alert, Alerts};
 pub use retention::{RETENTION_DAYS_MAX, RETENTION_DAYS_MIN, Retention};
 pub use rule::{HELD_OUT, RULE_PREFIX, RULE_SPAN_MAX, RULES_MAX, Rule, SHOWN, rule_experiment};
 pub(crate) use token::digest;
@@ -99,9 +99,12 @@ pub struct Site {
     /// Its releases, of those that were defined through the API; the file has none.
     #[serde(skip)]
     pub releases: Vec<Release>,
-    /// Whether it is watched, and who is told.
+    /// Whether it is watched, and who is told of everything.
     #[serde(default)]
     pub alerts: Alerts,
+    /// Who is told of what.
+    #[serde(default)]
+    pub alert: Vec<Alert>,
     /// Other systems that are told of alerts.
     #[serde(default, rename = "webhook")]
     pub webhooks: Vec<Webhook>,
@@ -386,7 +389,7 @@ impl Site {
             funnel.check()?;
         }
         webhook::check(&self.webhooks, plain)?;
-        alerts::check(&self.alerts, &self.webhooks)?;
+        alerts::check(self)?;
         rule::check(self)?;
         self.check_experiments()
     }

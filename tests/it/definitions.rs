@@ -147,7 +147,7 @@ async fn of_two_changes_one_wins_and_what_is_wrong_is_said() -> Result<()> {
         (
             put("/goal/r1", &release),
             404,
-            "possible: funnel, rule, release",
+            "possible: funnel, rule, alert, release",
         ),
         (put("/funnel/checkout", &buys("30m")), 409, "sites file"),
         (put("/funnel/f", &buys("90d")), 400, "between 1ms and 30d"),

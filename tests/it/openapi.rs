@@ -64,6 +64,11 @@ fn sites() -> String {
         [[site.rule]]
         id = "angry"
         step = [{{ kind = "rage" }}]
+
+        [[site.alert]]
+        id = "visits"
+        kinds = ["traffic_vanished"]
+        webhooks = ["chat"]
         "#
     )
 }
@@ -302,6 +307,11 @@ async fn everything_else_answers_as_it_says() -> Result<()> {
             json!({"step": [{"kind": "hesitation", "times": 2}], "unless": [step("press")],
                 "window": "60s", "after": "1m", "every": "24h", "campaign": "spring*", "holdout": 0.2,
                 "signal": "offer", "payload": {"percent": 10}, "expires": "2m", "webhook": "chat"}),
+        ),
+        (
+            "alert/spring",
+            json!({"kinds": ["campaign_not_converting"], "funnel": "buys", "campaign": "spring*",
+                "page": "/cart*", "webhooks": ["chat"]}),
         ),
         ("release/r1", json!({"name": "2.4.0", "note": "new"})),
         ("annotation/a1", json!({"text": "a note", "page": "/"})),

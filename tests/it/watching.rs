@@ -20,6 +20,7 @@ id = "{id}"
 write_key = "wk_{id}_0001"
 read_token = "rt_{id}_0001"
 import_token = "it_{id}_0001"
+admin_token = "at_{id}_0001"
 {more}
 [[site.funnel]]
 id = "checkout"
@@ -155,5 +156,110 @@ async fn a_campaign_that_stops_converting_is_told_once_and_a_healthy_one_never()
     ensure!(again["rows"][0]["id"] == rows[0]["id"], "{again}");
     ensure!(again["rows"][0]["open"] == true, "{again}");
     ensure!(receiver.is_quiet(), "it was told again");
+    Ok(())
+}
+
+async fn define(collector: &Collector, site: &str, id: &str, body: Option<Value>) -> Result<Value> {
+    let url = format!("{}/v1/sites/{site}/definitions/alert/{id}", collector.url);
+    let request = match body {
+        Some(body) => collector.http.put(url).json(&body),
+        None => collector.http.delete(url),
+    };
+    let response = request
+        .bearer_auth(format!("at_{site}_0001"))
+        .send()
+        .await?;
+    let status = response.status().as_u16();
+    let mut said: Value = response.json().await?;
+    said["status"] = status.into();
+    Ok(said)
+}
+
+#[tokio::test]
+async fn a_defined_alert_tells_whom_it_names_at_once_and_after_a_kill() -> Result<()> {
+    let (chat, pager, mail) = (
+        webhooks::receiver()?,
+        webhooks::receiver()?,
+        webhooks::receiver()?,
+    );
+    let more = "[[site.alert]]\nid = \"all\"\nkinds = [\"step_broke\"]\nwebhooks = [\"mail\"]\n";
+    let sites = [
+        site("broken", &format!("[site.alerts]\nwebhooks = []\n{more}")),
+        webhooks::webhook("chat", chat.port),
+        webhooks::webhook("pager", pager.port),
+        webhooks::webhook("mail", mail.port),
+        site("off", "[site.alerts]\nenabled = false\n"),
+        webhooks::webhook("chat", chat.port),
+    ]
+    .concat();
+    let flags = ["--webhook-allow-private", "--alert-seconds", "1"];
+    let mut collector = Collector::start_with_sites(&sites, &flags).await?;
+    let of = |campaign: &str, webhook: &str| {
+        json!({"kinds": ["campaign_not_converting"], "funnel": "checkout",
+            "campaign": campaign, "webhooks": [webhook]})
+    };
+    for (id, alert) in [
+        ("spring", of("spr*", "chat")),
+        ("autumn", of("autumn", "mail")),
+        ("gone", of("spr*", "mail")),
+    ] {
+        let said = define(&collector, "broken", id, Some(alert)).await?;
+        ensure!(said["status"] == 201 && said["version"] == 1, "{said}");
+    }
+    let unknown = json!({"webhooks": ["chat"], "funnel": "f"});
+    for (site, id, body, status, says) in [
+        (
+            "broken",
+            "x",
+            of("*", "phone"),
+            400,
+            "webhooks: there is no",
+        ),
+        (
+            "broken",
+            "x",
+            unknown,
+            400,
+            "funnel: the site has no funnel",
+        ),
+        ("broken", "all", of("*", "chat"), 409, "stands in the sites"),
+        (
+            "off",
+            "x",
+            json!({"webhooks": ["chat"]}),
+            409,
+            "enabled = false",
+        ),
+    ] {
+        let said = define(&collector, site, id, Some(body)).await?;
+        let message = said["error"]["message"].as_str().unwrap_or_default();
+        ensure!(said["status"] == status && message.contains(says), "{said}");
+    }
+    collector.kill()?;
+    collector.restart()?;
+    eventually("it is watched", async || {
+        let alerts = alerts(&collector, "broken").await?;
+        Ok((alerts["watched_until_ms"] != 0).then_some(()))
+    })
+    .await?;
+    // One is there since before the kill, one is made now, and one is not there any more.
+    let said = define(&collector, "broken", "late", Some(of("*", "pager"))).await?;
+    ensure!(said["status"] == 201, "{said}");
+    let said = define(&collector, "broken", "gone", None).await?;
+    ensure!(said["status"] == 200, "{said}");
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+    import(&collector, "broken", &history(now_ms, true))?;
+    for receiver in [&chat, &pager] {
+        let told = receiver.next()?;
+        ensure!(
+            told["type"] == "alert.opened" && told["data"]["campaign"] == "spring",
+            "{told}"
+        );
+        ensure!(
+            told["data"]["alerts"] == json!(["late", "spring"]),
+            "{told}"
+        );
+    }
+    ensure!(mail.is_quiet(), "somebody else was told");
     Ok(())
 }

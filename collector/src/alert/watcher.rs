@@ -10,9 +10,9 @@ use super::site::{HourRow, SiteWatch, TickRow};
 use super::told::{News, Told, reconcile};
 use super::traffic::HOUR_MS;
 use crate::clock::now_ms;
-use crate::config::Site;
+use crate::config::{Alert, Site};
 use crate::definitions::book::Book;
-use crate::definitions::with_defined;
+use crate::definitions::{alerts, with_defined};
 use crate::live::Live;
 use crate::past::{PastError, rows};
 use crate::signals::deliver::Webhooks;
@@ -20,6 +20,7 @@ use crate::signals::message::Message;
 use clickhouse::Client;
 use metrics::{counter, gauge};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -77,7 +78,7 @@ pub async fn watch(
             match site.look(&client, options.every).await {
                 Ok(false) => {}
                 Ok(true) => {
-                    if let Err(error) = site.tell(&told, &live, &webhooks).await {
+                    if let Err(error) = site.tell(&told, &live, (&webhooks, &book)).await {
                         tracing::error!(site = site.config.id, error, "alerts were not told");
                     }
                 }
@@ -194,7 +195,12 @@ impl Watched {
     }
 
     /// Says what is new.
-    async fn tell(&self, told: &Arc<Told>, live: &Live, webhooks: &Webhooks) -> Result<(), String> {
+    async fn tell(
+        &self,
+        told: &Arc<Told>,
+        live: &Live,
+        (webhooks, book): (&Webhooks, &Book),
+    ) -> Result<(), String> {
         let (site, found) = (self.config.id.clone(), self.state.rows());
         let (reader, asked) = (told.clone(), site.clone());
         let known = tokio::task::spawn_blocking(move || reader.of(&asked));
@@ -205,8 +211,10 @@ impl Watched {
         let before = known.clone();
         let (mut shown, news) = reconcile(&mut known, &found, self.looked_ms);
         shown.truncate(super::site::ROWS_MAX);
+        // As they are at this moment: one that was just defined, or removed, works at once.
+        let alerts = alerts(book, &self.config);
         for (row, news) in &news {
-            self.say(row, *news, webhooks);
+            self.say(row, *news, (webhooks, &alerts));
         }
         gauge!("upriver_alerts_open", "site" => site.clone())
             .set(shown.iter().filter(|row| row.open).count() as f64);
@@ -236,7 +244,7 @@ impl Watched {
         Ok(())
     }
 
-    fn say(&self, row: &AlertRow, news: News, webhooks: &Webhooks) {
+    fn say(&self, row: &AlertRow, news: News, (webhooks, alerts): (&Webhooks, &[Alert])) {
         let site = &self.config.id;
         let (kind, at_ms) = match news {
             News::Opened => ("alert.opened", row.opened_ms),
@@ -246,6 +254,8 @@ impl Watched {
         counter!("upriver_alerts_total", "site" => site.clone(), "news" => kind).increment(1);
         let mut data = serde_json::to_value(row).unwrap_or_default();
         data["site"] = site.clone().into();
+        let alerts: Vec<&Alert> = alerts.iter().filter(|alert| alert.is_of(row)).collect();
+        data["alerts"] = alerts.iter().map(|alert| alert.id.as_str()).collect();
         let id = format!("{}:{at_ms}:{kind}", row.id).replace('.', ":");
         let message = match Message::new(&id, kind, at_ms, &data) {
             Ok(message) => message,
@@ -254,7 +264,14 @@ impl Watched {
                 return;
             }
         };
-        for webhook in self.config.alert_webhooks() {
+        let named = alerts.iter().flat_map(|alert| &alert.webhooks);
+        // Each once, however many say that it is told.
+        let told: BTreeSet<&str> = self
+            .config
+            .alert_webhooks()
+            .chain(named.map(String::as_str))
+            .collect();
+        for webhook in told {
             if let Err(error) = webhooks.send(site, webhook, message.clone()) {
                 tracing::error!(site, %error, "an alert is not told to a webhook");
             }

@@ -53,12 +53,15 @@ async fn list(
         let body = json!({"signal": signal, "webhook": webhook, "holdout": rule.holdout});
         in_file(Kind::Rule, &rule.id, body)
     });
+    let alerts = site.alert.iter();
+    let alerts =
+        alerts.map(|alert| in_file(Kind::Alert, &alert.id, json!({"webhooks": alert.webhooks})));
     let defined = definitions.book().current(&site.id);
     let defined = defined
         .iter()
         .filter(|(key, _)| !definitions.is_in_file(key))
         .map(|(key, version)| answer(key, version));
-    let all: Vec<Value> = funnels.chain(rules).chain(defined).collect();
+    let all: Vec<Value> = funnels.chain(rules).chain(alerts).chain(defined).collect();
     Ok(json_of(&json!({"site": site.id, "definitions": all})))
 }
 

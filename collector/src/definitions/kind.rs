@@ -2,7 +2,7 @@
 //!
 //! Owns the shapes and their checks. Knows nothing of versions, files and requests.
 
-use crate::config::{Funnel, Rule, Site};
+use crate::config::{Alert, Funnel, Rule, Site};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,6 +20,8 @@ pub enum Kind {
     Funnel,
     /// When visitors are told something: as in the sites file.
     Rule,
+    /// Who is told when something is wrong: as in the sites file.
+    Alert,
     /// A version of the site went out.
     Release,
     /// Something worth remembering happened.
@@ -30,9 +32,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every one.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Funnel,
         Self::Rule,
+        Self::Alert,
         Self::Release,
         Self::Annotation,
         Self::Page,
@@ -43,6 +46,7 @@ impl Kind {
         match self {
             Self::Funnel => "funnel",
             Self::Rule => "rule",
+            Self::Alert => "alert",
             Self::Release => "release",
             Self::Annotation => "annotation",
             Self::Page => "page",
@@ -78,6 +82,10 @@ impl Kind {
             }
             Self::Rule => {
                 rule(id, body)?.check(site)?;
+                Ok(body.clone())
+            }
+            Self::Alert => {
+                alert(id, body)?.check(site)?;
                 Ok(body.clone())
             }
             Self::Release => {
@@ -125,6 +133,14 @@ pub fn funnel(id: &str, body: &Value) -> Result<Funnel, String> {
 /// # Errors
 /// It is none; the message says which field.
 pub fn rule(id: &str, body: &Value) -> Result<Rule, String> {
+    read(&with_id(id, body)?)
+}
+
+/// An alert from what is kept of it: the fields of the sites file.
+///
+/// # Errors
+/// It is none; the message says which field.
+pub fn alert(id: &str, body: &Value) -> Result<Alert, String> {
     read(&with_id(id, body)?)
 }
 
@@ -351,5 +367,24 @@ mod tests {
             check(Kind::Rule, "help", with(field, value), Err(says));
         }
         check(Kind::Rule, "a.b", body.clone(), Err("id must be"));
+        for (body, says) in [
+            (json!({}), "missing field `webhooks`"),
+            (json!({"webhooks": []}), "webhooks: 1 to 20"),
+            (
+                json!({"webhooks": ["chat"]}),
+                "webhooks: there is no webhook",
+            ),
+            (
+                json!({"webhooks": [], "kinds": ["odd"]}),
+                "kinds: unknown variant",
+            ),
+            (
+                json!({"webhooks": [], "campaign": ""}),
+                "campaign must be 1 to",
+            ),
+            (json!({"webhooks": [], "page": 7}), "page: invalid type"),
+        ] {
+            check(Kind::Alert, "a", body, Err(says));
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Definitions that are made and changed while the collector runs: funnels, rules, releases,
-//! annotations, pages of interest.
+//! Definitions that are made and changed while the collector runs: funnels, rules, alerts,
+//! releases, annotations, pages of interest.
 //!
 //! Owns the way of a change: onto the disk, to whoever counts or fires by it, and in its own time into ClickHouse.
 //! [`book`] keeps versions, [`kind`] knows what each must say, [`told`] speaks with ClickHouse. Knows no
@@ -10,7 +10,7 @@ pub mod kind;
 mod told;
 
 use crate::clock::now_ms;
-use crate::config::{FUNNELS_MAX, RULES_MAX, Rule, Site};
+use crate::config::{ALERTS_MAX, Alert, FUNNELS_MAX, RULES_MAX, Rule, Site};
 use crate::live::{Live, LiveError};
 use crate::signals::firing::{Rules, Worker};
 use book::{Book, BookError, Expected, Key, Version};
@@ -177,6 +177,26 @@ pub async fn restore_rules(
     Ok(())
 }
 
+/// Who is told of what is wrong with a site now: as the sites file says it, and as is defined.
+pub(crate) fn alerts(book: &Book, site: &Site) -> Vec<Alert> {
+    let mut alerts = site.alert.clone();
+    for (key, version) in book.current(&site.id) {
+        if key.kind != Kind::Alert || site.alert.iter().any(|alert| alert.id == key.id) {
+            continue;
+        }
+        match kind::alert(&key.id, &version.body.unwrap_or_default()) {
+            Ok(alert) => alerts.push(alert),
+            Err(error) => tracing::error!(
+                site = site.id,
+                alert = key.id,
+                error,
+                "an alert that was defined tells nobody"
+            ),
+        }
+    }
+    alerts
+}
+
 fn in_file_rule(site: &Site, id: &str) -> bool {
     site.rules.iter().any(|rule| rule.id == id)
 }
@@ -214,6 +234,7 @@ impl Definitions {
         self.site(&key.site).is_some_and(|site| match key.kind {
             Kind::Funnel => site.funnels.iter().any(|funnel| funnel.id == key.id),
             Kind::Rule => in_file_rule(site, &key.id),
+            Kind::Alert => site.alert.iter().any(|alert| alert.id == key.id),
             Kind::Release | Kind::Annotation | Kind::Page => false,
         })
     }
@@ -229,19 +250,38 @@ impl Definitions {
                 let index = self.live.index(&key.site);
                 (FUNNELS_MAX, index.map_or(0, |index| index.funnels.len()))
             }
-            Kind::Rule => {
-                let in_file = self.site(&key.site).map_or(0, |site| site.rules.len());
-                let defined = self.book.current(&key.site).into_iter();
-                let defined =
-                    defined.filter(|(key, _)| key.kind == Kind::Rule && !self.is_in_file(key));
-                (RULES_MAX, in_file + defined.count())
-            }
+            Kind::Rule => (RULES_MAX, self.count(key, |site| site.rules.len())),
+            Kind::Alert => (ALERTS_MAX, self.count(key, |site| site.alert.len())),
             Kind::Release | Kind::Annotation | Kind::Page => return Ok(()),
         };
         if there >= max {
             return Err(DefineError::TooMany(key.kind.name(), max));
         }
         Ok(())
+    }
+
+    /// How many of the kind of a key its site has, with those of the sites file.
+    fn count(&self, key: &Key, in_file: impl Fn(&Site) -> usize) -> usize {
+        let defined = self.book.current(&key.site).into_iter();
+        let defined =
+            defined.filter(|(other, _)| other.kind == key.kind && !self.is_in_file(other));
+        self.site(&key.site).map_or(0, in_file) + defined.count()
+    }
+
+    /// Whether what an alert names is there: funnels come and go, so only who defines one is told.
+    fn check_alert(&self, site: &Site, alert: &Alert) -> Result<(), DefineError> {
+        if !site.alerts.enabled {
+            return Err(DefineError::InFile("alerts: enabled = false".into()));
+        }
+        let index = self.live.index(&site.id);
+        let funnels = index.into_iter().flat_map(|index| index.funnels);
+        let known: Vec<String> = funnels.map(|(id, _)| id).collect();
+        match &alert.funnel {
+            Some(funnel) if !known.contains(funnel) => Err(DefineError::Invalid(format!(
+                "funnel: the site has no funnel {funnel:?}"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Defines something anew, or without a body removes it. It is on disk when this returns, and at work: the
@@ -269,6 +309,10 @@ impl Definitions {
             ),
             None => None,
         };
+        if let (Kind::Alert, Some(body)) = (key.kind, &body) {
+            let alert = kind::alert(&key.id, body).map_err(DefineError::Invalid)?;
+            self.check_alert(site, &alert)?;
+        }
         let _order = self.order.lock().await;
         if body.is_some() && self.book.get(&key).is_none() {
             self.has_room(&key)?;
@@ -297,7 +341,8 @@ impl Definitions {
                 let site = key.site.as_str().into();
                 self.live.define_release(site, &key.id, release).await
             }
-            Kind::Annotation | Kind::Page => Ok(()),
+            // Whoever tells of alerts reads them from the book each time.
+            Kind::Alert | Kind::Annotation | Kind::Page => Ok(()),
         }
     }
 
