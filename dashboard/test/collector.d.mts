@@ -5,11 +5,14 @@ import type { ResourceName, Resources } from "../src/api";
 export interface Collector {
   /** Logs in once, through the relay. */
   login: string;
-  relay: { cut(): void; mend(): void };
+  relay: { origin: string; cut(): void; mend(): void };
   get<N extends ResourceName>(name: N): Promise<Resources[N]>;
   tell(name: string): Promise<void>;
   crash(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** May read live numbers, and not who the visitors are. */
+export const WALL_TOKEN: string;
 
 export function startCollector(options?: { websocket?: boolean }): Promise<Collector>;

@@ -18,12 +18,19 @@ const START_MS_MAX = 60_000;
 const SAID_CHARS_MAX = 64 * 1024;
 const KEY = "wk_dashboard_0001";
 const READ_TOKEN = "rt_dashboard_0001";
+/** May read live numbers, and not who the visitors are. */
+export const WALL_TOKEN = "wall_screen_secret_1";
 const SITES = `
 [[site]]
 id = "shop"
 name = "Brimwell"
 write_key = "${KEY}"
 read_token = "${READ_TOKEN}"
+
+[[site.token]]
+name = "wall-screen"
+scopes = ["live:read"]
+secret = "${WALL_TOKEN}"
 `;
 
 /** Starts a collector and a relay. `websocket: false`: the relay hangs up on whoever asks for one. */

@@ -94,16 +94,6 @@ describe("sources, releases, errors and who is here", () => {
     expect(await visitors.locator("li").count()).toBe(12);
     expect(complaints).toEqual([]);
   });
-
-  it("says of what this access may not see that it may not, and is live all the same", async () => {
-    fixture.forbidden.add("presence/visitors");
-    const { page } = await openPage(browser);
-    await page.goto(fixture.login);
-    await page.getByText("This access does not show it.").waitFor();
-    expect(await page.locator(".visitors").textContent()).toContain("visitors:read");
-    await expect.poll(() => links(page)).toEqual(Object.fromEntries(PANELS.map((name) => [name, name === "visitors" ? "refused" : "live"])));
-    expect(await page.getByRole("banner").getByRole("status").textContent()).toBe("live");
-  });
 });
 
 describe("dashboard", () => {
