@@ -227,15 +227,19 @@ fn pack(npm_folder: &Path) -> Result<PathBuf> {
 /// the code all over, and low addresses are short.
 const STACK_BYTES: i32 = 2_048;
 
+/// What LLVM is told. Loops count as they are written: what it makes of their counters to save an addition
+/// takes another local and more code. What two branches end with is left to `wasm-opt` to join, and a little
+/// more is put in place of a call than where size is all.
+const LLVM: &str = "-disable-lsr -simplifycfg-sink-common=false -inline-threshold=15";
+
 /// The flags of the compiler, as cargo takes them: the folder of cargo's sources is taken out of the
-/// names of files, the stack is small, and loops count as they are written: what LLVM makes of their
-/// counters to save an addition takes another local and more code.
+/// names of files, and the stack is small.
 fn flags() -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     let home = home.context("cannot tell where cargo keeps its sources: set CARGO_HOME")?;
     Ok(format!(
-        "--remap-path-prefix={}=cargo\u{1f}-Clink-arg=-zstack-size={STACK_BYTES}\u{1f}-Cllvm-args=-disable-lsr",
+        "--remap-path-prefix={}=cargo\u{1f}-Clink-arg=-zstack-size={STACK_BYTES}\u{1f}-Cllvm-args={LLVM}",
         home.display()
     ))
 }
