@@ -145,13 +145,16 @@ export const inSight = (element: Element) => element.checkVisibility?.(SIGHT);
 
 export const isPrivate = (element: Element) => !!nearest(element, PRIVATE);
 
-function unique(root: ParentNode, selector: string): boolean {
+/** How many match; none where the browser does not know the selector. */
+export function count(root: ParentNode, selector: string): number {
   try {
-    return root.querySelectorAll(selector).length === 1;
+    return root.querySelectorAll(selector).length;
   } catch {
-    return false;
+    return 0;
   }
 }
+
+const unique = (root: ParentNode, selector: string) => count(root, selector) === 1;
 
 // A selector of an element's own that finds nothing else. `any`: by any attribute that may name it;
 // otherwise only by those that may anchor a path.

@@ -19,8 +19,8 @@ import { Kind } from "./wasm.js";
 const enum Heard {
   TOUCH_MOVE,
   TOUCH_END,
-  MOVE,
   WHEEL,
+  MOVE,
   UP,
   CANCEL,
   SCROLL,
@@ -172,7 +172,7 @@ export function hear(event: Event, facts?: Facts): void {
     case Heard.MOVE:
     case Heard.UP:
     case Heard.CANCEL:
-      step(kind > Heard.MOVE ? kind - Heard.UP + Kind.UP : Kind.MOVE, at, 0, 0, TOUCH, x, y, 0, 0, id);
+      step(kind - Heard.MOVE + Kind.MOVE, at, 0, 0, TOUCH, x, y, 0, 0, id);
       break;
     case Heard.DOWN:
       if (target.nodeType !== 1 || (!by && onScrollbar(target, pointer.clientX, pointer.clientY, boxOf))) return;

@@ -17,7 +17,7 @@ const IDLE_WAIT = 2_000;
 // In the order of `Heard`. On the page the first two are heard where fingers are used and the next two where
 // they are not, so that with the one for routes (`routes.ts`) there are never more than 14.
 const kinds =
-  "touchmove touchend pointermove wheel pointerup pointercancel scroll pointerdown click keydown submit visibilitychange pagehide error unhandledrejection".split(" ");
+  "touchmove touchend wheel pointermove pointerup pointercancel scroll pointerdown click keydown submit visibilitychange pagehide error unhandledrejection".split(" ");
 
 /** What a browser tells of its visitor's wishes. */
 type Signalling = { globalPrivacyControl?: boolean; doNotTrack?: string | null };

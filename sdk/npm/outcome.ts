@@ -16,7 +16,7 @@
 // the page are told by the recorder's other inputs.
 
 import { options, step } from "./core.js";
-import { BY_HAND, inSight, nearest } from "./element.js";
+import { BY_HAND, count, inSight, nearest } from "./element.js";
 import { Kind } from "./wasm.js";
 
 const MAY_RAGE = 1 << 8;
@@ -151,16 +151,21 @@ export function clicked(click: Event): void {
   follow(mine, click, performance.now());
 }
 
-const all = (selector: string) => [...document.querySelectorAll<any>(selector)].slice(0, NEAR_MAX);
+/** Fields and media: lists that the browser keeps, so that a press walks the document for popovers alone. */
+const kept = ["input", "textarea", "select", "video", "audio"].map(
+  (name) => document.getElementsByTagName(name));
 
 function shown({ parentElement: around }: Element): Shown {
   const { isCollapsed, focusOffset } = getSelection()!;
   const near = [...(around?.children ?? []), ...(around?.parentElement?.children ?? [])];
   return [
-    location.href.replace(/#$/, "") +
-      document.querySelectorAll(":is(:popover-open,:fullscreen,:checked,:target)").length +
-      all("input:not([type=password]),textarea,select").map((field) => field.value) +
-      all("video,audio").map(({ paused, muted }) => [paused, muted]),
+    [
+      // A selector of this one state is found several times as fast as in a list.
+      location.href.replace(/#$/, ""), count(document, ":popover-open"), !!document.fullscreenElement,
+      [].filter.call(kept[0], ({ checked }) => checked).length,
+      kept.map((all) => [].slice.call(all, 0, NEAR_MAX).map((it: any) =>
+        it.type === "password" || [it.value, it.selectedOptions?.length, it.paused, it.muted])),
+    ].join(),
     document.activeElement,
     near.slice(0, NEAR_MAX).filter(inSight).length,
     isCollapsed ? 0 : focusOffset + 1,
