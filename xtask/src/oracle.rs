@@ -15,8 +15,8 @@ pub(crate) fn run(root: &Path, flags: &Oracle) -> Result<()> {
         release::program(root, "oracle")
     })?;
     let mut words = format!(
-        "--cases {} --seed {} --whole {}",
-        flags.cases, flags.seed, flags.whole
+        "--cases {} --seed {} --large-visitors {} --whole {}",
+        flags.cases, flags.seed, flags.large_visitors, flags.whole
     );
     if flags.json {
         words += " --json";

@@ -1,16 +1,19 @@
 //! The feed: the newest things that happened, in the order the collector had them.
 //!
 //! Of each kind so many are kept, so that those that are rare are still there among those that are
-//! not. Owns which of them a reader wants, three ways: as a test, in words, and in SQL.
+//! not. Most that happens is kept for a moment and never read, so texts are kept as numbers and an
+//! item is made when somebody looks. Owns which of them a reader wants, three ways: as a test, in
+//! words, and in SQL.
 
 use super::element::Elements;
 use super::filter::{ROBOT_SCORE_MIN, is_robot};
 use super::limits::{ACTIVITY_KEPT_MAX, ACTIVITY_MAX};
-use super::names::NONE;
+use super::names::{NONE, Names};
 use super::resource::Naming;
 use super::sql;
 use crate::row::{Device, EventRow, Kind};
-use std::collections::BTreeMap;
+use hashbrown::Equivalent;
+use std::collections::VecDeque;
 use upriver_wire::ElementId;
 use upriver_wire::batch::Campaign;
 use upriver_wire::live::{ActivityItem, Money};
@@ -62,20 +65,23 @@ pub struct ActivityFilter {
 }
 
 impl ActivityFilter {
-    fn holds(&self, kind: Kind, kept: &Kept) -> bool {
+    fn holds(&self, kept: &Kept, texts: &Texts) -> bool {
         let named = |wanted: &Option<String>, name: &str| {
             let name = if name.is_empty() { NONE } else { name };
             wanted.as_ref().is_none_or(|wanted| wanted == name)
         };
-        let item = &kept.item;
-        let event = || matches!(kind, Kind::Custom | Kind::Conversion).then_some(&item.about);
+        let kind = kept.kind;
+        let is_event = matches!(kind, Kind::Custom | Kind::Conversion);
+        let campaign = texts.campaigns.name(kept.campaign);
         (self.kinds.is_empty() || self.kinds.contains(&kind))
-            && (self.page.as_ref()).is_none_or(|page| sql::glob_matches(page, &item.path))
-            && self.element.is_none_or(|wanted| wanted == item.element.0)
-            && (self.event.as_ref()).is_none_or(|name| event() == Some(name))
-            && named(&self.campaign, &item.campaign.campaign)
-            && named(&self.source, &item.campaign.source)
-            && self.device.is_none_or(|wanted| wanted == kept.device)
+            && (self.page.as_ref())
+                .is_none_or(|page| sql::glob_matches(page, texts.words.name(kept.path)))
+            && self.element.is_none_or(|wanted| wanted == kept.element)
+            && (self.event.as_deref())
+                .is_none_or(|name| is_event && *name == **texts.words.name(kept.about))
+            && named(&self.campaign, &campaign.campaign)
+            && named(&self.source, &campaign.source)
+            && self.device.is_none_or(|device| device == kept.device)
             && !(self.human && kept.robot)
     }
 
@@ -124,21 +130,184 @@ impl ActivityFilter {
 /// Receipt, order, tie: which of two items is newer.
 type Place = (i64, u64, u32);
 
+/// What an item is made of when somebody looks.
 #[derive(Debug)]
 struct Kept {
-    /// Its id is 0 until it is numbered.
-    item: ActivityItem,
+    place: Place,
+    /// 0 until it is numbered.
+    id: u64,
+    time_ms: u64,
+    element: u64,
+    /// Number of the currency, and millionths.
+    value: Option<(u32, i64)>,
+    /// The first 32 bits.
+    visitor: u32,
+    /// Numbers of texts.
+    path: u32,
+    about: u32,
+    campaign: u32,
+    kind: Kind,
     device: Device,
     robot: bool,
+}
+
+/// The texts of everything that is kept, each once. As there are no more than what is kept has, they
+/// need no bound of their own.
+#[derive(Debug)]
+struct Texts {
+    words: Names<Box<str>>,
+    campaigns: Names<Key>,
+}
+
+/// What a visit came with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Key {
+    source: Box<str>,
+    medium: Box<str>,
+    campaign: Box<str>,
+    term: Box<str>,
+    content: Box<str>,
+}
+
+/// The same, borrowed from a row. Hashes as `Key` does, field by field.
+#[derive(Hash)]
+struct KeyRef<'a> {
+    source: &'a str,
+    medium: &'a str,
+    campaign: &'a str,
+    term: &'a str,
+    content: &'a str,
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self.source == *key.source
+            && *self.medium == *key.medium
+            && *self.campaign == *key.campaign
+            && *self.term == *key.term
+            && *self.content == *key.content
+    }
+}
+
+impl Texts {
+    fn new() -> Self {
+        Self {
+            words: Names::new(Box::default(), usize::MAX),
+            campaigns: Names::new(Key::default(), usize::MAX),
+        }
+    }
+
+    /// What is kept of an event; it holds a use of each of its texts.
+    fn keep(&mut self, row: &EventRow, place: Place) -> Kept {
+        let campaign = KeyRef {
+            source: &row.utm_source,
+            medium: &row.utm_medium,
+            campaign: &row.utm_campaign,
+            term: &row.utm_term,
+            content: &row.utm_content,
+        };
+        let campaign = self.campaigns.acquire(&campaign, |key| Key {
+            source: key.source.into(),
+            medium: key.medium.into(),
+            campaign: key.campaign.into(),
+            term: key.term.into(),
+            content: key.content.into(),
+        });
+        let money = row.kind == Kind::Conversion && (row.value != 0 || !row.currency.is_empty());
+        Kept {
+            place,
+            id: 0,
+            time_ms: u64::try_from(row.time).unwrap_or(0),
+            element: row.element,
+            value: money.then(|| (self.words.acquire_text(&row.currency), row.value)),
+            visitor: (row.visitor.as_u128() >> 96) as u32,
+            path: self.words.acquire_text(row.path.as_str()),
+            about: self.about(row),
+            campaign,
+            kind: row.kind,
+            device: row.device,
+            robot: is_robot(row),
+        }
+    }
+
+    /// The number of what an event was about; that of no text where its element's label says it,
+    /// which is looked up when the feed is read.
+    fn about(&mut self, row: &EventRow) -> u32 {
+        match row.kind {
+            Kind::PageView => self.words.acquire_text(&row.title),
+            Kind::Form => self.words.acquire_text(row.form_step.name()),
+            Kind::Fault => self.words.acquire_text(&row.message),
+            Kind::Scroll | Kind::Swipe => self.words.acquire_text(row.direction.name()),
+            Kind::Custom | Kind::Conversion => self.words.acquire_text(&row.name),
+            Kind::Exposure => match row.props.iter().find(|(name, _)| name == "variant") {
+                Some((_, variant)) => {
+                    let shown = format!("{}={variant}", row.name);
+                    self.words.acquire_text(&shown)
+                }
+                None => self.words.acquire_text(&row.name),
+            },
+            Kind::Press
+            | Kind::LongPress
+            | Kind::Pinch
+            | Kind::Hesitation
+            | Kind::Rage
+            | Kind::Dead
+            | Kind::ErrorPress
+            | Kind::Thrash
+            | Kind::Path
+            | Kind::Attention
+            | Kind::Impression
+            | Kind::Visibility
+            | Kind::Consent
+            | Kind::Identify => self.words.acquire_text(""),
+        }
+    }
+
+    /// Gives back what is kept no more.
+    fn release(&mut self, kept: &Kept) {
+        self.campaigns.release(kept.campaign, 1);
+        self.words.release(kept.path, 1);
+        self.words.release(kept.about, 1);
+        if let Some((currency, _)) = kept.value {
+            self.words.release(currency, 1);
+        }
+    }
+
+    fn item(&self, kept: &Kept) -> ActivityItem {
+        let campaign = self.campaigns.name(kept.campaign);
+        let text = |number: u32| self.words.name(number).to_string();
+        ActivityItem {
+            id: kept.id,
+            time_ms: kept.time_ms,
+            visitor: format!("{:08x}", kept.visitor),
+            kind: kept.kind.name().into(),
+            path: text(kept.path),
+            about: text(kept.about),
+            value: kept.value.map(|(currency, micros)| Money {
+                currency: text(currency),
+                micros,
+            }),
+            campaign: Campaign {
+                source: campaign.source.to_string(),
+                medium: campaign.medium.to_string(),
+                campaign: campaign.campaign.to_string(),
+                term: campaign.term.to_string(),
+                content: campaign.content.to_string(),
+            },
+            device: kept.device.into(),
+            element: ElementId(kept.element),
+        }
+    }
 }
 
 /// The feed of one site.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    /// By kind.
-    kinds: Vec<BTreeMap<Place, Kept>>,
-    /// Those without an id.
-    fresh: Vec<(Place, Kind)>,
+    /// By kind, oldest first.
+    kinds: Vec<VecDeque<Kept>>,
+    /// Events of a batch that are newer than what is kept of their kind, by place in the batch.
+    offered: Vec<(Place, u32)>,
+    texts: Texts,
     numbered: u64,
     max: usize,
     displaced: u64,
@@ -148,61 +317,79 @@ impl Feed {
     pub(crate) fn new(of_kind_max: usize) -> Self {
         let kinds = Kind::ALL.iter().map(|kind| *kind as usize).max();
         Self {
-            kinds: (0..=kinds.unwrap_or(0)).map(|_| BTreeMap::new()).collect(),
-            fresh: Vec::new(),
+            kinds: (0..=kinds.unwrap_or(0)).map(|_| VecDeque::new()).collect(),
+            offered: Vec::new(),
+            texts: Texts::new(),
             numbered: 0,
             max: of_kind_max,
             displaced: 0,
         }
     }
 
-    /// Offers an event. Most are too old to be kept when a batch is offered newest first, and
-    /// then cost nothing.
-    pub(crate) fn offer(&mut self, row: &EventRow, tie: u32) -> bool {
+    /// Offers an event, by its place in a batch that `take` must be given. False when it is too old
+    /// to be kept.
+    pub(crate) fn offer(&mut self, row: &EventRow, tie: u32, at: usize) -> bool {
         if !is_told(row.kind) {
             return false;
         }
         let place = (row.received_at, row.ord, tie);
-        let items = &mut self.kinds[row.kind as usize];
-        if items.len() >= self.max {
+        let kept = &self.kinds[row.kind as usize];
+        if kept.len() >= self.max && kept.front().is_none_or(|oldest| oldest.place > place) {
             self.displaced += 1;
-            let oldest = items.first_key_value();
-            if oldest.is_none_or(|(oldest, _)| *oldest > place) {
-                return false;
-            }
-            items.pop_first();
+            return false;
         }
-        let kept = Kept {
-            item: item(row),
-            device: row.device,
-            robot: is_robot(row),
-        };
-        items.insert(place, kept);
-        self.fresh.push((place, row.kind));
+        self.offered.push((place, at as u32));
         true
     }
 
-    /// Numbers what was offered since, oldest first.
-    pub(crate) fn number(&mut self) {
-        let mut fresh = std::mem::take(&mut self.fresh);
-        fresh.sort_unstable();
-        for (place, kind) in fresh {
-            // What was pushed out meanwhile gets no number.
-            if let Some(kept) = self.kinds[kind as usize].get_mut(&place) {
-                self.numbered += 1;
-                kept.item.id = self.numbered;
-            }
+    /// Keeps the newest of what was offered of a batch, and numbers them, oldest first.
+    pub(crate) fn take(&mut self, rows: &[EventRow]) {
+        if self.offered.is_empty() {
+            return;
         }
+        let mut offered = std::mem::take(&mut self.offered);
+        offered.sort_unstable();
+        // Which of them stay: as many newest of each kind as there is room for, of these and those
+        // that are there.
+        let mut newer = vec![0; self.kinds.len()];
+        let mut stays = vec![false; offered.len()];
+        for ((place, at), stays) in offered.iter().zip(&mut stays).rev() {
+            let kind = rows[*at as usize].kind as usize;
+            let kept = &self.kinds[kind];
+            let there = kept.len() - after(kept, *place);
+            *stays = newer[kind] + there < self.max;
+            newer[kind] += 1;
+        }
+        for ((place, at), stays) in offered.iter().zip(stays) {
+            if !stays {
+                self.displaced += 1;
+                continue;
+            }
+            let row = &rows[*at as usize];
+            let kept = &mut self.kinds[row.kind as usize];
+            if kept.len() >= self.max
+                && let Some(oldest) = kept.pop_front()
+            {
+                self.texts.release(&oldest);
+                self.displaced += 1;
+            }
+            self.numbered += 1;
+            let mut own = self.texts.keep(row, *place);
+            own.id = self.numbered;
+            kept.insert(after(kept, *place), own);
+        }
+        offered.clear();
+        self.offered = offered;
     }
 
     /// Numbers everything anew, after items came in between others.
     pub(crate) fn renumber(&mut self) {
-        self.fresh.clear();
-        for kind in Kind::ALL {
-            let items = self.kinds[*kind as usize].keys();
-            self.fresh.extend(items.map(|place| (*place, *kind)));
+        let mut all: Vec<&mut Kept> = self.kinds.iter_mut().flatten().collect();
+        all.sort_unstable_by_key(|kept| kept.place);
+        for kept in all {
+            self.numbered += 1;
+            kept.id = self.numbered;
         }
-        self.number();
     }
 
     /// Numbers everything on from another feed.
@@ -213,14 +400,17 @@ impl Feed {
 
     /// Forgets what was received before a time.
     pub(crate) fn forget(&mut self, from_ms: u64) {
-        for items in &mut self.kinds {
-            *items = items.split_off(&(from_ms as i64, 0, 0));
+        for kept in &mut self.kinds {
+            let gone = after(kept, (from_ms as i64, 0, 0));
+            for kept in kept.drain(..gone) {
+                self.texts.release(&kept);
+            }
         }
     }
 
     /// Items kept, and events of which none is kept any more.
     pub(crate) fn usage(&self) -> (usize, u64) {
-        (self.kinds.iter().map(BTreeMap::len).sum(), self.displaced)
+        (self.kinds.iter().map(VecDeque::len).sum(), self.displaced)
     }
 
     /// The newest of the items somebody wants, oldest first, each with the label its element has now.
@@ -230,16 +420,16 @@ impl Feed {
         naming: Naming,
         elements: &Elements,
     ) -> Vec<ActivityItem> {
-        let mut found: Vec<(&Place, &Kept)> = Vec::new();
-        for kind in Kind::ALL {
-            let items = self.kinds[*kind as usize].iter().rev();
-            let items = items.filter(|(_, kept)| wanted.holds(*kind, kept));
-            found.extend(items.take(ACTIVITY_MAX));
+        let mut found: Vec<&Kept> = Vec::new();
+        for kept in &self.kinds {
+            let newest = kept.iter().rev();
+            let newest = newest.filter(|kept| wanted.holds(kept, &self.texts));
+            found.extend(newest.take(ACTIVITY_MAX));
         }
-        found.sort_unstable_by_key(|(place, _)| **place);
+        found.sort_unstable_by_key(|kept| kept.place);
         let newest = found.len().saturating_sub(ACTIVITY_MAX);
-        let labelled = |(_, kept): &(&Place, &Kept)| {
-            let mut item = kept.item.clone();
+        let labelled = |kept: &&Kept| {
+            let mut item = self.texts.item(kept);
             if item.about.is_empty()
                 && let Some(known) = elements.get(item.element.0)
             {
@@ -254,56 +444,11 @@ impl Feed {
     }
 }
 
-fn item(row: &EventRow) -> ActivityItem {
-    let about = match row.kind {
-        Kind::PageView => row.title.clone(),
-        Kind::Form => row.form_step.name().to_string(),
-        Kind::Fault => row.message.clone(),
-        Kind::Scroll | Kind::Swipe => row.direction.name().to_string(),
-        Kind::Custom | Kind::Conversion => row.name.clone(),
-        Kind::Exposure => {
-            let shown = row.props.iter().find(|(name, _)| name == "variant");
-            shown.map_or(row.name.clone(), |(_, variant)| {
-                format!("{}={variant}", row.name)
-            })
-        }
-        // The label of the element, looked up when the feed is read.
-        Kind::Press
-        | Kind::LongPress
-        | Kind::Pinch
-        | Kind::Hesitation
-        | Kind::Rage
-        | Kind::Dead
-        | Kind::ErrorPress => String::new(),
-        Kind::Thrash
-        | Kind::Path
-        | Kind::Attention
-        | Kind::Impression
-        | Kind::Visibility
-        | Kind::Consent
-        | Kind::Identify => String::new(),
-    };
-    let money = row.kind == Kind::Conversion && (row.value != 0 || !row.currency.is_empty());
-    ActivityItem {
-        id: 0,
-        time_ms: u64::try_from(row.time).unwrap_or(0),
-        visitor: format!("{:08x}", row.visitor.as_u128() >> 96),
-        kind: row.kind.name().into(),
-        path: row.path.clone(),
-        about,
-        value: money.then(|| Money {
-            currency: row.currency.clone(),
-            micros: row.value,
-        }),
-        campaign: Campaign {
-            source: row.utm_source.clone(),
-            medium: row.utm_medium.clone(),
-            campaign: row.utm_campaign.clone(),
-            term: row.utm_term.clone(),
-            content: row.utm_content.clone(),
-        },
-        device: row.device.into(),
-        element: ElementId(row.element),
+/// How many of what is kept of a kind are older than a place. Mostly that is the newest of all.
+fn after(kept: &VecDeque<Kept>, place: Place) -> usize {
+    match kept.back() {
+        Some(newest) if newest.place >= place => kept.partition_point(|kept| kept.place < place),
+        _ => kept.len(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::element::Elements;
 use super::filter::{Filter, Wanted, pages_of};
 use super::heatmap::{HeatKind, OTHER_ELEMENT};
 use super::limits::BOARD_ROWS_MAX;
-use super::mark::{Deed, Mark, Shape, Style};
+use super::mark::{Deed, Manner, Shape, Style};
 use super::names::{NONE, OTHER};
 use super::site::SiteState;
 use super::sql;
@@ -181,40 +181,42 @@ pub(crate) fn data(site: &SiteState, filter: &Filter, by: By) -> Board {
     );
     let hours = site.range.since(filter.window.start_ms(site.now_ms));
     let wanted = Wanted::new(filter, origins);
-    let mut own: Vec<(u64, Mark)> = Vec::new();
+    let mut own: Vec<(u64, Manner)> = Vec::new();
     for visitor in site.visitors.iter() {
         own.clear();
         own.extend(visitor.marks.iter().filter_map(|mark| {
-            let subject = site.marks.subjects.name(mark.subject);
+            let manner = *site.marks.manners.name(mark.manner);
+            let subject = site.marks.subjects.name(manner.subject);
             let counts = mark.hours.meets(hours)
                 && pages.contains(&subject.page)
-                && wanted.holds(origins.get(mark.origin), mark.width, mark.robot);
-            counts.then_some((subject.element, *mark))
+                && wanted.holds(origins.get(manner.origin), manner.width, manner.robot);
+            counts.then_some((subject.element, manner))
         }));
         // One element may be on several of the pages.
         own.sort_unstable_by_key(|(element, _)| *element);
-        for marks in own.chunk_by(|a, b| a.0 == b.0) {
-            let sums = found.entry(marks[0].0).or_default();
-            add_visitor(site, sums, marks, by);
+        for manners in own.chunk_by(|a, b| a.0 == b.0) {
+            let sums = found.entry(manners[0].0).or_default();
+            add_visitor(site, sums, manners, by);
         }
     }
     message(filter, by, found, &site.elements)
 }
 
-fn add_visitor(site: &SiteState, sums: &mut Sums, marks: &[(u64, Mark)], by: By) {
-    let did = |deed| marks.iter().any(|(_, mark)| mark.deed == deed);
+fn add_visitor(site: &SiteState, sums: &mut Sums, manners: &[(u64, Manner)], by: By) {
+    let did = |deed| manners.iter().any(|(_, manner)| manner.deed == deed);
     let (hesitated, pressed) = (did(Deed::Hesitated), did(Deed::Pressed));
     sums.visitors.add(did(Deed::Saw), hesitated, pressed);
     if by == By::Nothing {
         return;
     }
     let mut groups: Vec<String> = Vec::new();
-    for (_, mark) in marks.iter().filter(|(_, mark)| mark.deed == Deed::Saw) {
+    let saw = manners.iter().filter(|(_, own)| own.deed == Deed::Saw);
+    for (_, manner) in saw {
         if by != By::Variant {
-            groups.extend(by.of_style(site.marks.styles.name(mark.style)));
+            groups.extend(by.of_style(site.marks.styles.name(manner.style)));
             continue;
         }
-        let variants = &site.origins.get(mark.origin).variants;
+        let variants = &site.origins.get(manner.origin).variants;
         let names = variants.iter();
         groups.extend(names.map(|variant| site.origins.variants.name(*variant).to_string()));
         if variants.is_empty() {

@@ -13,28 +13,48 @@ const NO_ROW: u16 = u16::MAX;
 
 // A row is named by 16 bits, and the last number means none.
 const _: () = assert!(super::limits::FUNNEL_ROWS_MAX < NO_ROW as usize);
-// The steps of a row are the bits of a word, of which the last means that it excludes.
-const _: () = assert!(STEPS_MAX < 16);
+/// The bit of a row that no chain may go past, above those of its steps.
+pub(crate) const EXCLUDES: u16 = 1 << STEPS_MAX;
+/// Bits of the steps of a row.
+const STEPS_BITS: u32 = EXCLUDES.ilog2() + 1;
 
-/// The bit of a row that no chain may go past.
-pub(crate) const EXCLUDES: u16 = 1 << 15;
+// A beginning shares a word with them.
+const _: () = assert!(super::entry::NO_ENTRY <= u32::MAX >> STEPS_BITS);
 
-/// One event that matches a step.
+/// One event that matches a step. Sixteen bytes, as there are more of these than visitors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StepRow {
     /// Its order: milliseconds above 20 bits of tie.
-    pub(crate) ord: u64,
+    ord: u64,
     /// Tells rows of the same `ord` apart, the same way whatever order they came in.
-    pub(crate) tie: u32,
-    /// What a chain begins with that begins here; [`super::entry::NO_ENTRY`] where none can.
-    pub(crate) entry: u32,
-    /// The steps it matches, one bit each; and [`EXCLUDES`].
-    pub(crate) steps: u16,
+    tie: u32,
+    /// The beginning above the steps.
+    entry_and_steps: u32,
 }
 
 impl StepRow {
+    /// A row of an order, with what a chain begins with that begins here, which is
+    /// [`super::entry::NO_ENTRY`] where none can; and the steps it matches, one bit each, with
+    /// [`EXCLUDES`].
+    pub(crate) fn new((ord, tie): (u64, u32), entry: u32, steps: u16) -> Self {
+        Self {
+            ord,
+            tie,
+            entry_and_steps: entry << STEPS_BITS | u32::from(steps),
+        }
+    }
+
+    /// What a chain begins with that begins here.
+    pub(crate) fn entry(&self) -> u32 {
+        self.entry_and_steps >> STEPS_BITS
+    }
+
+    fn steps(&self) -> u16 {
+        (self.entry_and_steps & ((1 << STEPS_BITS) - 1)) as u16
+    }
+
     fn matches(&self, step: usize) -> bool {
-        self.steps & (1 << step) != 0
+        self.steps() & (1 << step) != 0
     }
 
     fn ms(&self) -> u64 {
@@ -212,7 +232,7 @@ impl Chain {
             self.best[0] = at as u16;
         }
         self.attain(at, shape);
-        if row.steps & EXCLUDES != 0 {
+        if row.steps() & EXCLUDES != 0 {
             self.best = [NO_ROW; STEPS_MAX];
         }
     }
@@ -237,7 +257,7 @@ impl Chain {
             }
         }
         self.attain(start, shape);
-        let excludes = |row: &StepRow| row.steps & EXCLUDES != 0;
+        let excludes = |row: &StepRow| row.steps() & EXCLUDES != 0;
         if self.rows[start..end].iter().any(excludes) {
             self.best = [NO_ROW; STEPS_MAX];
         }
@@ -284,16 +304,16 @@ impl Group {
         let mut kinds: Vec<(u16, usize)> = Vec::new();
         let mut kept = Vec::new();
         for (place, row) in rows.iter().enumerate().rev() {
-            let kind = match kinds.iter().position(|(steps, _)| *steps == row.steps) {
+            let kind = match kinds.iter().position(|(steps, _)| *steps == row.steps()) {
                 Some(kind) => kind,
                 None => {
-                    kinds.push((row.steps, 0));
+                    kinds.push((row.steps(), 0));
                     kinds.len() - 1
                 }
             };
             if kinds[kind].1 < steps {
                 kinds[kind].1 += 1;
-                kept.push(((start + place) as u16, row.steps));
+                kept.push(((start + place) as u16, row.steps()));
             }
         }
         Self { steps, rows: kept }

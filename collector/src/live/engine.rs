@@ -81,15 +81,14 @@ impl Engine {
                 self.unknown_site += 1;
             }
         }
-        // The feed wants the newest hundred only; newest first, it refuses the others unread.
-        for row in rows.iter().rev() {
+        for (at, row) in rows.iter().enumerate() {
             if let Some(site) = place(&self.places, &self.sites, &mut last, &row.site) {
-                self.sites[site].offer(row);
+                self.sites[site].offer(row, at);
             }
         }
         for site in &mut self.sites {
             site.settle();
-            site.feed.number();
+            site.feed.take(rows);
         }
     }
 

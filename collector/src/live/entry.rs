@@ -4,14 +4,18 @@
 //! Counted by use, bounded; past the bound the device is still known, and whether it is a program.
 
 use super::filter::is_robot;
-use super::limits::Bounds;
+use super::limits::{Bounds, ENTRIES_MAX};
 use super::names::{Names, OTHER, OTHER_ID};
 use super::origin::Origins;
 use super::page::Pages;
 use crate::row::{Device, EventRow};
 
-/// The number of no beginning: of a row that begins nothing.
-pub(crate) const NO_ENTRY: u32 = u32::MAX;
+/// The number of no beginning: of a row that begins nothing. The last of 19 bits, as a row keeps its
+/// beginning in so many.
+pub(crate) const NO_ENTRY: u32 = (1 << 19) - 1;
+
+// No beginning has that number: those kept, one for each device and twice, and the first.
+const _: () = assert!(ENTRIES_MAX + 2 * Device::ALL.len() < NO_ENTRY as usize);
 
 /// One beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -203,7 +203,7 @@ impl FunnelCounts {
         if let Some(counted) = place.counted.take() {
             self.count(counted, false);
         }
-        let gone = place.chain.forget(from_ms, |row| released(row.entry));
+        let gone = place.chain.forget(from_ms, |row| released(row.entry()));
         if place.chain.is_empty() {
             self.not_kept -= u64::from(place.not_kept);
             place.not_kept = 0;
@@ -225,7 +225,7 @@ impl FunnelCounts {
         let next = place.chain.entry().map(|row| Counted {
             level: level as u8,
             open: level < self.shape.steps && now_ms <= deadline_ms,
-            entry: row.entry,
+            entry: row.entry(),
             took: times_ms
                 .filter(|_| level == self.shape.steps)
                 .map_or(0, |(began, reached)| took::bin(reached - began)),

@@ -50,7 +50,7 @@ pub const RELEASES_MAX: usize = 20_000;
 pub const RELEASE_ROWS_MAX: usize = 20;
 /// Events of one visitor kept for one funnel.
 pub const FUNNEL_ROWS_MAX: usize = 4_096;
-/// Events kept per site for its funnels, 24 bytes each.
+/// Events kept per site for its funnels, 16 bytes each.
 pub const FUNNEL_ROWS_PER_SITE_MAX: usize = 20_000_000;
 /// Events remembered while the past of one funnel is read, so that each counts once. Past them its
 /// numbers stay incomplete.
@@ -106,7 +106,7 @@ pub struct Bounds {
     pub names: usize,
     /// See [`ORIGINS_MAX`].
     pub origins: usize,
-    /// See [`ENTRIES_MAX`].
+    /// See [`ENTRIES_MAX`]; never more than it.
     pub entries: usize,
     /// See [`CURRENCIES_MAX`].
     pub currencies: usize,

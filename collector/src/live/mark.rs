@@ -1,7 +1,7 @@
 //! Which elements a visitor saw, hesitated over and pressed, and in which hours.
 //!
-//! Owns the numbers that stand for a page's element and for how it looked. Bounded in total; what
-//! is past the bound is counted by hour. Knows nothing of how marks are summed up.
+//! Owns the numbers that stand for a page's element, for how it looked and for how it was met. Bounded
+//! in total; what is past the bound is counted by hour. Knows nothing of how marks are summed up.
 
 use super::filter::is_robot;
 use super::limits::Bounds;
@@ -12,7 +12,7 @@ use super::visitor::Visitor;
 use crate::row::{EventRow, Kind};
 
 /// What a visitor did with an element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Deed {
     Saw,
     Hesitated,
@@ -89,9 +89,9 @@ impl Style {
     }
 }
 
-/// One kind of deed of one visitor with one element, under one origin.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
+/// One kind of deed with one element, under one origin: of a mark all but who did it, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Manner {
     pub(crate) subject: u32,
     pub(crate) origin: u32,
     /// Number of the style; that of `(other)` for what has none.
@@ -100,22 +100,13 @@ pub(crate) struct Mark {
     pub(crate) width: u16,
     pub(crate) deed: Deed,
     pub(crate) robot: bool,
-    pub(crate) hours: HourSet,
 }
 
-impl Mark {
-    fn key(&self) -> (u32, Deed, u32, u32, u16, bool) {
-        let Self {
-            subject,
-            deed,
-            origin,
-            style,
-            width,
-            robot,
-            ..
-        } = *self;
-        (subject, deed, origin, style, width, robot)
-    }
+/// What one visitor did, by the number of the manner. Many do the same, so they share it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    pub(crate) manner: u32,
+    pub(crate) hours: HourSet,
 }
 
 /// What marks of one site refer to.
@@ -123,6 +114,8 @@ impl Mark {
 pub(crate) struct Marks {
     pub(crate) subjects: Names<Subject>,
     pub(crate) styles: Names<Style>,
+    /// Each holds one use of everything it names. There are no more than marks.
+    pub(crate) manners: Names<Manner>,
     kept: usize,
     kept_max: usize,
     not_kept: Hourly<u64>,
@@ -137,6 +130,17 @@ impl Marks {
         Self {
             subjects: Names::new(other, bounds.subjects),
             styles: Names::new(Style::default(), bounds.styles),
+            manners: Names::new(
+                Manner {
+                    subject: OTHER_ID,
+                    origin: OTHER_ID,
+                    style: OTHER_ID,
+                    width: 0,
+                    deed: Deed::Saw,
+                    robot: false,
+                },
+                bounds.marks,
+            ),
             kept: 0,
             kept_max: bounds.marks,
             not_kept: Hourly::default(),
@@ -163,7 +167,7 @@ impl Marks {
             page,
             element: row.element,
         };
-        let mut mark = Mark {
+        let manner = Manner {
             subject: self.subjects.acquire(&subject, |subject| *subject),
             origin: origins.acquire(row),
             style: match deed {
@@ -173,25 +177,32 @@ impl Marks {
             width: row.width_bucket,
             deed,
             robot: is_robot(row),
-            hours: HourSet::default(),
         };
-        let seen_style = deed == Deed::Saw && mark.style != OTHER_ID;
-        let known = mark.subject != OTHER_ID && (deed != Deed::Saw || seen_style);
-        let place = visitor.marks.binary_search_by_key(&mark.key(), Mark::key);
-        match place {
-            Ok(place) if known => {
-                visitor.marks[place].hours.insert(hour);
-                self.release(&mark, origins);
+        let seen_style = deed == Deed::Saw && manner.style != OTHER_ID;
+        let is_told_apart = manner.subject != OTHER_ID && (deed != Deed::Saw || seen_style);
+        let known = self.manners.find(&manner);
+        let of = |mark: &Mark| mark.manner;
+        let own = known.and_then(|known| visitor.marks.binary_search_by_key(&known, of).ok());
+        if let Some(own) = own {
+            visitor.marks[own].hours.insert(hour);
+            self.release(manner, origins);
+        } else if is_told_apart && self.kept < self.kept_max {
+            self.kept += 1;
+            let number = self.manners.acquire(&manner, |manner| *manner);
+            if known.is_some() {
+                self.release(manner, origins);
             }
-            Err(place) if known && self.kept < self.kept_max => {
-                self.kept += 1;
-                mark.hours.insert(hour);
-                visitor.mark(place, mark);
-            }
-            _ => {
-                *self.not_kept.at(hour) += 1;
-                self.release(&mark, origins);
-            }
+            let mut hours = HourSet::default();
+            hours.insert(hour);
+            let place = visitor.marks.partition_point(|mark| mark.manner < number);
+            let mark = Mark {
+                manner: number,
+                hours,
+            };
+            visitor.marks.insert(place, mark);
+        } else {
+            *self.not_kept.at(hour) += 1;
+            self.release(manner, origins);
         }
         true
     }
@@ -208,7 +219,9 @@ impl Marks {
             let stays = !mark.hours.is_empty();
             if !stays {
                 self.kept -= 1;
-                self.release(mark, origins);
+                if self.manners.release(mark.manner, 1) {
+                    self.release(*self.manners.name(mark.manner), origins);
+                }
             }
             stays
         });
@@ -244,9 +257,9 @@ impl Marks {
         OTHER_ID
     }
 
-    fn release(&mut self, mark: &Mark, origins: &mut Origins) {
-        self.subjects.release(mark.subject, 1);
-        self.styles.release(mark.style, 1);
-        origins.release(mark.origin);
+    fn release(&mut self, manner: Manner, origins: &mut Origins) {
+        self.subjects.release(manner.subject, 1);
+        self.styles.release(manner.style, 1);
+        origins.release(manner.origin);
     }
 }

@@ -333,12 +333,7 @@ impl SiteState {
             false => NO_ENTRY,
         };
         let own = self.visitors.at(place).funnel(at as u8);
-        let step = StepRow {
-            ord: row.ord,
-            tie: tie(row),
-            entry,
-            steps,
-        };
+        let step = StepRow::new((row.ord, tie(row)), entry, steps);
         self.revisions.funnels[at] += 1;
         self.funnels_changed = true;
         if !funnel.insert(own, step, self.bounds.funnel_rows) {
@@ -372,10 +367,10 @@ impl SiteState {
         }
     }
 
-    /// Offers an event to the feed. Rows of a batch come newest first; `number` must follow.
-    pub(crate) fn offer(&mut self, row: &EventRow) {
+    /// Offers an event to the feed, by its place in a batch that the feed's `take` must be given.
+    pub(crate) fn offer(&mut self, row: &EventRow, at: usize) {
         let within = row.received_at >= self.range.start_ms() as i64;
-        if within && row.is_news() && self.feed.offer(row, tie(row)) {
+        if within && row.is_news() && self.feed.offer(row, tie(row), at) {
             self.revisions.activity += 1;
         }
     }

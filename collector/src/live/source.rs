@@ -50,13 +50,22 @@ impl Equivalent<Key> for KeyRef<'_> {
 #[derive(Clone, Copy, Debug)]
 struct Part {
     session: u64,
-    /// Order and tie of its first page view.
-    first: (u64, u32),
+    /// Order of its first page view.
+    ord: u64,
+    /// The tie of that one. Beside its order it would leave a hole.
+    tie: u32,
     /// Number of that one's source; [`NO_VIEW`] without any.
     key: u32,
     conversions: u32,
     hour: Hour,
     engaged: bool,
+}
+
+impl Part {
+    /// Which of several page views is first: the least.
+    fn first(&self) -> (u64, u32) {
+        (self.ord, self.tie)
+    }
 }
 
 /// The visits of one visitor, by hour. Most come once, and for less than one.
@@ -143,7 +152,7 @@ impl Sources {
             values.or_default().add(currency, row.value);
         }
         let first = (row.ord, tie(row));
-        if row.kind == Kind::PageView && (part.key == NO_VIEW || first < part.first) {
+        if row.kind == Kind::PageView && (part.key == NO_VIEW || first < part.first()) {
             let key = KeyRef {
                 source: &row.utm_source,
                 medium: &row.utm_medium,
@@ -155,7 +164,7 @@ impl Sources {
                 referrer: key.referrer.into(),
             });
             let before = std::mem::replace(&mut part.key, key);
-            part.first = first;
+            (part.ord, part.tie) = first;
             if before != NO_VIEW {
                 self.keys.release(before, 1);
             }
@@ -177,7 +186,8 @@ impl Sources {
                 self.kept += 1;
                 visits.0.push(Part {
                     session,
-                    first: (0, 0),
+                    ord: 0,
+                    tie: 0,
                     key: NO_VIEW,
                     conversions: 0,
                     hour,
@@ -240,8 +250,8 @@ impl Sources {
             };
             visit.engaged |= part.engaged;
             visit.conversions += part.conversions;
-            if part.key != NO_VIEW && (visit.key == NO_VIEW || part.first < visit.first) {
-                (visit.key, visit.first) = (part.key, part.first);
+            if part.key != NO_VIEW && (visit.key == NO_VIEW || part.first() < visit.first()) {
+                (visit.key, visit.ord, visit.tie) = (part.key, part.ord, part.tie);
             }
         }
         for (at, (_, visit)) in found.iter().enumerate() {

@@ -31,8 +31,8 @@ pub(crate) struct Visitor {
     pub(crate) minutes: VisitorMinutes,
     /// By funnel, those with a step reached or tried.
     pub(crate) funnels: VisitorFunnels,
-    /// What they did with elements, sorted.
-    pub(crate) marks: Vec<Mark>,
+    /// What they did with elements, by number of the manner.
+    pub(crate) marks: SmallVec<[Mark; 2]>,
     /// The last sign of life, while it is recent.
     pub(crate) present: Option<Box<Present>>,
 }
@@ -178,22 +178,8 @@ impl Visitor {
         &mut self.funnels[place]
     }
 
-    /// Puts in what they did with an element, at its place.
-    pub(crate) fn mark(&mut self, place: usize, mark: Mark) {
-        make_room(&mut self.marks);
-        self.marks.insert(place, mark);
-    }
-
     fn is_gone(&self) -> bool {
         self.pages.is_empty() && self.present.is_none() && self.funnels.is_empty()
-    }
-}
-
-/// Room for one more, without the spare places that a list takes by itself while it is short: most
-/// stay short.
-fn make_room<T>(list: &mut Vec<T>) {
-    if list.len() == list.capacity() {
-        list.reserve_exact((list.len() / 2).max(1));
     }
 }
 

@@ -59,13 +59,12 @@ fn rows() -> impl Strategy<Value = (Vec<StepRow>, Shape)> {
             let rows = drawn
                 .into_iter()
                 .enumerate()
-                .map(|(at, (ms, tie, mask))| StepRow {
-                    ord: ((1_000 + ms) << 20) | (tie * 0x7_ffff),
-                    tie: (at as u32).wrapping_mul(0x9e37_79b9),
-                    entry: at as u32,
-                    steps: mask & ((1 << steps) - 1),
+                .map(|(at, (ms, tie, mask))| {
+                    let ord = ((1_000 + ms) << 20) | (tie * 0x7_ffff);
+                    let tie = (at as u32).wrapping_mul(0x9e37_79b9);
+                    StepRow::new((ord, tie), at as u32, mask & ((1 << steps) - 1))
                 })
-                .filter(|row| row.steps != 0)
+                .filter(|row| row.steps() != 0)
                 .collect();
             (rows, Shape { steps, window_ms })
         })
@@ -87,7 +86,7 @@ proptest! {
         if seed % 4 == 0 {
             arrival.sort_by_key(|row| row.ord);
         } else {
-            arrival.sort_by_key(|row| u64::from(row.entry).wrapping_add(1).wrapping_mul(seed | 1));
+            arrival.sort_by_key(|row| u64::from(row.entry()).wrapping_add(1).wrapping_mul(seed | 1));
         }
         let mut chain = Chain::default();
         for (done, row) in arrival.iter().enumerate() {
@@ -123,12 +122,7 @@ fn the_window_is_in_milliseconds_whatever_the_ties() {
         steps: 2,
         window_ms: 10,
     };
-    let row = |ms: u64, tie: u64, steps| StepRow {
-        ord: (ms << 20) | tie,
-        tie: 0,
-        entry: 0,
-        steps,
-    };
+    let row = |ms: u64, tie: u64, steps| StepRow::new(((ms << 20) | tie, 0), 0, steps);
     let level = |first, second| {
         let mut chain = Chain::default();
         chain.insert(first, shape, 9);
@@ -155,12 +149,7 @@ fn a_full_chain_refuses_and_keeps_what_it_has() {
         window_ms: 10,
     };
     let mut chain = Chain::default();
-    let row = |ms: u64, steps| StepRow {
-        ord: ms << 20,
-        tie: 0,
-        entry: 0,
-        steps,
-    };
+    let row = |ms: u64, steps| StepRow::new((ms << 20, 0), 0, steps);
     assert!(chain.insert(row(1, 1), shape, 1));
     assert!(!chain.insert(row(2, 2), shape, 1));
     assert_eq!(chain.level(), 1);
