@@ -224,6 +224,29 @@ const scripted = (script, run) => attempts(async () => {
   }
 });
 
+test("what changes without a mutation is an effect, each for itself: a text, a box, a choice, a sound, a popover", { timeout: TEST_MAX }, async () => {
+  // Where neither the button nor anything beside it shows it.
+  const script = `
+    const far = document.createElement("div");
+    far.innerHTML = "<p><textarea id=text></textarea><input id=box type=checkbox><select id=choice multiple><option>1<option>2</select>" +
+      "<audio id=sound></audio><i id=pop popover=manual>Hi</i></p>";
+    document.body.prepend(far);
+    const does = [() => {}, () => (text.value += "a"), () => (box.checked = true), () => (choice.options[1].selected = true),
+      () => (sound.muted = true), () => pop.showPopover(), () => {}];
+    b.addEventListener("click", () => does.shift()());`;
+  await scripted(script, async (page, collector) => {
+    for (let press = 1; press <= 7; press++) {
+      await page.click("#b");
+      // By the page's own clock until it would be dead: another press before that would take its place.
+      await page.evaluate(() => new Promise((done) => setTimeout(done, 2_700)));
+    }
+    // The first and the last, which do nothing.
+    await until(() => page.evaluate(() => window.upriver.flush()).then(() => collector.of("dead").length >= 2), "those that do nothing");
+    assert.equal(collector.of("press").length, 7);
+    assert.equal(collector.of("dead").length, 2);
+  });
+});
+
 test("errors and rejections are told once a place, masked, and laid to the press before", { timeout: TEST_MAX }, async () => {
   const script = `
     document.querySelector("#b").addEventListener("click", () => { window.failedAt = performance.now(); null.price; });
