@@ -74,16 +74,12 @@ impl Engine {
     /// Counts events, each given exactly once.
     pub fn apply(&mut self, rows: &[EventRow]) {
         let mut last = None;
-        for row in rows {
-            if let Some(site) = place(&self.places, &self.sites, &mut last, &row.site) {
-                self.sites[site].count(row);
-            } else {
-                self.unknown_site += 1;
-            }
-        }
         for (at, row) in rows.iter().enumerate() {
             if let Some(site) = place(&self.places, &self.sites, &mut last, &row.site) {
+                self.sites[site].count(row);
                 self.sites[site].offer(row, at);
+            } else {
+                self.unknown_site += 1;
             }
         }
         for site in &mut self.sites {
