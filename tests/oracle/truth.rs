@@ -85,10 +85,12 @@ impl Truth {
                 self.facts.push(fact);
             }
         }
-        if send.events.end as u64 >= high {
+        // What was there already may bring another time: only what is new continues the order.
+        let new = stream.taken.len() - known;
+        if new > 0 && send.events.end as u64 >= high {
             stream.last = stream.last.max(last);
         }
-        stream.taken.len() - known
+        new
     }
 }
 
