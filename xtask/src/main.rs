@@ -245,7 +245,7 @@ struct Oracle {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Visitors of a large site, on average; the more of them are in few sites, the sooner many are
-    /// compared: `--cases 500 --large-visitors 20000` are a million.
+    /// compared: `--cases 100 --large-visitors 115000 --whole 0` are a million.
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=200_000))]
     large_visitors: u64,
     /// Random sites through a whole collector.
