@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
+import { personAgent } from './visitor.mjs';
 
 const told = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const waitMsMax = 10_000;
@@ -58,8 +59,7 @@ async function until(look) {
 }
 
 async function visit(browser, deadline, shown, figures) {
-  const agent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version()} Safari/537.36`;
-  const context = await browser.newContext({ userAgent: agent });
+  const context = await browser.newContext({ userAgent: personAgent(browser) });
   const page = await context.newPage();
   await page.goto(`http://127.0.0.1:${told.port}/`);
   await page.waitForFunction(() => window.upriver?.stats().transport === 'stream', undefined, { timeout: waitMsMax });

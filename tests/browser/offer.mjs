@@ -3,7 +3,7 @@
 // Owns those visitors, and the comparison of what their pages showed with what the collector wrote down of the rule.
 // The rule itself is the shop's (demo-site/upriver.toml); which of them are left out is the collector's secret.
 import { settleMsMax } from './collector.mjs';
-import { devices } from './visitor.mjs';
+import { devices, personAgent } from './visitor.mjs';
 
 const rule = 'rule:free-delivery';
 const product = '/product/heron-kettle';
@@ -15,8 +15,7 @@ const waitMsMax = 20_000;
 
 /** Somebody who does not say that they are a program, as all others of the drive do: those fire no rule. */
 async function open(browser, shop) {
-  const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version()} Safari/537.36`;
-  const context = await browser.newContext({ ...devices.desktop, userAgent });
+  const context = await browser.newContext({ ...devices.desktop, userAgent: personAgent(browser) });
   context.setDefaultTimeout(waitMsMax);
   const page = await context.newPage();
   const streamed = page.waitForEvent('websocket');
@@ -69,12 +68,11 @@ export async function offers(browser, collector, { shop, picture }) {
     made.visitors += 1;
     await hesitate(page);
     await hesitate(page);
-    const before = made.visitors;
     const { heldOut } = (await until(async () => {
       const now = await written(collector);
-      return now.shown + now.heldOut === before && now;
+      return now.shown + now.heldOut === made.visitors && now;
     })) ?? { heldOut: 0 };
-    if (heldOut === before) {
+    if (heldOut === made.visitors) {
       await page.context().close();
       continue;
     }

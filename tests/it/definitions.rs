@@ -7,12 +7,14 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use upriver_tests::{ADMIN_TOKEN, Collector, Page, SITE, eventually};
 
-fn ask(collector: &Collector, method: Method, place: &str) -> RequestBuilder {
+/// A request about the definitions of the site, or about the one at `place`.
+pub(crate) fn ask(collector: &Collector, method: Method, place: &str) -> RequestBuilder {
     let url = format!("{}/v1/sites/{SITE}/definitions{place}", collector.url);
     collector.http.request(method, url).bearer_auth(ADMIN_TOKEN)
 }
 
-async fn answer(request: RequestBuilder) -> Result<(u16, Value)> {
+/// Its status and its body.
+pub(crate) async fn answer(request: RequestBuilder) -> Result<(u16, Value)> {
     let response = request.send().await?;
     Ok((response.status().as_u16(), response.json().await?))
 }

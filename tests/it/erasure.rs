@@ -2,8 +2,10 @@
 //! not come back by themselves.
 
 use crate::audit::complaints;
+use crate::definitions::ask;
 use crate::webhooks::webhook;
 use anyhow::{Context, Result, bail, ensure};
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -187,8 +189,7 @@ async fn define_looks(collector: &Collector, page: &str, then: (&str, &str)) -> 
     let defined = json!({"name": "Looks", "window": "1h", "step": [
         {"name": "Page", "kind": "page_view", "page": page},
         {"name": "Event", "kind": kind, "event": event}]});
-    let url = format!("{}/v1/sites/{SITE}/definitions/funnel/looks", collector.url);
-    let put = collector.http.put(url).bearer_auth(ADMIN_TOKEN);
+    let put = ask(collector, Method::PUT, "/funnel/looks");
     put.json(&defined).send().await?.error_for_status()?;
     Ok(())
 }

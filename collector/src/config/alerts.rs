@@ -111,9 +111,8 @@ impl Site {
 
 /// Checks who is told.
 pub(super) fn check(site: &Site) -> Result<(), String> {
-    let named = site.alerts.webhooks.iter().flatten();
-    let named: Vec<String> = named.cloned().collect();
-    check_webhooks(&named, &site.webhooks).map_err(|reason| format!("alerts: {reason}"))?;
+    let named = site.alerts.webhooks.as_deref().unwrap_or_default();
+    check_webhooks(named, &site.webhooks).map_err(|reason| format!("alerts: {reason}"))?;
     if site.alert.len() > ALERTS_MAX {
         let count = site.alert.len();
         return Err(format!("{count} alerts; at most {ALERTS_MAX} are possible"));
