@@ -12,7 +12,6 @@ use super::names::{NONE, Names};
 use super::resource::Naming;
 use super::sql;
 use crate::row::{Device, EventRow, Kind};
-use hashbrown::Equivalent;
 use std::collections::VecDeque;
 use upriver_wire::ElementId;
 use upriver_wire::batch::Campaign;
@@ -72,15 +71,15 @@ impl ActivityFilter {
         };
         let kind = kept.kind;
         let is_event = matches!(kind, Kind::Custom | Kind::Conversion);
-        let campaign = texts.campaigns.name(kept.campaign);
+        let [source, _, campaign, _, _] = texts.campaigns.name(kept.campaign);
         (self.kinds.is_empty() || self.kinds.contains(&kind))
             && (self.page.as_ref())
                 .is_none_or(|page| sql::glob_matches(page, texts.words.name(kept.path)))
             && self.element.is_none_or(|wanted| wanted == kept.element)
             && (self.event.as_deref())
                 .is_none_or(|name| is_event && *name == **texts.words.name(kept.about))
-            && named(&self.campaign, &campaign.campaign)
-            && named(&self.source, &campaign.source)
+            && named(&self.campaign, campaign)
+            && named(&self.source, source)
             && self.device.is_none_or(|device| device == kept.device)
             && !(self.human && kept.robot)
     }
@@ -156,63 +155,27 @@ struct Kept {
 #[derive(Debug)]
 struct Texts {
     words: Names<Box<str>>,
-    campaigns: Names<Key>,
-}
-
-/// What a visit came with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Key {
-    source: Box<str>,
-    medium: Box<str>,
-    campaign: Box<str>,
-    term: Box<str>,
-    content: Box<str>,
-}
-
-/// The same, borrowed from a row. Hashes as `Key` does, field by field.
-#[derive(Hash)]
-struct KeyRef<'a> {
-    source: &'a str,
-    medium: &'a str,
-    campaign: &'a str,
-    term: &'a str,
-    content: &'a str,
-}
-
-impl Equivalent<Key> for KeyRef<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        *self.source == *key.source
-            && *self.medium == *key.medium
-            && *self.campaign == *key.campaign
-            && *self.term == *key.term
-            && *self.content == *key.content
-    }
+    /// What a visit came with: source, medium, campaign, term, content.
+    campaigns: Names<[Box<str>; 5]>,
 }
 
 impl Texts {
     fn new() -> Self {
         Self {
             words: Names::new(Box::default(), usize::MAX),
-            campaigns: Names::new(Key::default(), usize::MAX),
+            campaigns: Names::new(Default::default(), usize::MAX),
         }
     }
 
     /// What is kept of an event; it holds a use of each of its texts.
     fn keep(&mut self, row: &EventRow, place: Place) -> Kept {
-        let campaign = KeyRef {
-            source: &row.utm_source,
-            medium: &row.utm_medium,
-            campaign: &row.utm_campaign,
-            term: &row.utm_term,
-            content: &row.utm_content,
-        };
-        let campaign = self.campaigns.acquire(&campaign, |key| Key {
-            source: key.source.into(),
-            medium: key.medium.into(),
-            campaign: key.campaign.into(),
-            term: key.term.into(),
-            content: key.content.into(),
-        });
+        let campaign = self.campaigns.acquire_texts([
+            &row.utm_source,
+            &row.utm_medium,
+            &row.utm_campaign,
+            &row.utm_term,
+            &row.utm_content,
+        ]);
         let money = row.kind == Kind::Conversion && (row.value != 0 || !row.currency.is_empty());
         Kept {
             place,
@@ -274,7 +237,7 @@ impl Texts {
     }
 
     fn item(&self, kept: &Kept) -> ActivityItem {
-        let campaign = self.campaigns.name(kept.campaign);
+        let [source, medium, campaign, term, content] = self.campaigns.name(kept.campaign);
         let text = |number: u32| self.words.name(number).to_string();
         ActivityItem {
             id: kept.id,
@@ -288,11 +251,11 @@ impl Texts {
                 micros,
             }),
             campaign: Campaign {
-                source: campaign.source.to_string(),
-                medium: campaign.medium.to_string(),
-                campaign: campaign.campaign.to_string(),
-                term: campaign.term.to_string(),
-                content: campaign.content.to_string(),
+                source: source.to_string(),
+                medium: medium.to_string(),
+                campaign: campaign.to_string(),
+                term: term.to_string(),
+                content: content.to_string(),
             },
             device: kept.device.into(),
             element: ElementId(kept.element),

@@ -8,33 +8,11 @@ use super::sql;
 use super::visitor::Visitor;
 use super::window::MINUTE_MS;
 use crate::row::{EventRow, Kind};
-use hashbrown::Equivalent;
 use std::collections::BTreeMap;
 use upriver_wire::live::CampaignRow;
 
 /// Source, medium, campaign.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    source: Box<str>,
-    medium: Box<str>,
-    campaign: Box<str>,
-}
-
-/// The same, borrowed from a row. Hashes as `Key` does, field by field.
-#[derive(Hash)]
-struct KeyRef<'a> {
-    source: &'a str,
-    medium: &'a str,
-    campaign: &'a str,
-}
-
-impl Equivalent<Key> for KeyRef<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        *self.source == *key.source
-            && *self.medium == *key.medium
-            && *self.campaign == *key.campaign
-    }
-}
+type Key = [Box<str>; 3];
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -62,14 +40,8 @@ pub(crate) struct Campaigns {
 
 impl Campaigns {
     pub(crate) fn new(max: usize) -> Self {
-        let other = || -> Box<str> { OTHER.into() };
-        let other = Key {
-            source: other(),
-            medium: other(),
-            campaign: other(),
-        };
         Self {
-            keys: Names::new(other, max),
+            keys: Names::new([OTHER; 3].map(Into::into), max),
             counts: Vec::new(),
         }
     }
@@ -84,16 +56,8 @@ impl Campaigns {
         visitor: Option<&mut Visitor>,
         currency: Option<u32>,
     ) {
-        let key = KeyRef {
-            source: &row.utm_source,
-            medium: &row.utm_medium,
-            campaign: &row.utm_campaign,
-        };
-        let id = self.keys.acquire(&key, |key| Key {
-            source: key.source.into(),
-            medium: key.medium.into(),
-            campaign: key.campaign.into(),
-        });
+        let key = [&row.utm_source, &row.utm_medium, &row.utm_campaign];
+        let id = self.keys.acquire_texts(key.map(String::as_str));
         if self.counts.len() <= id as usize {
             self.counts.resize_with(id as usize + 1, Counts::default);
         }
@@ -181,16 +145,16 @@ impl Campaigns {
             if id == OTHER_ID && counts.hours.values().next().is_none() {
                 continue;
             }
-            let key = self.keys.name(id);
+            let [source, medium, campaign] = self.keys.name(id);
             let (value, not_told) =
                 money::total(counts.hours.values().map(|hour| &hour.value), currencies);
             too_large += not_told;
             let (rate, rate_low, rate_high) = wilson(counts.converted, counts.visitors);
             let minute = |minute| counts.minutes.get(&minute).copied().unwrap_or(0);
             rows.push(CampaignRow {
-                source: key.source.to_string(),
-                medium: key.medium.to_string(),
-                campaign: key.campaign.to_string(),
+                source: source.to_string(),
+                medium: medium.to_string(),
+                campaign: campaign.to_string(),
                 visitors: counts.visitors,
                 engaged: counts.engaged,
                 converted: counts.converted,

@@ -145,8 +145,42 @@ impl<K: Eq + Hash> Names<K> {
 impl Names<Box<str>> {
     /// `acquire` of a text.
     pub(crate) fn acquire_text(&mut self, name: &str) -> u32 {
-        self.acquire(name, |name| name.into())
+        self.acquire(&Text(name), |name| name.0.into())
     }
+}
+
+impl<const N: usize> Names<[Box<str>; N]> {
+    /// `acquire` of texts that are one name together.
+    pub(crate) fn acquire_texts(&mut self, names: [&str; N]) -> u32 {
+        self.acquire(&Texts(names), |names| names.0.map(Into::into))
+    }
+}
+
+/// A text to look up. Hashes as `str` does.
+#[derive(Hash)]
+struct Text<'a>(&'a str);
+
+impl Equivalent<Box<str>> for Text<'_> {
+    fn equivalent(&self, name: &Box<str>) -> bool {
+        is_same(self.0, name)
+    }
+}
+
+/// Texts to look up. Hash as an array of `str` does.
+#[derive(Hash)]
+struct Texts<'a, const N: usize>([&'a str; N]);
+
+impl<const N: usize> Equivalent<[Box<str>; N]> for Texts<'_, N> {
+    fn equivalent(&self, names: &[Box<str>; N]) -> bool {
+        std::iter::zip(&self.0, names).all(|(text, name)| is_same(text, name))
+    }
+}
+
+/// Whether two texts are the same. Most texts of an event are empty, and an empty text lies nowhere:
+/// the C library compares such by a masked load from an address that is not mapped, which the
+/// processor forgives, but only after some hundred cycles.
+pub(crate) fn is_same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && (a.is_empty() || a == b)
 }
 
 #[cfg(test)]

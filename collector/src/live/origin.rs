@@ -4,7 +4,7 @@
 //! the bound the device is still known.
 
 use super::limits::Bounds;
-use super::names::{Names, OTHER, OTHER_ID};
+use super::names::{Names, OTHER, OTHER_ID, is_same};
 use crate::row::{Device, EventRow};
 
 /// Campaign, variants and device.
@@ -68,7 +68,7 @@ impl Origins {
     /// The number of an event's origin; one more use of it.
     pub(crate) fn acquire(&mut self, row: &EventRow) -> u32 {
         if let Some(last) = &self.last
-            && last.campaign == row.utm_campaign
+            && is_same(&last.campaign, &row.utm_campaign)
             && last.device == row.device
             && last.variants == row.variants
         {

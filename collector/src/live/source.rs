@@ -12,7 +12,7 @@ use super::range::{Hour, HourSet, Hourly};
 use super::site::{SiteState, tie};
 use super::sql;
 use crate::row::{EventRow, Kind};
-use hashbrown::{Equivalent, HashMap};
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::cmp::Reverse;
 use upriver_wire::live::SourceRow;
@@ -23,28 +23,7 @@ const NO_VIEW: u32 = u32::MAX;
 const UNKNOWN: &str = "(unknown)";
 
 /// Source, medium, and host of the referrer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    source: Box<str>,
-    medium: Box<str>,
-    referrer: Box<str>,
-}
-
-/// The same, borrowed from a row. Hashes as `Key` does, field by field.
-#[derive(Hash)]
-struct KeyRef<'a> {
-    source: &'a str,
-    medium: &'a str,
-    referrer: &'a str,
-}
-
-impl Equivalent<Key> for KeyRef<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        *self.source == *key.source
-            && *self.medium == *key.medium
-            && *self.referrer == *key.referrer
-    }
-}
+type Key = [Box<str>; 3];
 
 /// One hour of one visit.
 #[derive(Clone, Copy, Debug)]
@@ -104,13 +83,8 @@ struct Counts {
 
 impl Sources {
     pub(crate) fn new(bounds: &Bounds) -> Self {
-        let other = Key {
-            source: OTHER.into(),
-            medium: OTHER.into(),
-            referrer: OTHER.into(),
-        };
         Self {
-            keys: Names::new(other, bounds.sources),
+            keys: Names::new([OTHER; 3].map(Into::into), bounds.sources),
             values: HashMap::new(),
             beyond: Hourly::default(),
             kept: 0,
@@ -153,16 +127,8 @@ impl Sources {
         }
         let first = (row.ord, tie(row));
         if row.kind == Kind::PageView && (part.key == NO_VIEW || first < part.first()) {
-            let key = KeyRef {
-                source: &row.utm_source,
-                medium: &row.utm_medium,
-                referrer: referrer(row),
-            };
-            let key = self.keys.acquire(&key, |key| Key {
-                source: key.source.into(),
-                medium: key.medium.into(),
-                referrer: key.referrer.into(),
-            });
+            let key = [&row.utm_source, &row.utm_medium, referrer(row)];
+            let key = self.keys.acquire_texts(key);
             let before = std::mem::replace(&mut part.key, key);
             (part.ord, part.tie) = first;
             if before != NO_VIEW {
@@ -300,10 +266,7 @@ pub(crate) fn rows(site: &SiteState) -> (Vec<SourceRow>, usize) {
     let rows = counts.iter().map(|(key, counts)| {
         let [source, medium, referrer] = match *key {
             NO_VIEW => [UNKNOWN, "", ""],
-            key => {
-                let key = sources.keys.name(key);
-                [&*key.source, &*key.medium, &*key.referrer]
-            }
+            key => sources.keys.name(key).each_ref().map(|text| &**text),
         };
         let (value, not_told) = money::total(std::iter::once(&counts.value), &site.currencies);
         too_large += not_told;
