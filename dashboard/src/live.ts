@@ -7,11 +7,12 @@
 import { createEffect, createMemo, createSignal, onCleanup, type Accessor } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
 import { liveUrl, type ResourceName } from "./api";
-import type { Held } from "./merge";
+import { merge, type Held } from "./merge";
+import { browser } from "./outside";
 import { Line, type Subscription } from "./subscribe";
 import type { Link } from "./watched";
 
-const line = new Line();
+const line = new Line(browser, merge);
 
 /** One live resource. */
 export interface Live<T> {

@@ -44,29 +44,37 @@ export const ACTIVITY_ITEMS_MAX = 100;
 /** Rows of one list that are kept. The collector's own bounds are lower; this one guards the page. */
 export const ROWS_MAX = 10_000;
 
+type Rule<N extends ResourceName> = (before: Held[N] | undefined, data: Resources[N]) => Held[N];
+type Rules = { [N in ResourceName]: Rule<N> };
+
+/** How messages combine where someone listens to them. */
+export type Merge = <N extends ResourceName>(name: N, held: Held[N] | undefined, update: Update<Resources[N]>) => Held[N];
+
 /** What is held after `update`. A delta before any snapshot is taken as far as it goes. */
-export function merge<N extends ResourceName>(
-  name: N,
-  held: Held[N] | undefined,
-  update: Update<Resources[N]>,
-): Held[N] {
+export const merge: Merge = (name, held, update) => combine(RULES[name], held, update);
+
+/** The same where nothing but heat maps is listened to: the overlay carries no other rule with it. */
+export const mergeHeat: Merge = (_, held, update) => combine(heatmap as never, held, update);
+
+function combine<N extends ResourceName>(rule: Rule<N>, held: Held[N] | undefined, update: Update<Resources[N]>): Held[N] {
   const before = update.type === "snapshot" ? undefined : held;
-  const rule = RULES[name] as (before: Held[N] | undefined, data: Resources[N]) => Held[N];
   const after = rule(before, update.data);
   const basis = update.data.basis ?? before?.basis;
   if (basis) after.basis = basis;
   return after;
 }
 
-const RULES: { [N in ResourceName]: (before: Held[N] | undefined, data: Resources[N]) => Held[N] } = {
+const heatmap: Rule<"heatmap"> = (before, data) => ({
+  ...data,
+  elements: replace(before?.elements, data.elements.map((element) => heatRow(element, data.columns, data.rows))),
+});
+
+const RULES: Rules = {
   overview: (before, data: Overview) => ({
     ...data,
     value: replace(before?.value, keyed(data.value, (money) => money.currency)),
   }),
-  heatmap: (before, data: HeatMap) => ({
-    ...data,
-    elements: replace(before?.elements, data.elements.map((element) => heatRow(element, data.columns, data.rows))),
-  }),
+  heatmap,
   elements: (before, data: Board) => ({
     ...data,
     rows: replace(before?.rows, keyed(data.rows, (row) => row.element)),

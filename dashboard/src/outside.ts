@@ -24,6 +24,8 @@ export interface Outside {
   websocket(url: string, events: StreamEvents): Stream;
   eventStream(url: string, events: StreamEvents): Stream;
   get<T>(url: string): Promise<T>;
+  /** Whether what lets it in is good for a moment only. */
+  passExpires?: boolean;
   now(): number;
   random(): number;
 }

@@ -3,6 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Refusal } from "./api";
+import { merge } from "./merge";
 import type { Outside } from "./outside";
 import { CONNECT_MS_MAX, Line, RETRY_MAX_MS, SETTLE_MS } from "./subscribe";
 import { CATCH_UP_MS_MAX, SILENCE_MS_MAX, type Link } from "./watched";
@@ -40,7 +41,7 @@ class Opened {
 }
 
 /** A world in which the test decides what happens. `answer` is what a plain request gives. */
-function world() {
+function world({ passExpires = false } = {}) {
   const opened: Opened[] = [];
   const state = { answer: (_: string): Promise<unknown> => Promise.reject(new TypeError("nobody there")), gets: 0 };
   const open = (via: Opened["via"]): Outside["websocket"] => (url, events) => {
@@ -54,7 +55,8 @@ function world() {
     get: <T>(url: string) => { state.gets += 1; return state.answer(url) as Promise<T>; },
     now: () => Date.now(),
     random: () => 0.5,
-  });
+    passExpires,
+  }, merge);
   const watch = (url: string) => {
     const links: Link[] = [];
     const shown: string[][] = [];
@@ -64,7 +66,7 @@ function world() {
     });
     return { links, shown, ...subscription, link: () => links.at(-1), rows: () => shown.at(-1) };
   };
-  return { opened, state, watch, last: () => opened.at(-1)! };
+  return { opened, state, watch, anew: () => line.anew(), last: () => opened.at(-1)! };
 }
 
 /** The same, with A and B subscribed to and no way for WebSockets. */
@@ -254,6 +256,37 @@ describe("one line over WebSocket", () => {
     expect(state.gets).toBeGreaterThan(3);
     expect(opened).toHaveLength(1);
     expect(a.link()).toEqual({ kind: "live", via: "websocket" });
+  });
+
+  it("does not take a pass that has ended for a broken line", async () => {
+    const { opened, last, state, watch } = world({ passExpires: true });
+    state.answer = () => Promise.reject(new Refusal(401, "it has expired"));
+    const a = watch(A);
+    last().accept().send(A, 7, "snapshot", "/a", "p-7");
+    await vi.advanceTimersByTimeAsync(SILENCE_MS_MAX * 3);
+    expect(state.gets).toBeGreaterThan(1);
+    expect([opened.length, a.link()]).toEqual([1, { kind: "live", via: "websocket" }]);
+    state.answer = () => Promise.reject(new TypeError("nobody there"));
+    await vi.advanceTimersByTimeAsync(SILENCE_MS_MAX * 1.1);
+    expect(opened[0]!.left).toBe(true);
+  });
+
+  it("goes on with another pass where the one before opens nothing any more", async () => {
+    const { opened, last, state, watch, anew } = world({ passExpires: true });
+    const a = watch(A);
+    const first = last().accept();
+    first.send(A, 7, "snapshot", "/a", "p-7");
+    state.answer = () => Promise.reject(new Refusal(401, "it has expired"));
+    first.closed();
+    await vi.advanceTimersByTimeAsync(2_000);
+    last().closed();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([a.link()?.kind, opened.length]).toEqual(["refused", 2]);
+    anew();
+    a.retry();
+    expect([opened.length, last().accept().asked]).toEqual([3, [`${A}&after=p-7`]]);
+    last().send(A, 8, "delta", "/b", "p-8");
+    expect([a.rows(), a.link()?.kind]).toEqual([["/a", "/b"], "live"]);
   });
 
   it("says nothing more once closed", async () => {

@@ -1,4 +1,4 @@
-// The page's one live connection, shared by all its subscriptions.
+// A page's one live connection, shared by all its subscriptions: the dashboard's, and the overlay's on a site's own page.
 //
 // Owns: a WebSocket, then server-sent events where WebSocket cannot get through; who is served by
 // it; reconnecting with back-off and jitter, and going on from what is held. Refuses to know:
@@ -6,8 +6,9 @@
 // `Outside`.
 
 import type { ResourceName } from "./api";
+import type { Merge } from "./merge";
 import { parseTagged } from "./message";
-import { browser, type Outside, type Stream } from "./outside";
+import type { Outside, Stream } from "./outside";
 import { isFinal, Watched, type Listener } from "./watched";
 
 export const RETRY_FIRST_MS = 500;
@@ -63,15 +64,22 @@ export class Line {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #settleTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly outside: Outside = browser) {}
+  constructor(readonly outside: Outside, readonly merge: Merge) {}
 
   /** Subscribes to `url`, a path on this origin. `on` is called with every change. */
   subscribe<N extends ResourceName>(name: N, url: string, on: Listener<N>): Subscription {
-    const watched = new Watched(name, url, on, this.outside, () => this.#lose()) as unknown as Watched;
+    const watched = new Watched(name, url, on, this.outside, this.merge, () => this.#lose()) as unknown as Watched;
     this.#watched.add(watched);
     if (this.#waiting) watched.lost();
     this.#join(watched);
     return { close: () => this.#leave(watched), retry: () => this.#retry(watched) };
+  }
+
+  /** Leaves the connection there is; what is wanted is asked for on another one, at once. */
+  anew(): void {
+    this.#attempt = 0;
+    this.#drop();
+    if (this.#wanted().length > 0) this.#connect();
   }
 
   #wanted(): Watched[] {

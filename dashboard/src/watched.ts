@@ -4,7 +4,7 @@
 // Refuses to know: connections (subscribe.ts), what messages mean beyond merge.ts.
 
 import { Refusal, type ResourceName, type Resources, type Update } from "./api";
-import { merge, type Held } from "./merge";
+import type { Held, Merge } from "./merge";
 import type { Outside } from "./outside";
 
 /** How a subscription stands. Times are Unix milliseconds. */
@@ -55,6 +55,7 @@ export class Watched<N extends ResourceName = ResourceName> {
     readonly url: string,
     readonly on: Listener<N>,
     readonly outside: Outside,
+    readonly merge: Merge,
     readonly hangs: () => void,
   ) {
     on.link(this.link);
@@ -143,7 +144,7 @@ export class Watched<N extends ResourceName = ResourceName> {
     const { cursor } = update;
     this.#cursor = typeof cursor === "string" && cursor.length <= CURSOR_CHARS_MAX ? cursor : undefined;
     this.#asOfMs = this.outside.now();
-    this.#held = merge(this.name, this.#held, update as Update<Resources[N]>);
+    this.#held = this.merge(this.name, this.#held, update as Update<Resources[N]>);
     this.on.data(this.#held);
   }
 
@@ -177,7 +178,12 @@ export class Watched<N extends ResourceName = ResourceName> {
         // Something new that the stream has not brought: on its way, or the stream hangs as a
         // half-open connection does.
         this.#after(CATCH_UP_MS_MAX, () => { if (silent()) this.#hang(); });
-      }, () => { if (silent()) this.hangs(); });
+      }, (error) => {
+        if (!silent()) return;
+        // A pass that is good for opening something says nothing, once it is old, of what it has opened.
+        if (this.outside.passExpires && error instanceof Refusal && error.status === 401) return this.#watch();
+        this.hangs();
+      });
     });
   }
 

@@ -5,9 +5,11 @@ import type { ResourceName, Resources } from "../src/api";
 export interface Collector {
   /** Logs in once, through the relay. */
   login: string;
-  relay: { origin: string; cut(): void; mend(): void };
+  relay: { origin: string; cut(): void; mend(): void; age(): void };
   get<N extends ResourceName>(name: N): Promise<Resources[N]>;
   tell(name: string): Promise<void>;
+  press(selector: string): Promise<void>;
+  ticket(): Promise<string>;
   crash(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -15,4 +17,4 @@ export interface Collector {
 /** May read live numbers, and not who the visitors are. */
 export const WALL_TOKEN: string;
 
-export function startCollector(options?: { websocket?: boolean }): Promise<Collector>;
+export function startCollector(options?: { websocket?: boolean; site?: string }): Promise<Collector>;

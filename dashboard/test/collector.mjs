@@ -20,12 +20,13 @@ const KEY = "wk_dashboard_0001";
 const READ_TOKEN = "rt_dashboard_0001";
 /** May read live numbers, and not who the visitors are. */
 export const WALL_TOKEN = "wall_screen_secret_1";
-const SITES = `
+const sites = (more) => `
 [[site]]
 id = "shop"
 name = "Brimwell"
 write_key = "${KEY}"
 read_token = "${READ_TOKEN}"
+${more}
 
 [[site.token]]
 name = "wall-screen"
@@ -33,11 +34,14 @@ scopes = ["live:read"]
 secret = "${WALL_TOKEN}"
 `;
 
-/** Starts a collector and a relay. `websocket: false`: the relay hangs up on whoever asks for one. */
-export async function startCollector({ websocket = true } = {}) {
+/**
+ * Starts a collector and a relay. `websocket: false`: the relay hangs up on whoever asks for one. `site`: more
+ * of the site in the sites file.
+ */
+export async function startCollector({ websocket = true, site = "" } = {}) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is not built: run cargo build --bin upriver`);
   const folder = await mkdtemp(join(tmpdir(), "upriver-dashboard-"));
-  await writeFile(join(folder, "sites.toml"), SITES);
+  await writeFile(join(folder, "sites.toml"), sites(site));
   const relay = await startRelay(websocket);
   let child;
   let said = "";
@@ -75,18 +79,29 @@ export async function startCollector({ websocket = true } = {}) {
     const answer = await ask(`/v1/live/${name}`, { headers: { authorization: `Bearer ${READ_TOKEN}` } });
     return (await answer.json()).data;
   };
-  /** Tells an event of the site's own, as a page does. */
-  collector.tell = async (name) => {
+  const tell = async (body, more = {}) => {
     const answer = await ask(`/v1/batch?key=${KEY}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({
         stream: "5eed0001", visitor: "caf0001", first_seq: seq++, first_ms: Date.now(),
-        page: { inline: { path: "/product/kettle" } },
-        events: [{ body: { custom: { name, props: [] } } }],
+        page: { inline: { path: "/product/kettle" } }, events: [{ body }], ...more,
       }),
     });
     if (!answer.ok) throw new Error(`the event was not taken: ${answer.status} ${await answer.text()}`);
+  };
+  /** Tells an event of the site's own, as a page does. */
+  collector.tell = (name) => tell({ custom: { name, props: [] } });
+  /** Tells a press on the element with this selector. */
+  collector.press = (selector) => {
+    const descriptor = { selector, label: "It", role: "button" };
+    return tell({ press: { element: 0, at: { x: 0.5, y: 0.5 } } }, { elements: [{ id: "00000000000000aa", descriptor }] });
+  };
+  /** A ticket for the site's own pages. */
+  collector.ticket = async () => {
+    const headers = { authorization: `Bearer ${READ_TOKEN}`, "content-type": "application/json" };
+    const answer = await ask("/v1/tickets", { method: "POST", headers, body: JSON.stringify({ site: "shop" }) });
+    return (await answer.json()).ticket;
   };
   /** Ends it as a crash would, and starts it on the same folder and port. */
   collector.crash = async () => { await end("SIGKILL"); await start(); };
@@ -101,6 +116,13 @@ export async function startCollector({ websocket = true } = {}) {
 async function startRelay(websocket) {
   const pairs = new Set();
   const relay = { port: 0, isCut: false };
+  const seen = new Set();
+  const ended = new Set();
+  // Texts of requests go through unharmed: what is not ASCII in them is encoded.
+  const aged = (chunk) => Buffer.from(chunk.toString("latin1").replace(/ticket=([^&\s]+)/g, (whole, ticket) => {
+    seen.add(ticket);
+    return ended.has(ticket) ? `ticket=${"x".repeat(ticket.length)}` : whole;
+  }), "latin1");
   const server = createServer((near) => {
     near.on("error", () => near.destroy());
     if (relay.isCut) return near.destroy();
@@ -111,8 +133,8 @@ async function startRelay(websocket) {
       pairs.add(pair);
       const hangUp = () => { pairs.delete(pair); near.destroy(); far.destroy(); };
       for (const end of pair) { end.on("error", hangUp); end.on("close", hangUp); }
-      far.write(first);
-      near.pipe(far);
+      far.write(aged(first));
+      near.on("data", (chunk) => far.write(aged(chunk)));
       far.pipe(near);
     });
   });
@@ -122,6 +144,8 @@ async function startRelay(websocket) {
   /** Breaks every connection, and lets none through until it is mended. */
   relay.cut = () => { relay.isCut = true; for (const pair of pairs) for (const end of pair) end.resetAndDestroy(); };
   relay.mend = () => { relay.isCut = false; };
+  /** From now on the collector does not know the tickets that have come by until now: as after their minute. */
+  relay.age = () => { for (const ticket of seen) ended.add(ticket); };
   relay.close = () => { relay.cut(); server.close(); };
   return relay;
 }

@@ -96,7 +96,8 @@ const MEASURED: [Measured; 13] = [
     Measured {
         name: "overlay.js",
         files: &[("dashboard/dist/overlay.js", "")],
-        gzip_budget: Some(10 * 1024),
+        // With the dashboard's own line in it, so that it goes on after a cut. Visitors never load it.
+        gzip_budget: Some(11_500),
     },
 ];
 

@@ -42,7 +42,6 @@ export function start(options: OverlayOptions): Overlay {
 
 class Running {
   #endpoint: string;
-  #ticket: string;
   #path: () => string;
   #page = "";
   #choice: HeatChoice = HEAT_CHOICE;
@@ -65,9 +64,8 @@ class Running {
 
   constructor(options: OverlayOptions) {
     this.#endpoint = new URL(options.endpoint, location.href).origin;
-    this.#ticket = options.ticket;
     this.#path = options.path ?? (() => location.pathname);
-    this.#stream = new HeatStream(this.#endpoint, () => this.#changed(), () => this.#lost());
+    this.#stream = new HeatStream(this.#endpoint, options.ticket, () => this.#changed());
     this.#panel = new Panel({
       chosen: (choice) => { this.#choice = choice; this.#subscribe(); },
       opacity: (value) => this.#layer.canvas.style.setProperty("opacity", String(value)),
@@ -98,37 +96,40 @@ class Running {
 
   #subscribe(): void {
     this.#page = this.#path();
-    this.#stream.held = undefined;
-    this.#stale = true;
-    this.#stream.open({ ticket: this.#ticket, page: this.#page, ...this.#choice });
-    this.#schedule();
+    this.#stream.open({ page: this.#page, ...this.#choice });
   }
 
   #changed(): void {
-    this.#askMs = ASK_MS_FIRST;
-    this.#wantsTicket = false;
-    clearTimeout(this.#askTimer);
-    this.#panel.notice("");
+    const { link } = this.#stream;
+    if (link.kind === "live") {
+      this.#askMs = ASK_MS_FIRST;
+      this.#wantsTicket = false;
+      clearTimeout(this.#askTimer);
+      this.#panel.notice("");
+    } else if (link.kind === "lost" && !this.#framed) {
+      this.#panel.notice("The connection is cut and tried again; what you see is no longer live.");
+    } else if (link.kind === "refused") {
+      if (link.status === 401) this.#ended();
+      else this.#panel.notice(`The collector does not show this: ${link.message}.`);
+    }
     this.#stale = true;
     this.#schedule();
     // At once and not with the drawing: a frame that is scrolled out of sight draws nothing.
     this.#tell();
   }
 
-  // A ticket is spent by its connection. In the dashboard's frame another one is asked for; in a
-  // tab of its own only the reader can open the page again.
-  #lost(): void {
+  // The ticket opens nothing any more. In the dashboard's frame another one is asked for; in a tab of
+  // its own only the reader can open the page again.
+  #ended(): void {
     if (this.#framed) {
       this.#wantsTicket = true;
       clearTimeout(this.#askTimer);
-      this.#askTimer = setTimeout(() => { this.#told = ""; this.#lost(); }, this.#askMs);
+      this.#askTimer = setTimeout(() => { this.#told = ""; this.#ended(); this.#tell(); }, this.#askMs);
       this.#askMs = Math.min(ASK_MS_MAX, this.#askMs * 2);
     } else {
       this.#panel.notice("The connection is gone; what you see is no longer live. Open this page again from the dashboard.");
       this.#panel.fold(false);
     }
-    this.#schedule();
-    this.#tell();
   }
 
   #listen(): void {
@@ -184,7 +185,7 @@ class Running {
     this.#layer.mark(under?.element);
     this.#panel.hover(under && { ...under.row, share: under.row.total / Math.max(1, held?.total ?? 1) }, this.#choice.kind);
     this.#panel.show({
-      status: this.#stream.live ? "live" : held || this.#wantsTicket ? "lost" : "connecting",
+      status: this.#wantsTicket ? "refused" : this.#stream.link.kind,
       page: this.#page,
       kind: this.#choice.kind,
       held,
@@ -207,7 +208,7 @@ class Running {
   #tell(): void {
     if (!this.#framed) return;
     const state: OverlayState = {
-      upriver: "overlay.state", page: this.#page, live: this.#stream.live,
+      upriver: "overlay.state", page: this.#page, live: this.#stream.link.kind === "live",
       missing: this.#anchors.missing, wantsTicket: this.#wantsTicket,
     };
     const text = JSON.stringify(state);
@@ -236,11 +237,12 @@ class Running {
     const changed = names.some((name) => choice[name] !== this.#choice[name]);
     this.#choice = choice;
     this.#panel.set(this.#choice);
+    if (changed) this.#stream.close();
     if (ticket !== undefined) {
-      this.#ticket = ticket;
       clearTimeout(this.#askTimer);
+      this.#stream.renew(ticket);
     }
-    if (changed || (ticket !== undefined && this.#wantsTicket)) this.#subscribe();
+    if (changed) this.#subscribe();
   }
 }
 

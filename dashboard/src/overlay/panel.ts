@@ -5,10 +5,11 @@
 import { HEAT_CHOICE, type HeatChoice, type HeatKind } from "../api";
 import { level, palette, SPOT_PX } from "../draw/heat";
 import { DIRECTIONS, isDrawn, isTime, KIND_NAMES, kindUnit, shortTime, WINDOWS } from "../heatmap/kinds";
+import type { Link } from "../watched";
 import type { HeatHeld } from "./stream";
 
 export interface Shown {
-  status: "connecting" | "live" | "lost";
+  status: Link["kind"];
   page: string;
   kind: HeatKind;
   held: HeatHeld | undefined;
@@ -74,7 +75,7 @@ export class Panel {
   /** Shows numbers. */
   show(shown: Shown): void {
     this.root.dataset["status"] = shown.status;
-    this.#status.textContent = shown.status === "lost" ? "not live" : shown.status;
+    this.#status.textContent = shown.status === "lost" || shown.status === "refused" ? "not live" : shown.status;
     const { held, kind, page } = shown;
     const total = held?.total ?? 0;
     this.#total.textContent = `${amount(kind, total)} ${kindUnit(kind, total)}`;

@@ -22,7 +22,7 @@ p { margin: 0; }
 .status { flex: 1; display: flex; align-items: center; gap: 6px; color: #a9bac4; }
 .status::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: #8798a3; }
 [data-status="live"] .status::before { background: #4cc38a; }
-[data-status="lost"] .status::before { background: #f0a832; }
+:is([data-status="lost"], [data-status="refused"]) .status::before { background: #f0a832; }
 .body { display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; padding: 2px 12px 12px; }
 .total { font-size: 20px; line-height: 1.2; font-weight: 600; }
 .detail, .hover { color: #a9bac4; overflow-wrap: anywhere; }
