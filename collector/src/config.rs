@@ -17,7 +17,7 @@ pub use webhook::{SECRET_PREFIX, WEBHOOKS_MAX, Webhook};
 use crate::row::Kind;
 use secrecy::SecretString;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
@@ -125,7 +125,7 @@ pub struct Release {
 }
 
 /// An experiment as it is planned.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// Its name in exposures: `buy-button`.
@@ -136,7 +136,7 @@ pub struct Experiment {
 }
 
 /// A variant as it is planned.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
     /// Its name in exposures: `green`.
@@ -146,7 +146,7 @@ pub struct Variant {
 }
 
 /// A funnel.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Funnel {
     /// Short name: `checkout`.
@@ -160,39 +160,44 @@ pub struct Funnel {
     #[serde(rename = "step")]
     pub steps: Vec<Step>,
     /// Events that must not happen from the first step to the last one reached.
-    #[serde(default, rename = "exclude")]
+    #[serde(default, rename = "exclude", skip_serializing_if = "Vec::is_empty")]
     pub excludes: Vec<Step>,
 }
 
 /// One step of a funnel or rule, or what must not happen: every condition that is given must hold.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Name for people; those of a funnel have one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// What kind of event: `page_view`, `press`, `hesitation`, `custom`, `conversion`, …
-    #[serde(deserialize_with = "kind_by_name")]
+    #[serde(deserialize_with = "kind_by_name", serialize_with = "kind_as_name")]
     pub kind: Kind,
     /// Path of the page; `*` stands for any characters.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
     /// Element id, 16 hexadecimal digits.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub element: Option<String>,
     /// Name of a custom event or conversion.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// Properties it must have, each with this text as its value; `*` stands for any characters.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub props: BTreeMap<String, String>,
     /// How often, as a step of a rule; else once.
-    #[serde(default = "once")]
+    #[serde(default = "once", skip_serializing_if = "is_once")]
     pub times: usize,
 }
 
 fn once() -> usize {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_once(times: &usize) -> bool {
+    *times == once()
 }
 
 impl Step {
@@ -247,6 +252,10 @@ impl Funnel {
         }
         Ok(())
     }
+}
+
+fn kind_as_name<S: Serializer>(kind: &Kind, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(kind.name())
 }
 
 /// Reads a kind by the name it has in the column `kind`.

@@ -201,6 +201,109 @@ async fn of_two_changes_one_wins_and_what_is_wrong_is_said() -> Result<()> {
     Ok(())
 }
 
+/// Sites with one of everything that the file can define, and what nobody may be told.
+const OF_EVERYTHING: &str = r#"
+[[site]]
+id = "shop"
+write_key = "wk_test_0001"
+read_token = "rt_test_0001"
+admin_token = "at_test_0001"
+
+[[site.webhook]]
+id = "chat"
+url = "http://127.0.0.1:9/hidden"
+secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+
+[[site.funnel]]
+id = "checkout"
+name = "From product to order"
+window = "30m"
+step = [
+  { name = "Product", kind = "page_view", page = "/product/*" },
+  { name = "Order", kind = "conversion", event = "order", props = { paid = "*" } },
+]
+exclude = [{ name = "Back", kind = "page_view", page = "/returns/*" }]
+
+[[site.rule]]
+id = "offer"
+step = [{ kind = "hesitation", times = 2 }]
+holdout = 0.25
+signal = "offer"
+payload = { percent = 10 }
+webhook = "chat"
+
+[[site.alert]]
+id = "spring"
+kinds = ["campaign_not_converting"]
+campaign = "spring*"
+webhooks = ["chat"]
+
+[[site.experiment]]
+id = "buy-button"
+variant = [{ name = "green", share = 90 }, { name = "red", share = 10 }]
+"#;
+
+#[tokio::test]
+async fn all_that_holds_is_told_whole_and_nothing_secret() -> Result<()> {
+    let collector = Collector::start_with_sites(OF_EVERYTHING, &[]).await?;
+    let (status, made) =
+        answer(ask(&collector, Method::PUT, "/funnel/buys").json(&buys("30m"))).await?;
+    ensure!(status == 201, "{made}");
+    let (_, all) = answer(ask(&collector, Method::GET, "")).await?;
+    let in_file = |kind: &str, id: &str, body: Value| json!({"kind": kind, "id": id, "source": "file", "version": 0, "body": body});
+    let checkout = json!({
+        "name": "From product to order", "window": "30m",
+        "step": [
+            {"name": "Product", "kind": "page_view", "page": "/product/*"},
+            {"name": "Order", "kind": "conversion", "event": "order", "props": {"paid": "*"}},
+        ],
+        "exclude": [{"name": "Back", "kind": "page_view", "page": "/returns/*"}],
+    });
+    let offer = json!({
+        "step": [{"kind": "hesitation", "times": 2}], "window": "10m", "after": "0s", "every": "1day",
+        "holdout": 0.25, "signal": "offer", "payload": {"percent": 10}, "expires": "1m", "webhook": "chat",
+    });
+    let spring = json!({
+        "kinds": ["campaign_not_converting"], "campaign": "spring*", "webhooks": ["chat"],
+    });
+    let shares = json!({
+        "variant": [{"name": "green", "share": 90.0}, {"name": "red", "share": 10.0}],
+    });
+    let wanted = [
+        in_file("funnel", "checkout", checkout),
+        in_file("rule", "offer", offer),
+        in_file("alert", "spring", spring),
+        in_file("experiment", "buy-button", shares),
+        made,
+    ];
+    assert_eq!(all["definitions"], json!(wanted));
+    let text = all.to_string();
+    for secret in ["hidden", "whsec_", "wk_test", "rt_test", "at_test"] {
+        ensure!(!text.contains(secret), "{secret} is told: {text}");
+    }
+    for one in &wanted {
+        let (kind, id) = (&one["kind"], &one["id"]);
+        let place = format!(
+            "/{}/{}",
+            kind.as_str().context("no kind")?,
+            id.as_str().context("no id")?
+        );
+        let (status, told) = answer(ask(&collector, Method::GET, &place)).await?;
+        ensure!(status == 200 && told == *one, "{place}: {status} {told}");
+        let (_, versions) =
+            answer(ask(&collector, Method::GET, &format!("{place}/versions"))).await?;
+        assert_eq!(versions["versions"], json!([one]), "{place}");
+        // What is told can be said again; only the plans of experiments are for the file alone.
+        let again = ask(&collector, Method::PUT, &format!("{place}-2")).json(&one["body"]);
+        let (status, said) = answer(again).await?;
+        ensure!(
+            status == if kind == "experiment" { 404 } else { 201 },
+            "{place}: {status} {said}"
+        );
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_defined_while_clickhouse_is_away_is_there_and_comes_to_it() -> Result<()> {
     let mut collector = Collector::start().await?;

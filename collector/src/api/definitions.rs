@@ -8,6 +8,7 @@ use super::error::{ApiError, RETRY_AFTER_S};
 use super::route::{Entry, Needs, entry};
 use crate::config::Scope;
 use crate::definitions::book::{BookError, Expected, Key, Version};
+use crate::definitions::in_file::{self, InFile};
 use crate::definitions::kind::Kind;
 use crate::definitions::{DefineError, Definitions};
 use actix_web::http::{Method, header};
@@ -44,24 +45,13 @@ async fn list(
     definitions: web::Data<Definitions>,
 ) -> Result<HttpResponse, ApiError> {
     let site = access.allowed(&request, Some(&site), READING)?;
-    let in_file = |kind: Kind, id: &str, body: Value| json!({"kind": kind.name(), "id": id, "source": "file", "version": 0, "body": body});
-    let funnels = site.funnels.iter();
-    let funnels =
-        funnels.map(|funnel| in_file(Kind::Funnel, &funnel.id, json!({"name": funnel.name})));
-    let rules = site.rules.iter().map(|rule| {
-        let (signal, webhook) = (&rule.signal, &rule.webhook);
-        let body = json!({"signal": signal, "webhook": webhook, "holdout": rule.holdout});
-        in_file(Kind::Rule, &rule.id, body)
-    });
-    let alerts = site.alert.iter();
-    let alerts =
-        alerts.map(|alert| in_file(Kind::Alert, &alert.id, json!({"webhooks": alert.webhooks})));
+    let in_file = in_file::all(&site);
     let defined = definitions.book().current(&site.id);
     let defined = defined
         .iter()
         .filter(|(key, _)| !definitions.is_in_file(key))
         .map(|(key, version)| answer(key, version));
-    let all: Vec<Value> = funnels.chain(rules).chain(alerts).chain(defined).collect();
+    let all: Vec<Value> = in_file.iter().map(from_file).chain(defined).collect();
     Ok(json_of(&json!({"site": site.id, "definitions": all})))
 }
 
@@ -71,21 +61,28 @@ async fn get(
     access: web::Data<Access>,
     definitions: web::Data<Definitions>,
 ) -> Result<HttpResponse, ApiError> {
+    let site = access.allowed(&request, Some(&place.0), READING)?;
+    if let Some(found) = in_file::one(&site, &place.1, &place.2) {
+        // It has no version to be held against: it is not changed here.
+        return Ok(json_of(&from_file(&found)));
+    }
     let key = key(&place)?;
-    access.allowed(&request, Some(&key.site), READING)?;
     let version = definitions.book().get(&key).ok_or_else(|| unknown(&key))?;
     Ok(tagged(HttpResponse::Ok(), &key, &version))
 }
 
-/// Every version, oldest first; the one that removed it has no body.
+/// Every version, oldest first; the one that removed it has no body. The sites file has one.
 async fn versions(
     request: HttpRequest,
     place: Place,
     access: web::Data<Access>,
     definitions: web::Data<Definitions>,
 ) -> Result<HttpResponse, ApiError> {
+    let site = access.allowed(&request, Some(&place.0), READING)?;
+    if let Some(found) = in_file::one(&site, &place.1, &place.2) {
+        return Ok(json_of(&json!({ "versions": [from_file(&found)] })));
+    }
     let key = key(&place)?;
-    access.allowed(&request, Some(&key.site), READING)?;
     let all = definitions
         .book()
         .versions(&key)
@@ -175,6 +172,10 @@ fn expected(request: &HttpRequest) -> Result<Expected, ApiError> {
             "If-None-Match must be * here".into(),
         )),
     }
+}
+
+fn from_file(InFile { kind, id, body }: &InFile) -> Value {
+    json!({"kind": kind, "id": id, "source": "file", "version": 0, "body": body})
 }
 
 fn answer(key: &Key, version: &Version) -> Value {

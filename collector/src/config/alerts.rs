@@ -2,7 +2,7 @@
 
 use super::{Site, WEBHOOKS_MAX, Webhook, plain};
 use crate::live::glob_matches;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use upriver_wire::limits::NAME_BYTES_MAX;
 use upriver_wire::live::{AlertKind, AlertRow};
@@ -25,22 +25,22 @@ pub struct Alerts {
 }
 
 /// `[[site.alert]]`: who is told of what is found; every condition that is given must hold.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alert {
     /// Short name: `spring`.
     pub id: String,
     /// What is wrong; any when it is empty.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<AlertKind>,
     /// Id of the funnel it is about.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub funnel: Option<String>,
     /// The campaign it is about; `*` stands for any characters.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
     /// The path of the page it is about; `*` stands for any characters.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
     /// Ids of the webhooks that are told.
     pub webhooks: Vec<String>,

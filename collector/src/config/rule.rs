@@ -2,7 +2,7 @@
 //! and how many are left out to measure what it brings.
 
 use super::{Experiment, STEPS_MAX, Site, Step, Variant};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -28,7 +28,7 @@ pub const SHOWN: &str = "shown";
 pub const HELD_OUT: &str = "held_out";
 
 /// A rule over the events of one visitor.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Short name: `special-offer`.
@@ -37,7 +37,7 @@ pub struct Rule {
     #[serde(rename = "step")]
     pub steps: Vec<Step>,
     /// What must not happen between the first step and the moment it fires.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unless: Vec<Step>,
     /// Time within which all steps must follow the first.
     #[serde(default = "ten_minutes", with = "humantime_serde")]
@@ -49,22 +49,22 @@ pub struct Rule {
     #[serde(default = "one_day", with = "humantime_serde")]
     pub every: Duration,
     /// Only events of visits with this `utm_campaign` are steps; `*` stands for any characters.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
     /// Share of the visitors who are left out, 0 to 0.9.
     #[serde(default)]
     pub holdout: f64,
     /// Name of the signal that the visitor's page gets.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
     /// What goes with it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub payload: Value,
     /// How long the signal is worth acting on.
     #[serde(default = "one_minute", with = "humantime_serde")]
     pub expires: Duration,
     /// The webhook that is told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<String>,
 }
 

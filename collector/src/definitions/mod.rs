@@ -3,9 +3,10 @@
 //!
 //! Owns the way of a change: onto the disk, to whoever counts or fires by it, and in its own time into ClickHouse.
 //! [`book`] keeps versions, [`kind`] knows what each must say, [`told`] speaks with ClickHouse. Knows no
-//! HTTP. Those in the sites file are not here: they are changed there.
+//! HTTP. Those in the sites file are changed there; [`in_file`] tells them.
 
 pub mod book;
+pub mod in_file;
 pub mod kind;
 mod told;
 
