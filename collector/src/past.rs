@@ -4,7 +4,7 @@
 //! Knows ClickHouse and the shape of answers; nothing of HTTP. The definitions are the live
 //! engine's: this only runs their SQL. It sees an event as soon as ClickHouse holds it.
 
-use crate::live::{Beyond, Published, Query, Subscription};
+use crate::live::{Beyond, Live, Published, Query, Subscription};
 use crate::row::ElementRow;
 use clickhouse::Client;
 use serde_json::Value;
@@ -43,15 +43,17 @@ pub enum PastError {
 #[derive(Clone)]
 pub struct Past {
     client: watch::Receiver<Option<Client>>,
+    live: Live,
     turns: Arc<Semaphore>,
     subscriptions: Arc<Semaphore>,
 }
 
 impl Past {
-    /// With a client that comes and goes.
-    pub fn new(client: watch::Receiver<Option<Client>>) -> Self {
+    /// With a client that comes and goes, and the engine that knows what is defined.
+    pub fn new(client: watch::Receiver<Option<Client>>, live: Live) -> Self {
         Self {
             client,
+            live,
             turns: Arc::new(Semaphore::new(AT_ONCE_MAX)),
             subscriptions: Arc::new(Semaphore::new(SUBSCRIPTIONS_MAX)),
         }
@@ -63,7 +65,10 @@ impl Past {
     /// ClickHouse is away, busy, or refuses.
     pub async fn snapshot(&self, site: &str, query: &Query) -> Result<Published, PastError> {
         let now_ms = crate::clock::now_ms();
-        let asked = query.beyond(site, now_ms).ok_or(PastError::Away)?;
+        let releases = self.live.index(site).map(|index| index.releases);
+        let releases = releases.unwrap_or_default();
+        let asked = query.beyond(site, &releases, now_ms);
+        let asked = asked.ok_or(PastError::Away)?;
         let answer = tokio::time::timeout(ANSWER_MAX, self.ask(site, &asked)).await;
         let (rows, known) = answer.map_err(|_| PastError::Busy)??;
         let answer = asked.answer(&rows, &known);

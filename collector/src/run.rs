@@ -273,7 +273,7 @@ pub async fn run(
         web::Data::new(metrics),
         web::Data::new(audit),
         web::Data::new(signals),
-        web::Data::new(Past::new(past_client)),
+        web::Data::new(Past::new(past_client, live.clone())),
         web::Data::new(definitions),
         (
             web::Data::new(webhooks),

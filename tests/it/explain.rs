@@ -170,7 +170,7 @@ async fn questions(collector: &Collector, from_s: u64) -> Result<Vec<Question>> 
         human: true,
         ..filter.clone()
     };
-    let asked: [(&str, Query, &str, &[&str], u64); 3] = [
+    let asked: [(&str, Query, &str, &[&str], u64); 4] = [
         (
             "live heat map",
             Query::HeatMap(HeatKind::Press, filter.clone()),
@@ -192,9 +192,16 @@ async fn questions(collector: &Collector, from_s: u64) -> Result<Vec<Question>> 
             &["site", "kind", "time"],
             3,
         ),
+        (
+            "live releases",
+            Query::Releases(60, Some(Window::Since(from_s * 1_000))),
+            "events",
+            &["site", "time"],
+            3,
+        ),
     ];
     for (name, query, table, keys, one_of) in asked {
-        let beyond = query.beyond(SITE, now_ms).context("memory has it")?;
+        let beyond = query.beyond(SITE, &[], now_ms).context("memory has it")?;
         all.push(question(name, beyond.sql(), table, keys, one_of));
     }
     let funnel = collector.live("funnel?id=checkout").await?;

@@ -19,6 +19,7 @@ mod multiplex;
 mod openapi;
 mod oracle;
 mod quarantine;
+mod releases;
 mod restart;
 mod resume;
 mod retention;

@@ -129,7 +129,10 @@ pub async fn run(
             let due = (look + 1) * size.sql_looks / looks > look * size.sql_looks / looks;
             if last || due {
                 let asked = beyond(&world).into_iter().filter_map(|(place, query)| {
-                    Some((place, query.beyond(&world.site.id, now_ms)?))
+                    Some((
+                        place,
+                        query.beyond(&world.site.id, &world.site.releases, now_ms)?,
+                    ))
                 });
                 let expected = recount::beyond(&world, &truth.facts, now_ms);
                 let beyond = (asked.collect(), expected);

@@ -4,6 +4,7 @@ use super::recount::recount;
 use super::truth::Fact;
 use super::world::World;
 use upriver_collector::config::Site;
+use upriver_collector::live::Window;
 use upriver_collector::row::EventRow;
 use upriver_wire::batch::{Body, Consent};
 
@@ -28,6 +29,7 @@ impl Naive {
             beyond: Vec::new(),
             boards: Vec::new(),
             boards_beyond: Vec::new(),
+            releases_beyond: Window::Day,
         };
         Self {
             world,

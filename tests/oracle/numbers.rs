@@ -350,7 +350,9 @@ impl Numbers {
         for row in &answer.rows {
             for (name, side) in [("before", &row.before), ("after", &row.after)] {
                 let key = release_key(&row.name, &row.id, name);
-                let mut numbers = vec![
+                let numbers = [
+                    ("at_ms", row.at_ms),
+                    ("span_ms", row.span_ms),
                     ("visitors", side.visitors),
                     ("conversions_visitors", side.converted.visitors),
                     ("conversions", side.conversions),
@@ -363,10 +365,6 @@ impl Numbers {
                     ("faults_visitors", side.faulted.visitors),
                     ("faults", side.faults),
                 ];
-                // SQL has no row of a side with nobody.
-                if side.visitors > 0 {
-                    numbers.extend([("at_ms", row.at_ms), ("span_ms", row.span_ms)]);
-                }
                 self.row(&key, &numbers);
                 self.money(&key, &side.value);
             }

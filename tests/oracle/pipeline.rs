@@ -219,7 +219,7 @@ pub(super) fn queries(world: &World) -> Vec<(Place, Query)> {
         Query::Errors,
         Query::Presence,
         Query::Present,
-        Query::Releases(world.release_minutes),
+        Query::Releases(world.release_minutes, None),
         Query::Pages,
     ]);
     heat_maps
@@ -240,7 +240,10 @@ pub(super) fn beyond(world: &World) -> Vec<(Place, Query)> {
     let boards = world.boards_beyond.iter().enumerate();
     let boards =
         boards.map(|(place, (filter, by))| (board_key(place), Query::Board(filter.clone(), *by)));
-    maps.chain(boards).collect()
+    let releases = Query::Releases(world.release_minutes, Some(world.releases_beyond));
+    maps.chain(boards)
+        .chain([(Place::new(), releases)])
+        .collect()
 }
 
 /// A disk that keeps nothing: what survives a crash is not what is compared here.

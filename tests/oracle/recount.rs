@@ -28,7 +28,7 @@ pub(super) fn recount(world: &World, facts: &[Fact], now_ms: u64, fault: Option<
     heat::count(&world.heat_maps, facts, now_ms, fault, &mut numbers);
     board::count(&world.boards, facts, now_ms, fault, &mut numbers);
     shown::count(facts, now_ms, fault, &mut numbers);
-    release::count(world, facts, now_ms, fault, &mut numbers);
+    release::count(world, facts, (now_ms, None), fault, &mut numbers);
     now::count(world, facts, now_ms, fault, &mut numbers);
     let facts: Vec<&Fact> = facts.iter().filter(|fact| fact.time >= from_ms).collect();
     plain(&facts, now_ms, &mut numbers);
@@ -68,6 +68,8 @@ pub(super) fn beyond(world: &World, facts: &[Fact], now_ms: u64) -> Numbers {
     let mut numbers = Numbers::default();
     heat::count(&world.beyond, facts, now_ms, None, &mut numbers);
     board::count(&world.boards_beyond, facts, now_ms, None, &mut numbers);
+    let when = (now_ms, Some(world.releases_beyond));
+    release::count(world, facts, when, None, &mut numbers);
     numbers
 }
 

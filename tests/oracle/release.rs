@@ -6,18 +6,19 @@ use super::numbers::{Numbers, release_key};
 use super::truth::Fact;
 use super::world::World;
 use std::collections::{BTreeMap, HashSet};
-use upriver_collector::live::{HOUR_MS, WHOLE_HOURS};
+use upriver_collector::live::{HOUR_MS, WHOLE_HOURS, Window};
 use upriver_collector::row::Kind;
 
 const MINUTE_MS: u64 = 60_000;
 /// Releases that are listed.
 const LISTED: usize = 20;
 
-/// Counts what was before and after each release.
+/// Counts what was before and after each release, at a time, of those that went out in a stretch of
+/// time; none: whose windows lie in the live range.
 pub(super) fn count(
     world: &World,
     facts: &[Fact],
-    now_ms: u64,
+    (now_ms, went_out): (u64, Option<Window>),
     fault: Option<Fault>,
     numbers: &mut Numbers,
 ) {
@@ -47,7 +48,13 @@ pub(super) fn count(
         let span_ms = now_minute_ms
             .saturating_sub(ends)
             .min(u64::from(world.release_minutes) * MINUTE_MS);
-        if begins >= from_ms + span_ms {
+        let is_asked_for = match went_out {
+            None => begins >= from_ms + span_ms,
+            Some(Window::Since(from_ms)) => at_ms >= from_ms,
+            Some(Window::Between(from_ms, to_ms)) => (from_ms..to_ms).contains(&at_ms),
+            Some(_) => false,
+        };
+        if is_asked_for {
             let (begins, ends) = match fault {
                 Some(Fault::ReleaseMinute) => (begins, begins),
                 _ => (begins, ends),
@@ -81,10 +88,8 @@ pub(super) fn count(
                     numbers.add(name, i128::from(fact.value));
                 }
             }
-            if !distinct.is_empty() {
-                numbers.add(format!("{key}/at_ms"), i128::from(at_ms));
-                numbers.add(format!("{key}/span_ms"), i128::from(span_ms));
-            }
+            numbers.add(format!("{key}/at_ms"), i128::from(at_ms));
+            numbers.add(format!("{key}/span_ms"), i128::from(span_ms));
             for (name, _) in distinct {
                 numbers.add(format!("{key}/{name}"), 1);
             }

@@ -105,7 +105,9 @@ async fn site(collector: &Collector, world: &World, chance: &mut Chance) -> Resu
                 past.take(&place, &answer);
             }
             let expected = recount::beyond(world, &truth.facts, now_ms()?);
-            note("recount and the past", expected.differences(&past));
+            // How long ago a release went out changes while it is asked for.
+            let differences = expected.timeless().differences(&past.timeless());
+            note("recount and the past", differences);
             note("live and SQL", live.timeless().differences(&sql.timeless()));
         }
         tally.looks += 1;
@@ -203,13 +205,15 @@ async fn answer(
             Resource::Activity(serde_json::from_value(answer)?)
         }
         Query::Sources => Resource::Sources(serde_json::from_value(get("sources", &[]).await?)?),
-        Query::Releases(minutes) => {
+        Query::Releases(minutes, went_out) => {
             let window = match minutes {
                 15 => "15m",
                 60 => "1h",
                 _ => "6h",
             };
-            let answer = get("releases", &[("window", window)]).await?;
+            let mut pairs = vec![("window", window.to_owned())];
+            pairs.extend(went_out.iter().copied().flat_map(moments));
+            let answer = get("releases", &texts(&pairs)).await?;
             Resource::Releases(serde_json::from_value(answer)?)
         }
         _ => Resource::Pages(serde_json::from_value(get("pages", &[]).await?)?),
@@ -258,17 +262,21 @@ fn pairs(filter: &Filter) -> Vec<(&'static str, String)> {
         Seen::Returning => ("visitors", "returning".into()),
     }));
     pairs.extend(filter.human.then(|| ("traffic", "human".into())));
-    match filter.window {
-        Window::Day => (),
-        Window::Today => pairs.push(("window", "today".into())),
-        Window::Minutes(minutes) => pairs.push(("window", format!("{minutes}m"))),
-        Window::Since(from_ms) => pairs.push(("from", from_ms.to_string())),
+    pairs.extend(moments(filter.window));
+    pairs
+}
+
+/// A stretch of time as the parameters of a URL.
+fn moments(window: Window) -> Vec<(&'static str, String)> {
+    match window {
+        Window::Day => vec![],
+        Window::Today => vec![("window", "today".into())],
+        Window::Minutes(minutes) => vec![("window", format!("{minutes}m"))],
+        Window::Since(from_ms) => vec![("from", from_ms.to_string())],
         Window::Between(from_ms, to_ms) => {
-            pairs.push(("from", from_ms.to_string()));
-            pairs.push(("to", to_ms.to_string()));
+            vec![("from", from_ms.to_string()), ("to", to_ms.to_string())]
         }
     }
-    pairs
 }
 
 async fn get(

@@ -79,6 +79,8 @@ pub struct World {
     pub boards: Vec<(Filter, By)>,
     /// Boards that memory does not hold.
     pub boards_beyond: Vec<(Filter, By)>,
+    /// When releases went out that are asked for, however long ago.
+    pub releases_beyond: Window,
 }
 
 impl World {
@@ -136,6 +138,7 @@ impl World {
             beyond: beyond(chance, now_ms),
             boards: boards(chance),
             boards_beyond: boards_beyond(chance, now_ms),
+            releases_beyond: releases_beyond(chance, now_ms),
         })
     }
 }
@@ -259,6 +262,15 @@ fn boards_beyond(chance: &mut Chance, now_ms: u64) -> Vec<(Filter, By)> {
         ..filter(chance)
     };
     vec![(filter, *chance.of(&By::ALL))]
+}
+
+/// When releases went out that only SQL can tell of.
+fn releases_beyond(chance: &mut Chance, now_ms: u64) -> Window {
+    let from_ms = now_ms - chance.below(30 * HOUR_MS);
+    match chance.percent(50) {
+        true => Window::Since(from_ms),
+        false => Window::Between(from_ms, from_ms + 1 + chance.below(26 * HOUR_MS)),
+    }
 }
 
 fn filter(chance: &mut Chance) -> Filter {

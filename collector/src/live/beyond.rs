@@ -5,7 +5,10 @@ use super::board::{self, By};
 use super::element::Elements;
 use super::filter::Filter;
 use super::heatmap::{self, HeatKind};
+use super::release;
 use super::resource::{Query, Resource};
+use super::window::MINUTE_MS;
+use crate::config::Release;
 use crate::row::ElementRow;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,33 +27,47 @@ pub struct Beyond {
 enum Shape {
     HeatMap(HeatKind, Filter),
     Board(Filter, By),
+    Releases(u16),
 }
 
 impl Query {
-    /// How SQL answers this for a site, at a time in Unix milliseconds; none where memory always
-    /// does.
-    pub fn beyond(&self, site: &str, now_ms: u64) -> Option<Beyond> {
-        let (definition, sql, rolled_up, filter, shape) = match self {
+    /// How SQL answers this for a site with these releases defined, at a time in Unix milliseconds; none
+    /// where memory always does.
+    pub fn beyond(&self, site: &str, releases: &[Release], now_ms: u64) -> Option<Beyond> {
+        let (definition, sql, rolled_up, from_ms, shape) = match self {
             Self::HeatMap(kind, filter) => (
                 heatmap::definition(*kind, filter),
                 heatmap::query(*kind, filter, site, now_ms),
                 heatmap::rolled_up(*kind, filter, site),
-                filter,
+                filter.window.start_ms(now_ms),
                 Shape::HeatMap(*kind, filter.clone()),
             ),
             Self::Board(filter, by) => (
                 board::definition(filter, *by),
                 board::query(filter, *by, site, now_ms),
                 None,
-                filter,
+                filter.window.start_ms(now_ms),
                 Shape::Board(filter.clone(), *by),
             ),
+            Self::Releases(minutes, Some(window)) => {
+                let from_ms = window.start_ms(now_ms);
+                let asked = (*minutes, Some(*window));
+                // Before a release that went out then.
+                let first = (from_ms / MINUTE_MS).saturating_sub(u64::from(*minutes)) * MINUTE_MS;
+                (
+                    release::definition(*minutes, Some(*window)),
+                    release::query(site, releases, asked, (from_ms, now_ms)),
+                    None,
+                    first,
+                    Shape::Releases(*minutes),
+                )
+            }
             _ => return None,
         };
         let basis = Basis {
             definition,
             sql,
-            from_ms: filter.window.start_ms(now_ms),
+            from_ms,
             complete: true,
         };
         Some(Beyond {
@@ -71,11 +88,17 @@ impl Beyond {
     /// The answer from its rows, one JSON object each, and what is known of the elements in them.
     pub fn answer(&self, rows: &[Value], known: &[ElementRow]) -> Resource {
         let known = Elements::of(known);
+        let mut basis = self.basis.clone();
         let data = match &self.shape {
             Shape::HeatMap(kind, filter) => heat_map(*kind, filter, rows, &known),
             Shape::Board(filter, by) => Resource::Board(board::of_rows(filter, *by, rows, &known)),
+            Shape::Releases(minutes) => {
+                let (data, too_large) = release::of_rows(*minutes, rows);
+                basis.complete = too_large == 0;
+                Resource::Releases(data)
+            }
         };
-        data.with_basis(self.basis.clone())
+        data.with_basis(basis)
     }
 }
 

@@ -116,6 +116,8 @@ pub struct SiteIndex {
     pub site: String,
     /// Id and name of each funnel.
     pub funnels: Vec<(String, String)>,
+    /// The releases that were defined.
+    pub releases: Vec<Release>,
 }
 
 /// What the engine is told, in order.
@@ -175,6 +177,7 @@ impl Live {
                 .iter()
                 .map(|f| (f.id.clone(), f.name.clone()))
                 .collect(),
+            releases: site.releases.clone(),
         };
         Ok((
             Self {
@@ -260,8 +263,14 @@ impl Live {
         id: &str,
         release: Option<Release>,
     ) -> Result<(), LiveError> {
-        let command = Command::DefineRelease(site, id.to_owned(), release);
-        self.send(command).await
+        let command = Command::DefineRelease(site.clone(), id.to_owned(), release.clone());
+        self.send(command).await?;
+        let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = sites.iter_mut().find(|index| index.site == *site) {
+            index.releases.retain(|known| known.id != id);
+            index.releases.extend(release);
+        }
+        Ok(())
     }
 
     /// Plans an experiment of a site anew, or without one takes its plan away. What was counted stays.

@@ -3,18 +3,21 @@
 //!
 //! Owns which releases there are and when each went out. What happened by the minute is `minute`'s.
 
+mod sql;
+
+pub(crate) use sql::{definition, of_rows, query};
+
 use super::campaign::wilson;
-use super::limits::{RELEASE_ROWS_MAX, RELEASES_MAX};
+use super::limits::RELEASE_ROWS_MAX;
 use super::minute::{self, Deed, Deeds};
 use super::site::SiteState;
-use super::sql;
 use super::window::MINUTE_MS;
 use crate::config::Release;
 use crate::row::EventRow;
 use hashbrown::HashMap;
 use std::cmp::Reverse;
 use std::ops::Range;
-use upriver_wire::live::{Difference, ReleaseRow, ReleaseSide, Releases, Share};
+use upriver_wire::live::{Difference, Money, ReleaseRow, ReleaseSide, Releases, Share};
 
 /// The releases of one site.
 #[derive(Debug)]
@@ -52,6 +55,25 @@ impl Mark<'_> {
 
     fn after(&self) -> Range<u64> {
         self.minute() + 1..self.minute() + 1 + self.span
+    }
+
+    /// What is told of it.
+    fn row(&self, before: Numbers, after: Numbers) -> ReleaseRow {
+        let before = before.side(self.before());
+        let after = after.side(self.after());
+        ReleaseRow {
+            name: self.name.into(),
+            id: self.id.into(),
+            at_ms: self.at_ms,
+            span_ms: self.span * MINUTE_MS,
+            converted: difference(&before.converted, &after.converted),
+            raged: difference(&before.raged, &after.raged),
+            dead: difference(&before.dead, &after.dead),
+            error_pressed: difference(&before.error_pressed, &after.error_pressed),
+            faulted: difference(&before.faulted, &after.faulted),
+            before,
+            after,
+        }
     }
 }
 
@@ -108,6 +130,11 @@ impl ReleaseMarks {
     /// Releases kept, and events of those that were not.
     pub(crate) fn usage(&self) -> (usize, u64) {
         (self.seen.len() + self.defined.len(), self.overflowed)
+    }
+
+    /// Those that were defined.
+    pub(crate) fn defined(&self) -> &[Release] {
+        &self.defined
     }
 
     fn is_defined(&self, name: &str) -> bool {
@@ -193,23 +220,11 @@ pub(crate) fn data(site: &SiteState, asked: u16) -> (Releases, usize) {
     }
     let mut too_large = 0;
     let rows = marks.iter().zip(&sides).map(|(mark, [before, after])| {
-        let (before, not_told) = side(site, mark.before(), before);
+        let (before, not_told) = numbers(site, mark.before(), *before);
         too_large += not_told;
-        let (after, not_told) = side(site, mark.after(), after);
+        let (after, not_told) = numbers(site, mark.after(), *after);
         too_large += not_told;
-        ReleaseRow {
-            name: mark.name.into(),
-            id: mark.id.into(),
-            at_ms: mark.at_ms,
-            span_ms: mark.span * MINUTE_MS,
-            converted: difference(&before.converted, &after.converted),
-            raged: difference(&before.raged, &after.raged),
-            dead: difference(&before.dead, &after.dead),
-            error_pressed: difference(&before.error_pressed, &after.error_pressed),
-            faulted: difference(&before.faulted, &after.faulted),
-            before,
-            after,
-        }
+        mark.row(before, after)
     });
     let releases = Releases {
         basis: None,
@@ -220,30 +235,58 @@ pub(crate) fn data(site: &SiteState, asked: u16) -> (Releases, usize) {
     (releases, too_large)
 }
 
-fn side(site: &SiteState, minutes: Range<u64>, visitors: &Visitors) -> (ReleaseSide, usize) {
+/// What was counted of one side.
+#[derive(Debug, Default)]
+struct Numbers {
+    visitors: Visitors,
+    /// By [`Deed`].
+    events: [u64; Deed::ALL.len()],
+    value: Vec<Money>,
+}
+
+impl Numbers {
+    /// What is told of these minutes.
+    fn side(self, minutes: Range<u64>) -> ReleaseSide {
+        let Self {
+            visitors, events, ..
+        } = self;
+        let events = |deed: Deed| events[deed as usize];
+        ReleaseSide {
+            from_ms: minutes.start * MINUTE_MS,
+            to_ms: minutes.end * MINUTE_MS,
+            visitors: visitors.all,
+            conversions: events(Deed::Converted),
+            value: self.value,
+            rages: events(Deed::Raged),
+            dead_presses: events(Deed::Dead),
+            error_presses: events(Deed::ErrorPressed),
+            faults: events(Deed::Faulted),
+            converted: visitors.share(Deed::Converted),
+            raged: visitors.share(Deed::Raged),
+            dead: visitors.share(Deed::Dead),
+            error_pressed: visitors.share(Deed::ErrorPressed),
+            faulted: visitors.share(Deed::Faulted),
+        }
+    }
+}
+
+/// The numbers of these minutes, whose visitors were counted. The second value counts sums too large
+/// to tell.
+fn numbers(site: &SiteState, minutes: Range<u64>, visitors: Visitors) -> (Numbers, usize) {
     let counts = site.minutes.range(minutes.clone());
     let (value, too_large) = minute::value(counts, &site.currencies);
-    let events = |deed: Deed| {
-        let counts = site.minutes.range(minutes.clone());
-        counts.map(|counts| counts.events[deed as usize]).sum()
-    };
-    let side = ReleaseSide {
-        from_ms: minutes.start * MINUTE_MS,
-        to_ms: minutes.end * MINUTE_MS,
-        visitors: visitors.all,
-        conversions: events(Deed::Converted),
+    let mut events = [0; Deed::ALL.len()];
+    for counts in site.minutes.range(minutes) {
+        for (sum, of_minute) in events.iter_mut().zip(counts.events) {
+            *sum += of_minute;
+        }
+    }
+    let numbers = Numbers {
+        visitors,
+        events,
         value,
-        rages: events(Deed::Raged),
-        dead_presses: events(Deed::Dead),
-        error_presses: events(Deed::ErrorPressed),
-        faults: events(Deed::Faulted),
-        converted: visitors.share(Deed::Converted),
-        raged: visitors.share(Deed::Raged),
-        dead: visitors.share(Deed::Dead),
-        error_pressed: visitors.share(Deed::ErrorPressed),
-        faulted: visitors.share(Deed::Faulted),
     };
-    (side, too_large)
+    (numbers, too_large)
 }
 
 /// How much a share rose, with Newcombe's 95 % interval: the two Wilson intervals put together. Of
@@ -261,71 +304,6 @@ fn difference(before: &Share, after: &Share) -> Option<Difference> {
         low: by - down,
         high: by + up,
     })
-}
-
-/// The definition in words.
-pub(crate) fn definition(asked: u16) -> String {
-    format!(
-        "Releases whose windows lie in the counted range: those defined through the API, at their at_ms, and \
-         those that events carry, at the time of the first event ever with them; of a name that is \
-         defined only the definition. The {RELEASE_ROWS_MAX} newest. After: the whole minutes that \
-         follow the minute it went out in, at most {asked}. Before: as many whole minutes that end \
-         with that minute. The minute itself counts for neither. Each side: distinct visitors with any \
-         event; of those, the ones with a conversion, rage burst, dead press, press followed by an \
-         error, script error, with their share and its 95 % Wilson interval; events of these kinds; \
-         and the sum of the conversions' values in millionths, by currency. Difference: after − before, \
-         with Newcombe's 95 % interval. Past the bound of {RELEASES_MAX} releases the rest are left out."
-    )
-}
-
-/// The query that gives the same numbers: one row a release and side.
-pub(crate) fn query(site: &SiteState, asked: u16) -> String {
-    let (from_ms, now_ms) = (site.range.start_ms(), site.now_ms);
-    let (own, now_minute) = (sql::literal(&site.id), now_ms / MINUTE_MS);
-    let defined = &site.releases.defined;
-    let names: Vec<_> = defined
-        .iter()
-        .map(|known| sql::literal(&known.name))
-        .collect();
-    let marks = defined.iter().map(|known| {
-        let (name, id) = (sql::literal(&known.name), sql::literal(&known.id));
-        format!("({name}, {id}, toInt64({}))", known.at_ms)
-    });
-    let marks: Vec<_> = marks.collect();
-    let of = |kind: &str, name: &str| {
-        format!(
-            "uniqExactIf(visitor, kind = '{kind}') AS {name}_visitors, \
-             countIf(kind = '{kind}') AS {name}"
-        )
-    };
-    format!(
-        "SELECT name, id, at_ms, span * {MINUTE_MS} AS span_ms, if(of < at_minute, 'before', 'after') AS side,\n    \
-         uniqExact(visitor) AS visitors,\n    {conversions},\n    {rages},\n    {dead},\n    {errors},\n    {faults},\n    \
-         sumMapIf(map(currency, toInt128(toDecimal128(value, 6) * 1000000)), \
-         kind = 'conversion' AND (value != 0 OR currency != '')) AS value_micros\n\
-         FROM\n(\n    SELECT visitor, toString(kind) AS kind, value, currency, \
-         intDiv(toUnixTimestamp64Milli(time), {MINUTE_MS}) AS of\n    FROM events\n    WHERE {rows}\n) AS happened\n\
-         CROSS JOIN\n(\n    SELECT name, id, at_ms, intDiv(at_ms, {MINUTE_MS}) AS at_minute,\n        \
-         least({asked}, greatest(0, {now_minute} - at_minute - 1)) AS span\n    FROM\n    (\n        \
-         SELECT toString(release) AS name, '' AS id, toUnixTimestamp64Milli(min(time)) AS at_ms\n        \
-         FROM events\n        WHERE site = {own} AND release != ''\n        GROUP BY release\n        \
-         HAVING NOT has(CAST([{names}], 'Array(String)'), name)\n        UNION ALL\n        \
-         SELECT is.1 AS name, is.2 AS id, is.3 AS at_ms\n        \
-         FROM (SELECT arrayJoin(CAST([{marks}], 'Array(Tuple(String, String, Int64))')) AS is)\n    )\n    \
-         WHERE at_ms <= {now_ms} AND at_minute - span >= {first}\n    \
-         ORDER BY at_ms DESC, name, id\n    LIMIT {RELEASE_ROWS_MAX}\n) AS released\n\
-         WHERE of >= at_minute - span AND of <= at_minute + span AND of != at_minute\n\
-         GROUP BY name, id, at_ms, span, side\nORDER BY at_ms DESC, name, id, side DESC",
-        conversions = of("conversion", "conversions"),
-        rages = of("rage", "rages"),
-        dead = of("dead", "dead_presses"),
-        errors = of("error_press", "error_presses"),
-        faults = of("fault", "faults"),
-        rows = sql::in_range(&site.id, from_ms),
-        names = names.join(", "),
-        marks = marks.join(", "),
-        first = from_ms / MINUTE_MS,
-    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::filter::{Filter, pages_of};
 use super::funnel::{FunnelCounts, Stayed};
 use super::heatmap::HeatKind;
 use super::site::SiteState;
+use super::window::Window;
 use super::{
     activity, campaign, experiment, fault, heatmap, overview, page, presence, release, source,
 };
@@ -36,8 +37,9 @@ pub enum Query {
     Errors,
     /// Where visits come from.
     Sources,
-    /// Before and after each release, over windows of at most so many minutes.
-    Releases(u16),
+    /// Before and after each release, over windows of at most so many minutes: of those that went out in
+    /// a stretch of time, or whose windows lie in the live range.
+    Releases(u16, Option<Window>),
     /// Who is here.
     Presence,
     /// All pages.
@@ -110,7 +112,7 @@ impl SiteState {
             Query::Experiments => revisions.experiments,
             Query::Sources => revisions.sources,
             Query::Errors => revisions.errors,
-            Query::Releases(_) => revisions.releases,
+            Query::Releases(..) => revisions.releases,
             Query::Presence => revisions.presence,
             Query::Pages => revisions.pages,
             Query::Present => revisions.present,
@@ -147,7 +149,7 @@ impl SiteState {
                 let (rows, too_large) = source::rows(self);
                 return Some((Resource::Sources(Sources { basis: None, rows }), too_large));
             }
-            Query::Releases(minutes) => {
+            Query::Releases(minutes, _) => {
                 let (data, too_large) = release::data(self, *minutes);
                 return Some((Resource::Releases(data), too_large));
             }
@@ -197,7 +199,7 @@ impl SiteState {
             }
             Query::Experiments => self.experiments.nothing_left_out(),
             Query::Sources => self.totals.every_visitor_kept() && self.sources.every_one_kept(),
-            Query::Releases(_) => {
+            Query::Releases(..) => {
                 self.totals.every_visitor_kept()
                     && self.minutes.every_one_kept()
                     && self.releases.usage().1 == 0
@@ -256,10 +258,11 @@ impl SiteState {
             ),
             Query::Errors => (fault::definition(), fault::query(self)),
             Query::Sources => (source::definition(), source::query(site, from_ms)),
-            Query::Releases(minutes) => (
-                release::definition(*minutes),
-                release::query(self, *minutes),
-            ),
+            Query::Releases(minutes, went_out) => {
+                let (defined, asked) = (self.releases.defined(), (*minutes, *went_out));
+                let sql = release::query(site, defined, asked, (from_ms, self.now_ms));
+                (release::definition(*minutes, *went_out), sql)
+            }
             Query::Presence => (
                 presence::DEFINITION.into(),
                 presence::query(site, self.now_ms),
@@ -310,6 +313,7 @@ impl SiteState {
             Query::Board(filter, _) => {
                 filter.seen.is_none() && filter.window.is_in_hours(self.now_ms)
             }
+            Query::Releases(_, went_out) => went_out.is_none(),
             _ => true,
         }
     }

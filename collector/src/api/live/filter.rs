@@ -187,6 +187,17 @@ pub(super) fn minutes(window: Option<&str>) -> Result<u16, ApiError> {
     }
 }
 
+/// When the releases went out that somebody wants; none when nothing is said: those of the live range.
+///
+/// # Errors
+/// 400 for an impossible stretch of time.
+pub(super) fn went_out(from: Option<&str>, to: Option<&str>) -> Result<Option<Window>, ApiError> {
+    match (from, to) {
+        (None, None) => Ok(None),
+        (from, to) => span(None, from, to).map(Some),
+    }
+}
+
 /// Where visitors of a funnel stopped: step and state. Those who converted are at the last step,
 /// which is 0 here.
 ///

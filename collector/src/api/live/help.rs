@@ -85,7 +85,7 @@ pub(super) const RESOURCES: &[ResourceHelp] = &[
         name: "releases",
         holds: "what visitors did before and after each version of the site went out",
         scope: READING,
-        parameters: &[RELEASE_WINDOW],
+        parameters: &RELEASE_PARAMETERS,
     },
     ResourceHelp {
         name: "alerts",
@@ -151,12 +151,25 @@ const ACTIVITY_PARAMETERS: [ParameterHelp; 8] = [
     filter::TRAFFIC,
 ];
 
-/// How long before and after a release.
-const RELEASE_WINDOW: ParameterHelp = ParameterHelp {
-    name: "window",
-    required: false,
-    value: "15m, 1h, 3h or 6h, before and after each; 1h when left out",
-};
+/// How long before and after a release, and which.
+const RELEASE_PARAMETERS: [ParameterHelp; 3] = [
+    ParameterHelp {
+        name: "window",
+        required: false,
+        value: "15m, 1h, 3h or 6h, before and after each; 1h when left out",
+    },
+    ParameterHelp {
+        name: "from",
+        required: false,
+        value: "Unix milliseconds: releases that went out from then on, however long ago; those whose \
+            windows lie in the live range when left out",
+    },
+    ParameterHelp {
+        name: "to",
+        required: false,
+        value: "Unix milliseconds, with from: releases that went out before it",
+    },
+];
 
 /// A filter's, and which kind.
 pub(super) const HEAT_PARAMETERS: [ParameterHelp; filter::PARAMETERS.len() + 1] =

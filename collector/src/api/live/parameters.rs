@@ -64,7 +64,10 @@ pub(super) fn query(
         "errors" => Query::Errors,
         "releases" => {
             let window = checked("window", given.remove("window"), NAME_BYTES_MAX)?;
-            Query::Releases(filter::minutes(window.as_deref())?)
+            let from = checked("from", given.remove("from"), NAME_BYTES_MAX)?;
+            let to = checked("to", given.remove("to"), NAME_BYTES_MAX)?;
+            let went_out = filter::went_out(from.as_deref(), to.as_deref())?;
+            Query::Releases(filter::minutes(window.as_deref())?, went_out)
         }
         "alerts" => Query::Alerts,
         "presence" => Query::Presence,
@@ -279,6 +282,17 @@ mod unit {
     }
 
     #[test]
+    fn releases_are_those_of_the_live_range_or_of_a_time() {
+        let check = |asked: &str, went_out| {
+            let found = query("releases", &format!("window=3h{asked}"));
+            assert_eq!(found.ok(), Some(Query::Releases(180, went_out)), "{asked}");
+        };
+        check("", None);
+        check("&from=1", Some(Window::Since(1)));
+        check("&from=1&to=2", Some(Window::Between(1, 2)));
+    }
+
+    #[test]
     fn a_board_compares_by_every_name() {
         for by in By::ALL {
             let asked = query("elements", &format!("page=*&by={}", by.name()));
@@ -379,6 +393,8 @@ mod unit {
             "unknown_traffic",
             "all, human",
         );
+        check("releases", "to=1", "impossible_window", "to needs from");
+        check("releases", "from=x", "malformed_moment", "milliseconds");
         let stayed = |asked: &str, code, says| {
             check("funnel/visitors", &format!("id=a&{asked}"), code, says);
         };

@@ -71,7 +71,7 @@ impl<'a> Recount<'a> {
             Query::Activity(..)
             | Query::Present
             | Query::Experiments
-            | Query::Releases(_)
+            | Query::Releases(..)
             | Query::Sources
             | Query::Errors
             | Query::Alerts
