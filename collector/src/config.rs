@@ -9,7 +9,9 @@ mod webhook;
 
 pub use alerts::{ALERTS_MAX, Alert, Alerts};
 pub use retention::{RETENTION_DAYS_MAX, RETENTION_DAYS_MIN, Retention};
-pub use rule::{HELD_OUT, RULE_PREFIX, RULE_SPAN_MAX, RULES_MAX, Rule, SHOWN, rule_experiment};
+pub use rule::{
+    HELD_OUT, RULE_EVERY_MAX, RULE_PREFIX, RULE_SPAN_MAX, RULES_MAX, Rule, SHOWN, rule_experiment,
+};
 pub(crate) use token::digest;
 pub use token::{Scope, Scopes, TOKENS_MAX, Token};
 pub use webhook::{SECRET_PREFIX, WEBHOOKS_MAX, Webhook};

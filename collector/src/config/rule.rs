@@ -14,8 +14,9 @@ pub const RULES_MAX: usize = 50;
 /// Longest window and wait of a rule together.
 pub const RULE_SPAN_MAX: Duration = Duration::from_secs(3_600);
 /// How often a rule may fire for one visitor at most, and how long that is remembered.
-const EVERY: RangeInclusive<Duration> =
-    Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 3_600);
+const EVERY: RangeInclusive<Duration> = Duration::from_secs(60)..=RULE_EVERY_MAX;
+/// The longest of that.
+pub const RULE_EVERY_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// How long a signal may wait.
 const EXPIRES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
 /// The largest share that may be left out.

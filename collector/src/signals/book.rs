@@ -5,7 +5,7 @@
 //! it has seen all that happened before the start.
 
 use super::rule::{CompiledRule, Seen};
-use crate::config::{HELD_OUT, RULE_PREFIX, SHOWN, Site};
+use crate::config::{HELD_OUT, RULE_EVERY_MAX, RULE_PREFIX, SHOWN, Site};
 use crate::ingest::imported;
 use crate::ingest::record::BatchRecord;
 use crate::live::ROBOT_SCORE_MIN;
@@ -25,6 +25,11 @@ pub const WATCHES_MAX: usize = 200_000;
 pub const SEEN_MAX: usize = 64;
 /// Firings that are remembered, so that a visitor is not told too often. Past it nobody new is told.
 pub const FIRED_MAX: usize = 1_000_000;
+/// Rules of one site that are not there and have told somebody; whom those past it told is not known
+/// when they come back.
+pub const FORMER_MAX: usize = 1_000;
+/// The longest that a rule may go without telling a visitor again, milliseconds.
+const EVERY_MS_MAX: u64 = RULE_EVERY_MAX.as_secs() * 1_000;
 /// A rule that would have fired longer ago than this does not: the page is gone, or shows another.
 pub const LATE_MS: u64 = 60_000;
 /// How long a rule that waits for something not to happen waits for what is still on its way.
@@ -194,7 +199,7 @@ impl Book {
             let Some(&site) = self.sites.get(&row.site) else {
                 continue;
             };
-            if self.rules[site as usize].1.is_empty() || self.is_erased(site, row) {
+            if self.is_erased(site, row) {
                 continue;
             }
             self.note_firing(site, row);
@@ -285,22 +290,53 @@ impl Book {
         (self.watches.len(), self.fired.len(), self.not_kept)
     }
 
-    /// The rules' own firings, which come back as exposures, told by the collector alone.
+    /// The rules' own firings, which come back as exposures, told by the collector alone. Also those of
+    /// rules that are not there any more: one with that id may be defined at any time.
     fn note_firing(&mut self, site: u32, row: &EventRow) {
         if row.kind != Kind::Exposure || !row.imported || !row.name.starts_with(RULE_PREFIX) {
             return;
         }
-        let Some(rule) = self.slot(site, &row.name) else {
+        let Some(rule) = self
+            .slot(site, &row.name)
+            .or_else(|| self.former(site, &row.name))
+        else {
+            self.not_kept += 1;
             return;
         };
         let at_ms = row.ord >> 20;
         let key = (site, rule as u16, row.visitor.as_u128());
-        if self.fired.len() < self.bounds.fired || self.fired.contains_key(&key) {
+        let is_former = self.rules[site as usize].1[rule].rule.is_none();
+        let room = if is_former {
+            self.spare()
+        } else {
+            self.bounds.fired
+        };
+        if self.fired.len() < room || self.fired.contains_key(&key) {
             let last = self.fired.entry(key).or_default();
             *last = at_ms.max(*last);
         } else {
             self.not_kept += 1;
         }
+    }
+
+    /// A place for a rule that is not there; none past the bound.
+    fn former(&mut self, site: u32, experiment: &str) -> Option<usize> {
+        let slots = &mut self.rules[site as usize].1;
+        let formers = slots.iter().filter(|slot| slot.rule.is_none()).count();
+        (formers < FORMER_MAX).then(|| {
+            slots.push(Slot {
+                experiment: experiment.into(),
+                rule: None,
+                every_ms: EVERY_MS_MAX,
+            });
+            slots.len() - 1
+        })
+    }
+
+    /// Firings up to which more is remembered than the rules that are there need: half of the room stays
+    /// theirs.
+    fn spare(&self) -> usize {
+        self.bounds.fired / 2
     }
 
     fn note(&mut self, site: u32, row: &EventRow, now_ms: u64, touched: &mut BTreeSet<Key>) {
@@ -398,9 +434,17 @@ impl Book {
             }
             stays
         });
-        // An event that is late by the most that counts may still ask for it.
-        self.fired
-            .retain(|key, at_ms| *at_ms + slot(key).every_ms + LATE_MS >= now_ms);
+        // A rule may be changed and tell less often from then on, so more is kept while there is room.
+        let longer = self.fired.len() <= self.spare();
+        self.fired.retain(|key, at_ms| {
+            let every_ms = if longer {
+                EVERY_MS_MAX
+            } else {
+                slot(key).every_ms
+            };
+            // An event that is late by the most that counts may still ask for it.
+            *at_ms + every_ms + LATE_MS >= now_ms
+        });
     }
 }
 

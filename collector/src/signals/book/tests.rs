@@ -168,11 +168,62 @@ fn past_its_bounds_nobody_new_is_told_and_it_is_counted() {
         ];
         assert_eq!(book.see(&rows, START_MS).len(), 1, "{bounds:?}");
         assert_eq!(book.usage().2, 1, "{bounds:?}");
-        // Room comes back: nothing is remembered for ever.
-        let later_ms = START_MS + 25 * 3_600_000;
-        book.due(later_ms);
+        // Room comes back when it is needed, and nothing is remembered for ever.
+        let hour_ms = 3_600_000;
+        book.due(START_MS + 25 * hour_ms);
+        let kept = usize::from(bounds.fired > 1);
+        assert_eq!(book.usage(), (0, kept, 1), "{bounds:?}");
+        book.due(START_MS + 30 * 24 * hour_ms + LATE_MS + 1);
         assert_eq!(book.usage(), (0, 0, 1), "{bounds:?}");
     }
+}
+
+#[test]
+fn whom_a_former_rule_told_is_known_when_one_with_its_id_is_defined() {
+    let day_ms = 24 * 3_600_000;
+    let rule = |every: &str| {
+        let text = TWICE.replace("every = \"2m\"", &format!("every = \"{every}\""));
+        site(&text)[0].rules[0].clone()
+    };
+    let row = |visitor, at_ms, seq| event(visitor, Kind::Hesitation, at_ms, seq);
+    let told = |visitor| {
+        let mut before = book(TWICE);
+        let rows = [row(visitor, 0, 0), row(visitor, 1_000, 1)];
+        let fired = before.see(&rows, START_MS + 1_000);
+        rows::event_rows(&fired[0].record(START_MS + 1_000).unwrap())
+    };
+    // The site has no rule at all now, and its history says whom one has told.
+    let bounds = Bounds {
+        fired: 4,
+        ..Bounds::default()
+    };
+    let mut book = Book::new(&site(""), b"secret".to_vec(), bounds);
+    for visitor in [1, 2, 3] {
+        assert!(book.see(&told(visitor), START_MS).is_empty());
+    }
+    // What is not there takes half of the room at most.
+    assert_eq!(book.usage(), (0, 2, 1));
+    book.begin(START_MS + 20 * day_ms);
+    book.due(START_MS + 20 * day_ms);
+    let since_ms = 20 * day_ms;
+    let twice = |at_ms: u64| {
+        let rows = [1, 4].map(|who| [row(who, at_ms, 9), row(who, at_ms + 1_000, 10)]);
+        rows.concat()
+    };
+    book.define("shop", CompiledRule::new(&rule("30d"), START_MS + since_ms));
+    let found = book.see(&twice(since_ms + 1_000), START_MS + since_ms + 2_000);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].visitor, VisitorId(4));
+    // It tells more often, then less often: what it has told meanwhile holds.
+    book.define("shop", CompiledRule::new(&rule("2m"), START_MS + since_ms));
+    book.erase("shop", VisitorId(1), START_MS);
+    book.erased("shop", VisitorId(1));
+    book.due(START_MS + since_ms + day_ms);
+    book.define("shop", CompiledRule::new(&rule("30d"), START_MS + since_ms));
+    let at_ms = since_ms + day_ms;
+    let found = book.see(&twice(at_ms), START_MS + at_ms + 1_000);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].visitor, VisitorId(1));
 }
 
 /// The rules of the recount below: at once, with steps, and after a wait.
