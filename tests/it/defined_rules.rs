@@ -143,6 +143,39 @@ fn rage() -> upriver_wire::batch::Body {
 }
 
 #[tokio::test]
+async fn whom_a_former_rule_of_the_sites_file_told_is_not_told_again_by_one_with_its_id()
+-> Result<()> {
+    let without = sites(9);
+    let with = format!(
+        "{without}\n[[site.rule]]\nid = \"offer\"\nsignal = \"offer\"\n\
+         step = [{{ kind = \"hesitation\", times = 2 }}]\n"
+    );
+    let mut collector = Collector::start_with_sites(&with, &[]).await?;
+    begun(&collector).await?;
+    let mut ada = Visitor::come(&collector).await?;
+    let there = ada.does(vec![hesitation(), hesitation()]).await?;
+    ensure!(ada.signal(there).await?.name == "offer");
+
+    // The file has it no more; then it is made anew, and no start comes after that.
+    collector.kill()?;
+    std::fs::write(collector.data().with_file_name("sites.toml"), without)?;
+    collector.restart()?;
+    begun(&collector).await?;
+    let mut rule = offer(20);
+    rule["webhook"].take();
+    let (status, made) = answer(put(&collector, "offer", &rule)).await?;
+    ensure!(status == 201, "{status} {made}");
+    let mut ada = ada.again(&collector).await?;
+    ensure!(ada.does(vec![hesitation(), hesitation()]).await?.is_empty());
+    ensure!(newcomer_is_told(&collector).await? == r#"{"percent":20}"#);
+    ensure!(
+        ada.does(vec![Page::custom("stays")]).await?.is_empty(),
+        "told again"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_a_defined_rule_brings_is_compared_by_its_shares_also_when_it_is_gone() -> Result<()> {
     const VISITORS: u64 = 40;
     let mut collector = Collector::start_with_sites(&sites(9), &[]).await?;
