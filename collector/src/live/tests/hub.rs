@@ -4,8 +4,8 @@ use super::super::hub::{Hub, LiveError, Published};
 use super::super::limits::{SUBSCRIBER_QUEUE_MAX, SUBSCRIBERS_PER_SITE_MAX, TOPICS_PER_SITE_MAX};
 use super::super::{ActivityFilter, Engine, Filter, HeatKind, Naming, Query, Seen, Window};
 use super::{Bounds, Drawn, HOUR_MS, NOW_MS, event, sites};
-use crate::config::Funnel;
-use crate::row::EventRow;
+use crate::config::{Experiment, Funnel, Variant};
+use crate::row::{EventRow, Kind};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::mpsc::Receiver;
@@ -432,4 +432,61 @@ fn what_is_counted_anew_takes_the_others_place_with_the_funnels_of_now() {
     assert_eq!(steps(&later), [2, 1]);
     assert_eq!(later["data"]["basis"]["complete"], true);
     assert!(hub.snapshot(&shop(), &query("checkout")).is_err());
+}
+
+#[test]
+fn what_is_counted_anew_compares_by_the_plans_that_hold() {
+    let mut hub = hub();
+    let plan = |share| Experiment {
+        id: "button".into(),
+        variants: [("green", share), ("red", 1.0 - share)]
+            .map(|(name, share)| Variant {
+                name: name.into(),
+                share,
+            })
+            .into(),
+    };
+    // One plan is there before it is counted anew and one is changed meanwhile.
+    let other = |plan: Experiment| Experiment {
+        id: "other".into(),
+        ..plan
+    };
+    hub.plan("shop", "button", Some(&plan(0.25)));
+    hub.plan("shop", "other", Some(&other(plan(0.25))));
+    let rows: Vec<_> = (1..=4_u128)
+        .flat_map(|visitor| {
+            let shown = ["green", "red"][visitor as usize % 2];
+            ["button", "other"].map(|name| EventRow {
+                kind: Kind::Exposure,
+                name: name.into(),
+                props: vec![("variant".into(), shown.into())],
+                ..view(visitor as usize, visitor, 0, 9)
+            })
+        })
+        .collect();
+    hub.engine.apply(&rows);
+    let shares = |hub: &mut Hub| -> Vec<(String, Vec<f64>)> {
+        let answer = hub.snapshot(&shop(), &Query::Experiments).expect("there");
+        let answer: Value = serde_json::from_str(&answer.json).expect("JSON");
+        let rows = answer["data"]["rows"].as_array().expect("rows");
+        let shares = |row: &Value| -> Vec<f64> {
+            let variants = row["variants"].as_array().expect("variants");
+            let shares = variants.iter().map(|variant| variant["share"].as_f64());
+            shares.map(|share| share.expect("a share")).collect()
+        };
+        let name = |row: &Value| row["experiment"].as_str().expect("a name").to_owned();
+        rows.iter().map(|row| (name(row), shares(row))).collect()
+    };
+    let told = |button: f64, other: f64| {
+        let row = |name: &str, share| (name.to_owned(), vec![share, 1.0 - share]);
+        vec![row("button", button), row("other", other)]
+    };
+    assert_eq!(shares(&mut hub), told(0.25, 0.25));
+    hub.begin_anew(NOW_MS);
+    hub.plan("shop", "other", Some(&other(plan(0.125))));
+    if let Some(anew) = &mut hub.anew {
+        anew.apply(&rows);
+    }
+    hub.replace(NOW_MS);
+    assert_eq!(shares(&mut hub), told(0.25, 0.125));
 }
