@@ -37,12 +37,13 @@ fn recent(now_ms: u64) -> Vec<Visit> {
         if number % 4 == 1 {
             visit = visit.rage(1, BUY).dead(2, BUY, 2_500);
         }
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             visit = visit.order(3, number as i64, "A-1");
         }
         if number % 5 == 2 {
-            let fault = |visit: Visit| visit.fault(4, "x is undefined", "/shop.js", 7);
-            visit = fault(visit.error_press(4, BUY, 60));
+            visit = visit
+                .error_press(4, BUY, 60)
+                .fault(4, "x is undefined", "/shop.js", 7);
         }
         visit
     };
