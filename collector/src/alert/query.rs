@@ -155,7 +155,11 @@ pub(super) fn views(site: &str, page: &str, from_ms: u64, until_ms: u64) -> Stri
     )
 }
 
-/// The query that counts rows received since a time, so long after they happened that they were not
+/// The query that tells when the newest row was received, of all sites: without reading any.
+pub(super) const NEWEST: &str =
+    "SELECT toUnixTimestamp64Milli(max(received_at)) AS newest_ms FROM events";
+
+/// The query that counts rows received after a time, so long after they happened that they were not
 /// there when their tick was judged.
 pub(super) fn late(
     site: &str,
@@ -166,7 +170,7 @@ pub(super) fn late(
 ) -> String {
     let kinds: Vec<_> = kinds.iter().map(|kind| literal(kind)).collect();
     format!(
-        "SELECT count() AS late\nFROM events\nWHERE {} AND time < {} AND received_at >= {}\n    \
+        "SELECT count() AS late\nFROM events\nWHERE {} AND time < {} AND received_at > {}\n    \
          AND received_at > time + INTERVAL {after_ms} MILLISECOND AND kind IN ({})",
         sql::in_range(site, from_ms),
         moment(until_ms),

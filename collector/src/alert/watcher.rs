@@ -105,6 +105,8 @@ struct Watched {
     hour: u64,
     looked_ms: u64,
     begun_ms: u64,
+    /// When the newest event was received of those that ClickHouse had when all was looked at.
+    newest_ms: u64,
 }
 
 impl Watched {
@@ -116,6 +118,7 @@ impl Watched {
             hour: 0,
             looked_ms: 0,
             begun_ms: 0,
+            newest_ms: 0,
         }
     }
 
@@ -137,6 +140,12 @@ impl Watched {
             (since_ms / TICK_MS, since_ms / HOUR_MS + 1)
         } else {
             (self.tick, self.hour)
+        };
+        // Before anything else: what comes into the tables meanwhile is looked at again.
+        let newest_ms = if anew {
+            newest_ms(client).await?
+        } else {
+            self.newest_ms
         };
         let mut ticks = Vec::new();
         for transition in self.state.transitions() {
@@ -171,13 +180,15 @@ impl Watched {
             }
         }
         (self.tick, self.hour, self.looked_ms) = (tick, hour, now_ms);
+        self.newest_ms = newest_ms;
         if anew {
             self.begun_ms = now_ms;
         }
         Ok(true)
     }
 
-    /// Events that were received after all was looked at, and happened before.
+    /// Events that ClickHouse did not have yet when all was looked at, and that happened before. The log
+    /// gives them to it in the order in which they were received.
     async fn came_late(&self, client: &Client) -> Result<u64, PastError> {
         let mut kinds = vec!["page_view"];
         kinds.extend(self.state.transitions().flat_map(query::Transition::kinds));
@@ -186,7 +197,7 @@ impl Watched {
         let from_ms = self.looked_ms.saturating_sub(HISTORY_MS);
         let range = (from_ms, self.tick * TICK_MS);
         let after_ms = TICK_MS + GRACE_MS;
-        let sql = query::late(&self.config.id, &kinds, self.begun_ms, range, after_ms);
+        let sql = query::late(&self.config.id, &kinds, self.newest_ms, range, after_ms);
         let rows = rows(client, &sql).await?;
         Ok(rows
             .first()
@@ -287,6 +298,13 @@ impl Watched {
             |transition| transition.ticks(site, from_ms, until_ms),
         )
     }
+}
+
+/// When the newest event that ClickHouse has was received, Unix milliseconds; its parts know.
+async fn newest_ms(client: &Client) -> Result<u64, PastError> {
+    let rows = rows(client, query::NEWEST).await?;
+    let newest = rows.first().and_then(|row| row["newest_ms"].as_u64());
+    Ok(newest.unwrap_or(0))
 }
 
 fn parsed<T: DeserializeOwned>(rows: Vec<serde_json::Value>) -> Result<Vec<T>, PastError> {
