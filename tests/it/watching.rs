@@ -3,6 +3,7 @@
 
 use crate::webhooks;
 use anyhow::{Context, Result, ensure};
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 use upriver_tests::{Collector, eventually};
@@ -117,11 +118,13 @@ async fn alerts(collector: &Collector, site: &str) -> Result<Value> {
     Ok(update["data"].clone())
 }
 
-/// The alerts once everything imported is watched: one step, for all and for two campaigns.
+/// The alerts once everything imported is watched, one step, for all and for two campaigns, and the collector
+/// has read all that was before it started.
 async fn watched(collector: &Collector, site: &str) -> Result<Value> {
     eventually("the history is watched", async || {
         let alerts = alerts(collector, site).await?;
-        Ok((alerts["watched"] == 3).then_some(alerts))
+        let whole = alerts["watched"] == 3 && alerts["basis"]["complete"] == true;
+        Ok(whole.then_some(alerts))
     })
     .await
 }
@@ -228,6 +231,34 @@ async fn as_sql_says(collector: &Collector, row: &Value) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+#[tokio::test]
+async fn what_was_on_its_way_to_clickhouse_at_the_start_is_watched() -> Result<()> {
+    let receiver = webhooks::receiver()?;
+    let sites = site("broken", "") + &webhooks::webhook("chat", receiver.port);
+    let flags = ["--webhook-allow-private", "--alert-seconds", "1"];
+    let mut collector = Collector::start_with_sites(&sites, &flags).await?;
+    eventually("it is watched", async || {
+        let alerts = alerts(&collector, "broken").await?;
+        Ok((alerts["watched_until_ms"] != 0).then_some(()))
+    })
+    .await?;
+    let clickhouse = collector.clickhouse_pid().await?;
+    // Stopped, not ended: what is imported is in the log alone.
+    kill_process(clickhouse, Signal::STOP)?;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+    import(&collector, "broken", &history(now_ms, true))?;
+    collector.kill()?;
+    // It ends with its parent as soon as it can see that.
+    kill_process(clickhouse, Signal::CONT)?;
+    collector.restart()?;
+    let told = receiver.next()?;
+    ensure!(
+        told["type"] == "alert.opened" && told["data"]["campaign"] == "spring",
+        "{told}"
+    );
+    Ok(())
 }
 
 async fn define(collector: &Collector, site: &str, id: &str, body: Option<Value>) -> Result<Value> {
