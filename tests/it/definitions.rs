@@ -9,8 +9,18 @@ use upriver_tests::{ADMIN_TOKEN, Collector, Page, SITE, eventually};
 
 /// A request about the definitions of the site, or about the one at `place`.
 pub(crate) fn ask(collector: &Collector, method: Method, place: &str) -> RequestBuilder {
-    let url = format!("{}/v1/sites/{SITE}/definitions{place}", collector.url);
-    collector.http.request(method, url).bearer_auth(ADMIN_TOKEN)
+    ask_of(collector, (SITE, ADMIN_TOKEN), method, place)
+}
+
+/// The same of another site, with the token that defines things there.
+pub(crate) fn ask_of(
+    collector: &Collector,
+    (site, token): (&str, &str),
+    method: Method,
+    place: &str,
+) -> RequestBuilder {
+    let url = format!("{}/v1/sites/{site}/definitions{place}", collector.url);
+    collector.http.request(method, url).bearer_auth(token)
 }
 
 /// Its status and its body.

@@ -1,11 +1,13 @@
 //! After a kill every live resource answers what it had answered before: fetched from a real process,
 //! compared whole.
 
+use crate::definitions::ask;
 use anyhow::{Context, Result, ensure};
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use upriver_tests::{ADMIN_TOKEN, Collector, SITE, Thing, Visit, eventually};
+use upriver_tests::{Collector, Thing, Visit, eventually};
 use upriver_wire::batch::{Device, Look, Size};
 
 const MINUTE_MS: u64 = 60_000;
@@ -140,9 +142,8 @@ async fn received_when_it_happened(collector: &Collector) -> Result<()> {
 }
 
 async fn define(collector: &Collector, place: &str, body: Value) -> Result<()> {
-    let url = format!("{}/v1/sites/{SITE}/definitions/{place}", collector.url);
-    let request = collector.http.put(url).bearer_auth(ADMIN_TOKEN).json(&body);
-    request.send().await?.error_for_status()?;
+    let request = ask(collector, Method::PUT, &format!("/{place}"));
+    request.json(&body).send().await?.error_for_status()?;
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! Alerts of a real collector: a history is imported in which one campaign stops converting, and
 //! another of the same shape in which nothing happens.
 
+use crate::definitions::{answer, ask_of};
 use crate::webhooks;
 use anyhow::{Context, Result, ensure};
+use reqwest::Method;
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -262,17 +264,13 @@ async fn what_was_on_its_way_to_clickhouse_at_the_start_is_watched() -> Result<(
 }
 
 async fn define(collector: &Collector, site: &str, id: &str, body: Option<Value>) -> Result<Value> {
-    let url = format!("{}/v1/sites/{site}/definitions/alert/{id}", collector.url);
+    let (place, token) = (format!("/alert/{id}"), format!("at_{site}_0001"));
+    let ask = |method| ask_of(collector, (site, &token), method, &place);
     let request = match body {
-        Some(body) => collector.http.put(url).json(&body),
-        None => collector.http.delete(url),
+        Some(body) => ask(Method::PUT).json(&body),
+        None => ask(Method::DELETE),
     };
-    let response = request
-        .bearer_auth(format!("at_{site}_0001"))
-        .send()
-        .await?;
-    let status = response.status().as_u16();
-    let mut said: Value = response.json().await?;
+    let (status, mut said) = answer(request).await?;
     said["status"] = status.into();
     Ok(said)
 }
