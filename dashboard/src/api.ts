@@ -401,6 +401,8 @@ export interface Site {
   id: string;
   name: string;
   base_url: string | null;
+  /** What whoever looks may do here. */
+  scopes?: string[];
   funnels: { id: string; name: string }[];
 }
 

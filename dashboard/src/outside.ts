@@ -42,7 +42,9 @@ export const browser: Outside = {
     socket.onopen = () => events.opened();
     socket.onmessage = (event) => { if (typeof event.data === "string") events.message(event.data); };
     socket.onclose = () => events.closed();
-    return { send: (text) => socket.send(text), close: () => hangUp(socket) };
+    // While it closes, before that is told, nobody hears what is said.
+    const send = (text: string): void => { if (socket.readyState === WebSocket.OPEN) socket.send(text); };
+    return { send, close: () => hangUp(socket) };
   },
   eventStream: (url, events) => {
     const source = new EventSource(url);

@@ -10,6 +10,8 @@ export interface Collector {
   tell(name: string): Promise<void>;
   press(selector: string): Promise<void>;
   ticket(): Promise<string>;
+  define(place: string, body: unknown): Promise<unknown>;
+  definition(place: string): Promise<{ version: number; body: unknown }>;
   crash(): Promise<void>;
   stop(): Promise<void>;
 }

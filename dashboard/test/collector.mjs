@@ -18,6 +18,7 @@ const START_MS_MAX = 60_000;
 const SAID_CHARS_MAX = 64 * 1024;
 const KEY = "wk_dashboard_0001";
 const READ_TOKEN = "rt_dashboard_0001";
+const ADMIN_TOKEN = "at_dashboard_0001";
 /** May read live numbers, and not who the visitors are. */
 export const WALL_TOKEN = "wall_screen_secret_1";
 const sites = (more) => `
@@ -26,6 +27,7 @@ id = "shop"
 name = "Brimwell"
 write_key = "${KEY}"
 read_token = "${READ_TOKEN}"
+admin_token = "${ADMIN_TOKEN}"
 ${more}
 
 [[site.token]]
@@ -103,6 +105,16 @@ export async function startCollector({ websocket = true, site = "" } = {}) {
     const answer = await ask("/v1/tickets", { method: "POST", headers, body: JSON.stringify({ site: "shop" }) });
     return (await answer.json()).ticket;
   };
+  const definition = async (place, init) => {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
+    const answer = await ask(`/v1/sites/shop/definitions/${place}`, { ...init, headers });
+    if (!answer.ok) throw new Error(`definition ${place}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  };
+  /** Defines something, as a program does; `place`: its kind and id. */
+  collector.define = (place, body) => definition(place, { method: "PUT", body: JSON.stringify(body) });
+  /** A definition as it is now. */
+  collector.definition = (place) => definition(place, {});
   /** Ends it as a crash would, and starts it on the same folder and port. */
   collector.crash = async () => { await end("SIGKILL"); await start(); };
   collector.stop = async () => {

@@ -1,7 +1,9 @@
 // The live funnel: how many visitors got how far, what exactly that means, and the same by group.
 
-import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
+import { createMemo, createResource, createSignal, For, Show, type JSX } from "solid-js";
 import type { Basis, Site } from "../api";
+import { fetchFunnels, mayDefine } from "../define/definitions";
+import { FunnelForm } from "../define/funnel-form";
 import { duration, took } from "../format";
 import { createLive } from "../live";
 import type { Held } from "../merge";
@@ -11,28 +13,65 @@ import { Groups } from "./groups";
 import { Step } from "./step";
 import "./funnel.css";
 
-/** The funnel of a site, with a choice where it has several. */
+/** The funnel of a site, with a choice where it has several; who may define can make and change them. */
 export function Funnel(props: { site: Site }): JSX.Element {
   const [chosen, setChosen] = createSignal(props.site.funnels[0]?.id);
+  const [form, setForm] = createSignal<"new" | "change">();
+  const [defined, { refetch }] = createResource(() => mayDefine(props.site) && props.site.id, fetchFunnels);
+  // Without an answer (none was asked for, or it failed) those are there that were there at the beginning.
+  const definitions = () => (defined.error === undefined ? defined.latest : undefined);
+  const funnels = createMemo((): { id: string; name: string }[] =>
+    definitions()?.map(({ id, body }) => ({ id, name: body.name })) ?? props.site.funnels);
+  const current = () => definitions()?.find(({ id }) => id === chosen());
   const live = createLive("funnel", () => {
     const id = chosen();
     return id === undefined ? undefined : { site: props.site.id, id };
   });
   // With several, the choice beside the heading says which one this is.
-  const title = (): string => (props.site.funnels.length > 1 ? "Funnel" : `Funnel: ${live.data()?.name ?? ""}`);
-  const choice = (
-    <Show when={props.site.funnels.length > 1}>
-      <select class="select" aria-label="Funnel" value={chosen() ?? ""} onChange={(event) => setChosen(event.currentTarget.value)}>
-        <For each={props.site.funnels}>{(funnel) => <option value={funnel.id}>{funnel.name}</option>}</For>
-      </select>
+  const title = (): string => (funnels().length > 1 ? "Funnel" : `Funnel: ${live.data()?.name ?? ""}`);
+  const make = (): JSX.Element => (
+    <Show when={definitions()}>
+      <button type="button" class="button" onClick={() => setForm("new")}>New funnel</button>
     </Show>
   );
+  const tools = (
+    <>
+      <Show when={funnels().length > 1}>
+        <select class="select funnel-choice" aria-label="Funnel" onChange={(event) => setChosen(event.currentTarget.value)}>
+          <For each={funnels()}>{(funnel) => <option value={funnel.id} selected={funnel.id === chosen()}>{funnel.name}</option>}</For>
+        </select>
+      </Show>
+      <Show when={current()?.source === "api"}>
+        <button type="button" class="button" onClick={() => setForm("change")}>Change</button>
+      </Show>
+      {make()}
+    </>
+  );
+  const saved = async (id: string): Promise<void> => {
+    await refetch();
+    setChosen(id);
+  };
+  const removed = async (): Promise<void> => {
+    const gone = chosen();
+    setChosen(funnels().find(({ id }) => id !== gone)?.id);
+    await refetch();
+  };
   return (
-    <Show when={chosen() !== undefined} fallback={<NoFunnel />}>
-      <Panel title={title()} class="funnel" live={live} tools={choice} ownBasis>
-        {(data) => <Steps data={data()} />}
-      </Panel>
-    </Show>
+    <>
+      <Show when={chosen() !== undefined} fallback={<NoFunnel make={make()} />}>
+        <Panel title={title()} class="funnel" live={live} tools={tools} ownBasis>
+          {(data) => <Steps data={data()} />}
+        </Panel>
+      </Show>
+      <Show when={form()} keyed>
+        {(which) => (
+          <FunnelForm
+            site={props.site.id} funnel={which === "change" ? current() : undefined} used={funnels().map(({ id }) => id)}
+            saved={(id) => void saved(id)} removed={() => void removed()} closed={() => setForm(undefined)}
+          />
+        )}
+      </Show>
+    </>
   );
 }
 
@@ -80,12 +119,13 @@ function Definition(props: { basis: Basis | undefined; windowMs: number }): JSX.
   );
 }
 
-function NoFunnel(): JSX.Element {
+function NoFunnel(props: { make: JSX.Element }): JSX.Element {
   return (
     <section class="panel funnel" aria-label="Funnel">
-      <div class="panel-head"><h2>Funnel</h2></div>
+      <div class="panel-head"><h2>Funnel</h2><div class="panel-tools">{props.make}</div></div>
       <Empty title="No funnel is defined for this site.">
-        Add one to the site in the collector's sites file: a name, a window, and the steps in order.
+        Make one here, where you may, or add one to the site in the collector's sites file: a name, a window, and the
+        steps in order.
       </Empty>
     </section>
   );
