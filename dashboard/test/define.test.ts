@@ -68,7 +68,11 @@ it("makes a funnel whose numbers come, changes it, and removes it", async () => 
   await dialog.getByRole("button", { name: "Make the funnel" }).click();
   const window = dialog.getByLabel("All of it within");
   await expect.poll(() => window.getAttribute("aria-invalid")).toBe("true");
+  await expect.poll(() => window.evaluate((input) => input === document.activeElement)).toBe(true);
   const said = await window.getAttribute("aria-describedby");
+  // In sight, and not under the buttons.
+  const [words, buttons] = [await page.locator(`[id="${said}"]`).boundingBox(), await dialog.locator(".define-actions").boundingBox()];
+  expect(words!.y + words!.height).toBeLessThanOrEqual(buttons!.y);
   expect(await page.locator(`[id="${said}"]`).textContent()).toBe("window must be between 1ms and 30d");
   await dialog.getByLabel("Unit of time").selectOption("m");
   await dialog.getByRole("button", { name: "Make the funnel" }).click();

@@ -70,6 +70,9 @@ export function FunnelForm(props: FunnelFormProps): JSX.Element {
       const message = conflict ? "Somebody else changed this funnel meanwhile. Close this and open it again to see how it is now."
         : error instanceof Error ? error.message : String(error);
       setWrong({ message: bare(message), field: conflict ? undefined : fieldOf(message, steps.all) });
+      // Where it is wrong may be out of sight.
+      dialog.querySelector<HTMLElement>("[aria-invalid]")?.focus({ preventScroll: true });
+      dialog.querySelector(".problem")?.scrollIntoView({ block: "nearest" });
     } finally {
       setBusy(false);
     }
