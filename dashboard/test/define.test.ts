@@ -65,6 +65,9 @@ it("makes a funnel whose numbers come, changes it, and removes it", async () => 
   // What the collector says stands beside the field it says it of.
   await dialog.getByLabel("All of it within").fill("90");
   await dialog.getByLabel("Unit of time").selectOption("d");
+  // In a window too low for all of the form, which shows its beginning.
+  await page.setViewportSize({ width: 1_000, height: 500 });
+  await dialog.evaluate((element) => { element.scrollTop = 0; });
   await dialog.getByRole("button", { name: "Make the funnel" }).click();
   const window = dialog.getByLabel("All of it within");
   await expect.poll(() => window.getAttribute("aria-invalid")).toBe("true");
@@ -73,6 +76,7 @@ it("makes a funnel whose numbers come, changes it, and removes it", async () => 
   // In sight, and not under the buttons.
   const [words, buttons] = [await page.locator(`[id="${said}"]`).boundingBox(), await dialog.locator(".define-actions").boundingBox()];
   expect(words!.y + words!.height).toBeLessThanOrEqual(buttons!.y);
+  await page.setViewportSize({ width: 1_440, height: 900 });
   expect(await page.locator(`[id="${said}"]`).textContent()).toBe("window must be between 1ms and 30d");
   await dialog.getByLabel("Unit of time").selectOption("m");
   await dialog.getByRole("button", { name: "Make the funnel" }).click();
