@@ -2,7 +2,7 @@
 //! What is measured is in `tests/bench`.
 
 use crate::report::step;
-use crate::{Bench, Measure, bench_sdk, browser, npm, prerequisites, release, sdk};
+use crate::{Bench, Measure, bench_handlers, bench_sdk, browser, npm, prerequisites, release, sdk};
 use anyhow::Result;
 use std::path::Path;
 
@@ -26,6 +26,7 @@ pub(crate) fn run(root: &Path, flags: &Bench) -> Result<()> {
             npm::install(root, DRIVE)?;
             format!("latency --rate {rate} --seconds {seconds}")
         }
+        Measure::Handlers { rounds } => return bench_handlers::run(root, *rounds, flags.json),
         Measure::Live { visitors } => format!("live --visitors {visitors}"),
         Measure::Outage { minutes, rate } => format!("outage --minutes {minutes} --rate {rate}"),
         Measure::Restart { mib } => format!("restart --mib {mib}"),

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod bench_handlers;
 mod bench_sdk;
 mod browser;
 mod browsers;
@@ -175,6 +176,14 @@ enum Measure {
         /// Experiments without a difference, of 10,000 visitors each.
         #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=100_000))]
         experiments: u64,
+    },
+    /// What the SDK's handlers cost a page's thread on a processor four times slower, kind by kind, beside
+    /// a listener that does nothing. Fails where the 99th percentile is over its limit, and when a fault
+    /// planted in a handler is not seen.
+    Handlers {
+        /// Rounds of everything a visitor does.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(30..=2_000))]
+        rounds: u32,
     },
     /// From a press in Chromium to the changed number another program receives and to the signal in
     /// the visitor's page, while others send thousands of events a second.
