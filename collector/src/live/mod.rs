@@ -377,6 +377,12 @@ impl Live {
         let _ = self.send(Command::Stop).await;
     }
 
+    /// Whether the engine has ended. Then so has every subscription; before that one ends by itself
+    /// only where there is no longer what it is to.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.commands.is_closed()
+    }
+
     async fn send(&self, command: Command) -> Result<(), LiveError> {
         self.commands
             .send(command)
@@ -385,7 +391,8 @@ impl Live {
     }
 }
 
-/// The engine's thread: commands as they come, a tick every 100 ms, metrics every ten seconds.
+/// The engine's thread. Commands are refused before subscriptions end: what is given last is let go
+/// first. Commands as they come, a tick every 100 ms, metrics every ten seconds.
 async fn run(mut hub: Hub, mut queue: mpsc::Receiver<Command>, clock: Clock) {
     const TICKS_PER_REPORT: u64 = 100;
     let mut ticker = tokio::time::interval(Duration::from_millis(TICK_MS));

@@ -167,7 +167,8 @@ impl Multiplex {
         asked.subscribe().await
     }
 
-    /// The next message of any resource, each in its turn; none when the engine has ended.
+    /// The next message of any resource, each in its turn; none when the engine has ended. One that
+    /// is removed while it is watched is refused from here on, and harms no other.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let count = self.watched.len();
         for offset in 0..count {
@@ -175,7 +176,17 @@ impl Multiplex {
             let watched = &mut self.watched[at];
             if let Poll::Ready(published) = watched.subscription.poll_recv(context) {
                 self.turn = at + 1;
-                return Poll::Ready(published.map(|published| tagged(&watched.tag, &published)));
+                let message = match published {
+                    Some(published) => tagged(&watched.tag, &published),
+                    None if self.live.has_stopped() => return Poll::Ready(None),
+                    None => {
+                        let removed =
+                            "it was removed while it was watched; GET /v1/live lists what there is";
+                        let error = ApiError::NotFound(removed.into());
+                        refused(&self.watched.remove(at).tag, &error)
+                    }
+                };
+                return Poll::Ready(Some(message));
             }
         }
         // With nothing to listen to there is only the client to wait for.

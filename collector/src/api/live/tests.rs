@@ -7,14 +7,15 @@ use crate::config::{Site, Sites};
 use crate::live::{Live, Options};
 use crate::row::{EventRow, Kind};
 use actix_web::{App, HttpServer, web};
-use futures_util::StreamExt;
-use serde_json::Value;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use uuid::Uuid;
 
@@ -246,6 +247,57 @@ async fn a_websocket_is_a_snapshot_and_then_deltas_and_ends_with_the_engine() {
     );
     live.stop().await;
     assert_eq!(next().await, Value::Null, "closed, not forgotten");
+}
+
+#[actix_web::test]
+async fn what_is_removed_while_it_is_watched_is_refused_and_harms_no_other() {
+    let (address, live) = serve().await;
+    let url = format!("ws://{address}/v1/live");
+    let mut request = url.into_client_request().expect("a request");
+    let headers = request.headers_mut();
+    headers.insert("authorization", TOKEN.parse().expect("a header"));
+    let opened = tokio_tungstenite::connect_async(request).await;
+    let (mut socket, _) = opened.expect("upgrades");
+    let mut heard = async |said: Option<Value>| {
+        if let Some(said) = said {
+            let said = Message::text(said.to_string());
+            socket.send(said).await.expect("still open");
+        }
+        loop {
+            let frame = timeout(PATIENCE, socket.next()).await.expect("in time");
+            let frame = frame.expect("still open").expect("readable");
+            if frame.is_text() {
+                return serde_json::from_str::<Value>(frame.to_text().expect("text"))
+                    .expect("JSON");
+            }
+            if frame.is_close() {
+                return Value::Null;
+            }
+        }
+    };
+    for (id, url) in [(1, "funnel?id=checkout"), (2, "overview")] {
+        let url = format!("/v1/live/{url}");
+        let first = heard(Some(json!({"subscribe": {"id": id, "url": url}}))).await;
+        assert_eq!(
+            (&first["id"], &first["update"]["type"]),
+            (&id.into(), &"snapshot".into())
+        );
+    }
+    let removed = live.define("shop".into(), "checkout", None, 1).await;
+    removed.expect("runs");
+    let refused = heard(None).await;
+    assert_eq!(
+        (&refused["id"], &refused["error"]["status"]),
+        (&1.into(), &404.into())
+    );
+    view(&live, 1).await;
+    let other = heard(None).await;
+    assert_eq!(
+        (&other["id"], &other["update"]["data"]["visitors"]),
+        (&2.into(), &1.into())
+    );
+    live.stop().await;
+    assert_eq!(heard(None).await, Value::Null, "closed, not forgotten");
 }
 
 #[actix_web::test]
