@@ -157,7 +157,8 @@ const kept = ["input", "textarea", "select", "video", "audio"].map(
 
 function shown({ parentElement: around }: Element): Shown {
   const { isCollapsed, focusOffset } = getSelection()!;
-  const near = [...(around?.children ?? []), ...(around?.parentElement?.children ?? [])];
+  // Cut before they are put together: a list may be long, and each press waits for it.
+  const near = [around, around?.parentElement].flatMap((it): Element[] => [].slice.call(it?.children ?? [], 0, NEAR_MAX));
   return [
     [
       // A selector of this one state is found several times as fast as in a list.

@@ -104,8 +104,12 @@ impl Report {
                 ));
             }
         }
-        if !self.kinds.iter().any(|it| it.calls >= CALLS_MIN) {
-            broken.push("too few calls to judge by".to_owned());
+        let few = self.kinds.iter().filter(|it| it.calls < CALLS_MIN);
+        for it in few.filter(|it| it.kind != LATER) {
+            broken.push(format!(
+                "{}: {} calls are too few to judge by; play more rounds",
+                it.kind, it.calls
+            ));
         }
         for it in &self.planted {
             if self.over(&it.ours, &it.empty) <= HANDLER_MS_MAX {

@@ -182,7 +182,7 @@ enum Measure {
     /// planted in a handler is not seen.
     Handlers {
         /// Rounds of everything a visitor does.
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(30..=2_000))]
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(30..=2_000))]
         rounds: u32,
     },
     /// From a press in Chromium to the changed number another program receives and to the signal in
