@@ -93,7 +93,7 @@ struct Slot {
 }
 
 /// A visitor's place among rules: site, rule, visitor.
-type Key = (u32, u16, u128);
+type Key = (u32, u32, u128);
 
 #[derive(Debug)]
 struct Watch {
@@ -184,7 +184,7 @@ impl Book {
     fn stop(&mut self, site: u32, slot: usize) {
         let timers = &mut self.timers;
         self.watches.retain(|key, watch| {
-            let stays = (key.0, usize::from(key.1)) != (site, slot);
+            let stays = (key.0, key.1 as usize) != (site, slot);
             if let Some(at_ms) = watch.timer_ms.filter(|_| !stays) {
                 timers.remove(&(at_ms, *key));
             }
@@ -304,7 +304,7 @@ impl Book {
             return;
         };
         let at_ms = row.ord >> 20;
-        let key = (site, rule as u16, row.visitor.as_u128());
+        let key = (site, rule as u32, row.visitor.as_u128());
         let is_former = self.rules[site as usize].1[rule].rule.is_none();
         let room = if is_former {
             self.spare()
@@ -348,7 +348,7 @@ impl Book {
             if seen.time_ms() < from_ms {
                 continue;
             }
-            let key = (site, at as u16, row.visitor.as_u128());
+            let key = (site, at as u32, row.visitor.as_u128());
             if self.watches.len() >= self.bounds.watches && !self.watches.contains_key(&key) {
                 self.not_kept += 1;
                 continue;
@@ -379,7 +379,7 @@ impl Book {
             return Vec::new();
         };
         let (site, slots) = &self.rules[key.0 as usize];
-        let Some(rule) = &slots[usize::from(key.1)].rule else {
+        let Some(rule) = &slots[key.1 as usize].rule else {
             return Vec::new();
         };
         if let Some(at_ms) = watch.timer_ms.take() {
@@ -421,7 +421,7 @@ impl Book {
     fn sweep(&mut self, now_ms: u64) {
         self.swept_ms = now_ms;
         let rules = &self.rules;
-        let slot = |key: &Key| &rules[key.0 as usize].1[usize::from(key.1)];
+        let slot = |key: &Key| &rules[key.0 as usize].1[key.1 as usize];
         let timers = &mut self.timers;
         self.watches.retain(|key, watch| {
             let rule = slot(key).rule.as_ref();
