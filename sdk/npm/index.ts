@@ -146,10 +146,10 @@ function listen(
 }
 
 function heard(event: Event): void {
-  // Only what the browser itself says happened.
-  if (!event.isTrusted) return;
-  // Who puts a finger down has no mouse in the hand until the last one is lifted.
   const { type, pointerType, touches } = event as PointerEvent & TouchEvent;
+  // Only what the browser itself says happened; WebKit does not say so of unhandledrejection.
+  if (!event.isTrusted && type !== "unhandledrejection") return;
+  // Who puts a finger down has no mouse in the hand until the last one is lifted.
   const now =
     type === "pointerdown" ? fingers && pointerType === "touch"
     : touching && !(type === "touchend" && !touches[0] && hovers());

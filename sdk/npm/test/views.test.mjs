@@ -157,7 +157,7 @@ const MANY = `<style>button { width: 60px; height: 20px; padding: 0 }</style><di
   const query = document.querySelectorAll;
   document.querySelectorAll = (selector) => (searches += selector === "*", query.call(document, selector));
   const idle = window.requestIdleCallback;
-  window.requestIdleCallback = (run, how) => idle.call(window, (deadline) => {
+  if (idle) window.requestIdleCallback = (run, how) => idle.call(window, (deadline) => {
     const [from, before] = [performance.now(), searches];
     run(deadline);
     if (searches > before) took.search.push(performance.now() - from);
@@ -178,14 +178,16 @@ page("5,000 interactive elements stay cheap", MANY, async (it) => {
   }
   // A busy machine takes its time over some of them.
   await page.evaluate(() => void setInterval(() => document.body.append(document.createElement("p")), 200));
-  const took = await until(() => page.evaluate(() => window.took.search.length >= 3 && window.took), "three searches");
+  // Where a browser has no idle time to tell of, nothing says which timer searched.
+  const timed = await page.evaluate(() => "requestIdleCallback" in window);
+  const took = await until(() => page.evaluate((enough) => window.took.search.length >= enough && window.took, timed ? 3 : 0), "three searches");
   await it.flush();
   const told = collector.of("impression");
   console.log(`# searches of 5,000 elements: ${took.search.map((ms) => ms.toFixed(1))} ms; sight in all ${took.sight.toFixed(1)} ms`);
   const bytes = collector.bytes.reduce((sum, batch) => sum + batch.length, 0);
   console.log(`# ${told.length} impressions, ${(bytes / told.length).toFixed(0)} bytes each with everything else sent`);
   assert.ok(told.length <= 200, `${told.length} impressions`);
-  assert.ok(Math.min(...took.search) < 50, `a search takes ${took.search} ms`);
+  if (timed) assert.ok(Math.min(...took.search) < 50, `a search takes ${took.search} ms`);
 });
 
 const FORMS = `<form id="order" onsubmit="event.preventDefault()"><input id="name" name="name"><input id="mail" type="email">
