@@ -181,3 +181,17 @@ export async function until(holds, what, ms = PATIENCE) {
     await new Promise((done) => setTimeout(done, 20));
   }
 }
+
+/** The events of Chromium's trace, of these categories, while something is done. */
+export async function traced(cdp, includedCategories, work) {
+  const events = [];
+  const more = ({ value }) => events.push(...value);
+  cdp.on("Tracing.dataCollected", more);
+  const complete = new Promise((done) => cdp.once("Tracing.tracingComplete", done));
+  await cdp.send("Tracing.start", { traceConfig: { includedCategories, recordMode: "recordAsMuchAsPossible" }, transferMode: "ReportEvents" });
+  await work();
+  await cdp.send("Tracing.end");
+  await complete;
+  cdp.off("Tracing.dataCollected", more);
+  return events;
+}

@@ -10,7 +10,7 @@
 // processor four times as slow makes of a handler is its own time, four times.
 
 import { parseArgs } from "node:util";
-import { launch, hovering, open, until } from "./browser.mjs";
+import { launch, hovering, open, traced } from "./browser.mjs";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "100" } } });
 const ROUNDS = Number(values.rounds);
@@ -84,19 +84,6 @@ async function visit(page, cdp, rounds) {
   }
 }
 
-async function traced(cdp, work) {
-  const events = [];
-  const more = ({ value }) => events.push(...value);
-  cdp.on("Tracing.dataCollected", more);
-  const complete = new Promise((done) => cdp.once("Tracing.tracingComplete", done));
-  await cdp.send("Tracing.start", { traceConfig: { includedCategories: CATEGORIES, recordMode: "recordAsMuchAsPossible" }, transferMode: "ReportEvents" });
-  await work();
-  await cdp.send("Tracing.end");
-  await complete;
-  cdp.off("Tracing.dataCollected", more);
-  return events;
-}
-
 /** Of a trace: the times of calls into us and of the empty listener, by what was heard or what ran later, ms. */
 function read(events) {
   const heard = new Map();
@@ -126,7 +113,7 @@ function read(events) {
 const at = (sorted, part) => sorted[Math.min(Math.ceil(sorted.length * part), sorted.length) - 1] ?? 0;
 const figures = (all, of) => {
   const sorted = all.map((call) => call[of]).sort((a, b) => a - b);
-  return { median: at(sorted, 0.5), p99: at(sorted, 0.99), most: sorted.at(-1) ?? 0, sum: sorted.reduce((a, b) => a + b, 0) };
+  return { median: at(sorted, 0.5), p99: at(sorted, 0.99), most: sorted.at(-1) ?? 0 };
 };
 
 async function session(browser, rate, rounds, planted) {
@@ -153,7 +140,7 @@ async function session(browser, rate, rounds, planted) {
     const cdp = await it.cdp();
     if (rate > 1) await cdp.send("Emulation.setCPUThrottlingRate", { rate });
     const elements = await page.evaluate(() => document.querySelectorAll("*").length);
-    const events = await traced(cdp, () => visit(page, cdp, rounds));
+    const events = await traced(cdp, CATEGORIES, () => visit(page, cdp, rounds));
     await it.all("path");
     if (it.collector.problems.length) throw new Error(it.collector.problems.join("\n"));
     return { ...read(events), elements };
@@ -176,11 +163,10 @@ try {
     const ours = calls.ours[kind];
     const empty = calls.empty[kind] ?? [];
     const warm = ours.slice(FIRST);
-    const of = (all, which = "cpu") => figures(all, which);
     return {
       kind, calls: warm.length,
-      ours: of(warm), empty: of(empty.slice(FIRST)),
-      first: of(ours.slice(0, FIRST)),
+      ours: figures(warm, "cpu"), empty: figures(empty.slice(FIRST), "cpu"),
+      first: figures(ours.slice(0, FIRST), "cpu"),
       throttledMedian: figures((slow.ours[kind] ?? []).slice(FIRST >> 1), "wall").median,
     };
   });

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TEST_MAX, hovering, launch, leftOut, open, until } from "./browser.mjs";
+import { TEST_MAX, hovering, launch, leftOut, open, traced, until } from "./browser.mjs";
 
 let browser;
 before(async () => {
@@ -42,13 +42,7 @@ async function session(planted) {
     }
     const cdp = await it.cdp();
     await cdp.send("Emulation.setCPUThrottlingRate", { rate: 4 });
-    const events = [];
-    cdp.on("Tracing.dataCollected", ({ value }) => events.push(...value));
-    const complete = new Promise((done) => cdp.once("Tracing.tracingComplete", done));
-    await cdp.send("Tracing.start", { traceConfig: { includedCategories: CATEGORIES }, transferMode: "ReportEvents" });
-    await act(page, cdp);
-    await cdp.send("Tracing.end");
-    await complete;
+    const events = await traced(cdp, CATEGORIES, () => act(page, cdp));
     for (const kind of ["path", "scroll"]) await it.all(kind);
     assert.deepEqual(it.collector.problems, []);
     return read(events);

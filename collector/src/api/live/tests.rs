@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use uuid::Uuid;
 
 /// Longest a message may take to come before a test fails.
@@ -213,6 +214,20 @@ async fn events_are_a_snapshot_and_then_deltas() {
     assert!(second["data"].get("basis").is_none());
 }
 
+/// The next message of a WebSocket; null where it is closed.
+async fn said(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> Value {
+    loop {
+        let frame = timeout(PATIENCE, socket.next()).await.expect("in time");
+        let frame = frame.expect("still open").expect("readable");
+        if frame.is_text() {
+            return serde_json::from_str(frame.to_text().expect("text")).expect("JSON");
+        }
+        if frame.is_close() {
+            return Value::Null;
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_websocket_is_a_snapshot_and_then_deltas_and_ends_with_the_engine() {
     let (address, live) = serve().await;
@@ -224,29 +239,23 @@ async fn a_websocket_is_a_snapshot_and_then_deltas_and_ends_with_the_engine() {
     let (mut socket, _) = tokio_tungstenite::connect_async(request)
         .await
         .expect("upgrades");
-    let mut next = async || loop {
-        let frame = timeout(PATIENCE, socket.next()).await.expect("in time");
-        let frame = frame.expect("still open").expect("readable");
-        if frame.is_text() {
-            return serde_json::from_str::<Value>(frame.to_text().expect("text")).expect("JSON");
-        }
-        if frame.is_close() {
-            return Value::Null;
-        }
-    };
-    let first = next().await;
+    let first = said(&mut socket).await;
     assert_eq!(
         (&first["type"], &first["data"]["steps"][0]["visitors"]),
         (&"snapshot".into(), &0.into())
     );
     view(&live, 1).await;
-    let second = next().await;
+    let second = said(&mut socket).await;
     assert_eq!(
         (&second["type"], &second["data"]["steps"][0]["visitors"]),
         (&"delta".into(), &1.into())
     );
     live.stop().await;
-    assert_eq!(next().await, Value::Null, "closed, not forgotten");
+    assert_eq!(
+        said(&mut socket).await,
+        Value::Null,
+        "closed, not forgotten"
+    );
 }
 
 #[actix_web::test]
@@ -258,26 +267,12 @@ async fn what_is_removed_while_it_is_watched_is_refused_and_harms_no_other() {
     headers.insert("authorization", TOKEN.parse().expect("a header"));
     let opened = tokio_tungstenite::connect_async(request).await;
     let (mut socket, _) = opened.expect("upgrades");
-    let mut heard = async |said: Option<Value>| {
-        if let Some(said) = said {
-            let said = Message::text(said.to_string());
-            socket.send(said).await.expect("still open");
-        }
-        loop {
-            let frame = timeout(PATIENCE, socket.next()).await.expect("in time");
-            let frame = frame.expect("still open").expect("readable");
-            if frame.is_text() {
-                return serde_json::from_str::<Value>(frame.to_text().expect("text"))
-                    .expect("JSON");
-            }
-            if frame.is_close() {
-                return Value::Null;
-            }
-        }
-    };
     for (id, url) in [(1, "funnel?id=checkout"), (2, "overview")] {
         let url = format!("/v1/live/{url}");
-        let first = heard(Some(json!({"subscribe": {"id": id, "url": url}}))).await;
+        let wanted = json!({"subscribe": {"id": id, "url": url}}).to_string();
+        let sent = socket.send(Message::text(wanted)).await;
+        sent.expect("still open");
+        let first = said(&mut socket).await;
         assert_eq!(
             (&first["id"], &first["update"]["type"]),
             (&id.into(), &"snapshot".into())
@@ -285,19 +280,23 @@ async fn what_is_removed_while_it_is_watched_is_refused_and_harms_no_other() {
     }
     let removed = live.define("shop".into(), "checkout", None, 1).await;
     removed.expect("runs");
-    let refused = heard(None).await;
+    let refused = said(&mut socket).await;
     assert_eq!(
         (&refused["id"], &refused["error"]["status"]),
         (&1.into(), &404.into())
     );
     view(&live, 1).await;
-    let other = heard(None).await;
+    let other = said(&mut socket).await;
     assert_eq!(
         (&other["id"], &other["update"]["data"]["visitors"]),
         (&2.into(), &1.into())
     );
     live.stop().await;
-    assert_eq!(heard(None).await, Value::Null, "closed, not forgotten");
+    assert_eq!(
+        said(&mut socket).await,
+        Value::Null,
+        "closed, not forgotten"
+    );
 }
 
 #[actix_web::test]
@@ -334,14 +333,7 @@ async fn a_feed_is_narrowed_alike_in_every_way_it_is_asked_for() {
             }
         };
         assert_eq!(kinds(&told), expected, "{told}");
-        let told = loop {
-            let frame = timeout(PATIENCE, frames.next()).await.expect("in time");
-            let frame = frame.expect("still open").expect("readable");
-            if frame.is_text() {
-                let text = frame.to_text().expect("text");
-                break serde_json::from_str::<Value>(text).expect("JSON");
-            }
-        };
+        let told = said(&mut frames).await;
         assert_eq!(kinds(&told), expected, "{told}");
     }
     let unknown = "/v1/live/activity?colour=red";
