@@ -140,12 +140,14 @@ export const now = (): number => origin + performance.now();
 /** Takes an input of that time of the page's clock; it goes on its way with the next {@link settle}. */
 // Each by its own name: gathered and spread they would be an array a time, and pointers move often.
 export const step: Recorder = (kind, at, a, b, c, d, e, f, g, h) => {
+  hearing.catchUp();
   if (at! > outcome.overdue) outcome.stopped();
   return recorder(kind, origin + at!, a, b, c, d, e, f, g, h);
 };
 
 /** Hands bytes over for the next call. */
 export function give(bytes: ArrayLike<number>): void {
+  hearing.catchUp();
   const at = recorder(Kind.ROOM, 0, bytes.length);
   // More than there is room for is nothing the recorder would understand.
   if (at) new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
@@ -193,13 +195,17 @@ export function settle(news?: boolean): void {
   if (news) queueMicrotask(calls.changed);
 }
 
-/** Sets the one timer to what is due next, unless it is set to a time up to `enough` (of the page's
- * clock) anyway: all that a movement needs. */
-export function arm(enough = 0): void {
-  if (!live || timerDue <= enough) return;
+/** Sets the one timer to what is due next. */
+export function arm(): void {
+  if (!live) return;
   // What is seen is seen of the page that was routed to, once that is told.
   const next = routed === undefined ? looking.due() : routed + ROUTE_SETTLE;
   const due = Math.min(recorder(Kind.DUE) - origin, next);
+  wake(due);
+}
+
+/** Sets the one timer to that time of the page's clock, unless it is set to an earlier one. */
+export function wake(due: number): void {
   // One that comes too early sets the next.
   if (due >= timerDue) return;
   timerDue = due;
@@ -218,11 +224,11 @@ export function rest(): void {
   looking.end();
 }
 
-/** Somebody is there: the visit goes on, or another begins. Before what they do; `moved`: they only
- * moved a pointer. */
-export function alive(at: number, moved?: boolean): void {
+/** Somebody is there: the visit goes on, or another begins. Before what they do; `now`: they only
+ * moved a pointer, at this time. */
+export function alive(at: number, now = Infinity): void {
   if (resting) return;
-  settleRoute(!moved);
+  settleRoute(now);
   const visit = another(origin + at);
   if (visit) visited(at, visit);
 }
@@ -255,10 +261,9 @@ export function route(then?: { at: number; to: string }): void {
   }
 }
 
-// Records the page that was routed to, once it has settled or (`soon`) before what follows.
-function settleRoute(soon?: boolean): void {
-  const at = routed;
-  if (at !== undefined && (soon || performance.now() >= at + ROUTE_SETTLE)) show(at, 1);
+// Records the page that was routed to, once it has settled; or before what follows, however soon.
+function settleRoute(now = performance.now()): void {
+  if (routed! + ROUTE_SETTLE <= now) show(routed!, 1);
 }
 
 /** The numbers so far. */

@@ -4,7 +4,7 @@
 // nothing of what a press or a gesture is, and adds no listener.
 
 import { utf8 } from "./bytes.js";
-import { alive, arm, entry, give, named, settle, show as view, step, thin } from "./core.js";
+import { alive, arm, entry, give, named, settle, show as view, step, thin, wake } from "./core.js";
 import { byHand, frameOf, look as looks, onScrollbar, pressable, pressed } from "./element.js";
 import { fault } from "./fault.js";
 import * as forms from "./forms.js";
@@ -17,8 +17,8 @@ import { Kind } from "./wasm.js";
 
 /** What is listened to, in the order of `kinds` in `index.ts`. */
 const enum Heard {
-  TOUCH_MOVE,
   TOUCH_END,
+  TOUCH_MOVE,
   WHEEL,
   MOVE,
   UP,
@@ -37,12 +37,13 @@ const enum Heard {
 const POINTERS = ["mouse", "touch", "pen"];
 const KEYBOARD = 3;
 const BUTTON_OTHER = 3;
-const FIRST_OF_KIND = 64;
+/** Bits, by their place. */
+const FIRST_OF_KIND = 6;
 const BUTTONS = 3 << 4;
-const PRESSABLE = 128;
+const PRESSABLE = 7;
 const TOUCH = 1;
-/** Nothing that a movement begins is due before, ms: `REST_MS` in sdk/src/way.rs. */
-const REST = 500;
+/** So long movements wait to be told together, ms: one that finds the code warm costs a fraction. */
+const HELD = 500;
 
 /** The page has been left; whatever comes then comes of a page that is back. */
 let left: boolean;
@@ -51,6 +52,8 @@ let under: Element | undefined;
 let over: Element | undefined;
 let number = 0;
 let last: PointerEvent;
+/** Movements that wait to be told of, each with what it was over. */
+let waiting: [kind: number, event: Event, targets: EventTarget[]][] = [];
 /** What was scrolled, and when. */
 const scrolled = new Map<Element | Document, number>();
 // Frames, the documents of theirs that are heard, and where the one stands that was pressed in last.
@@ -67,6 +70,7 @@ let kept: Facts | undefined;
 export function begin(): void {
   left = false;
   under = over = undefined;
+  waiting = [];
   scrolled.clear();
   outcome.begin();
 }
@@ -94,7 +98,7 @@ function press(kind: number, at: number, event: MouseEvent, target: Element, how
   const signs = kind === Kind.RESTS || how & BUTTONS || kept ? 0 : outcome.pressed(path, element);
   const [scrollLeft, scrollTop] = kept?.scrolls ?? [];
   step(
-    kind, at, scrollLeft ?? scrollX, scrollTop ?? scrollY, how | (layer << 2) | (interactive ? PRESSABLE : 0) | signs,
+    kind, at, scrollLeft ?? scrollX, scrollTop ?? scrollY, how | (layer << 2) | (+interactive << PRESSABLE) | signs,
     x + frameX, y + frameY, (steps(x - left, width) << 10) | steps(y - top, height), 0, (event as PointerEvent).pointerId,
   );
 }
@@ -136,26 +140,36 @@ export function look(at: number): void {
 /** Takes an event of the page; `facts`: what was true when it was told, for one told earlier. */
 export function hear(event: Event, facts?: Facts): void {
   const kind = entry.kinds.indexOf(event.type);
+  const { target } = event;
+  // All it goes through is asked for where something is pressed.
+  const targets = facts?.targets ?? (kind < Heard.DOWN && !(target as Element).shadowRoot ? [target!] : event.composedPath());
+  if (kind && kind < Heard.UP && !facts) {
+    if (waiting.push([kind, event, targets]) < 2) wake(event.timeStamp + HELD);
+  } else {
+    catchUp();
+    read(kind, event, targets, facts);
+  }
+}
+
+/** Tells of the movements that wait: before anything else is told. */
+export function catchUp(): void {
+  if (waiting[0]) for (const movement of waiting.splice(0)) read(...movement);
+}
+
+function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts): void {
   const pointer = event as PointerEvent;
-  const by = kindOf(pointer);
-  kept = facts;
-  const { target: told } = event;
-  // What is moved over is all that a movement asks for.
-  path = facts?.targets ?? (kind === Heard.MOVE && !(told as Element).shadowRoot ? [told!] : event.composedPath());
-  const target = path[0] as Element;
-  const frame = frameOf(target);
+  const target = targets[0] as Element;
   const asleep = facts?.asleep ?? document.hidden;
-  const id = pointer.pointerId;
+  const by = kindOf(pointer);
+  const frame = frameOf(target);
+  path = targets;
+  kept = facts;
   let at = event.timeStamp;
-  let x = pointer.clientX;
-  let y = pointer.clientY;
   if (frame) {
     const { contentDocument, contentWindow } = frame;
     // One that records itself, and what only the page is asked for.
     if ((contentDocument as Framed)?.upriver || kind === Heard.VISIBILITY) return;
     at += contentWindow!.performance.timeOrigin - performance.timeOrigin;
-    x += frameX;
-    y += frameY;
   }
   if (left && !asleep) {
     left = false;
@@ -168,16 +182,17 @@ export function hear(event: Event, facts?: Facts): void {
   if (pointer.view) step(Kind.ALIVE, at);
   // Of a finger, and in a frame, what comes of a press is followed, no more.
   if (kind === Heard.MOVE && by !== TOUCH && !frame) return moved(pointer, target, by, at);
+  const [dx, dy] = frame ? [frameX, frameY] : [0, 0];
   switch (kind) {
     case Heard.MOVE:
     case Heard.UP:
     case Heard.CANCEL:
-      step(kind - Heard.MOVE + Kind.MOVE, at, 0, 0, TOUCH, x, y, 0, 0, id);
+      step(kind - Heard.MOVE + Kind.MOVE, at, 0, 0, TOUCH, pointer.clientX + dx, pointer.clientY + dy, 0, 0, pointer.pointerId);
       break;
     case Heard.DOWN:
       if (target.nodeType !== 1 || (!by && onScrollbar(target, pointer.clientX, pointer.clientY, boxOf))) return;
       press(Kind.DOWN, at, pointer, target,
-        by | (Math.min(Math.max(pointer.button, 0), BUTTON_OTHER) << 4) | (pointer.isPrimary ? FIRST_OF_KIND : 0));
+        by | (Math.min(pointer.button, BUTTON_OTHER) << 4) | (+pointer.isPrimary << FIRST_OF_KIND));
       break;
     case Heard.ERROR:
     case Heard.REJECTION: {
@@ -215,10 +230,9 @@ export function hear(event: Event, facts?: Facts): void {
     case Heard.TOUCH_MOVE:
     case Heard.TOUCH_END: {
       const { touches, changedTouches } = event as TouchEvent;
-      const [touch, second] = kind ? changedTouches : touches;
-      const [left, top] = frame ? [frameX, frameY] : [0, 0];
-      const other = second ? [second.clientX + left, second.clientY + top] : [];
-      if (touch) step(Kind.TOUCH_MOVE + kind, at, +!!second, 0, 0, touch.clientX + left, touch.clientY + top, ...other);
+      const [touch, second] = kind ? touches : changedTouches;
+      const other = second ? [second.clientX + dx, second.clientY + dy] : [];
+      if (touch) step(Kind.TOUCH_END - kind, at, +!!second, 0, 0, touch.clientX + dx, touch.clientY + dy, ...other);
       break;
     }
     case Heard.WHEEL:
@@ -240,11 +254,11 @@ export function hear(event: Event, facts?: Facts): void {
 
 // A mouse or a pen was moved; a browser may tell of several places at once.
 function moved(pointer: PointerEvent, target: Element, by: number, at: number): void {
-  alive(at, true);
+  alive(at, at);
   last = pointer;
   if (under !== target) {
     under = target;
-    const found = pressable(under);
+    const found = pressable(target);
     if (found !== over) number++;
     over = found;
   }
@@ -253,7 +267,6 @@ function moved(pointer: PointerEvent, target: Element, by: number, at: number): 
     // Where bytes are dear, the way of a pointer is left out.
     step(Kind.MOVE, timeStamp, over ? number : 0, +!thin, by, clientX, clientY, 0, 0, pointer.pointerId);
   }
-  arm(at + REST);
 }
 
 // The page is shown, hidden or left.

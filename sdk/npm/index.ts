@@ -17,7 +17,7 @@ const IDLE_WAIT = 2_000;
 // In the order of `Heard`. On the page the first two are heard where fingers are used and the next two where
 // they are not, so that with the one for routes (`routes.ts`) there are never more than 14.
 const kinds =
-  "touchmove touchend wheel pointermove pointerup pointercancel scroll pointerdown click keydown submit visibilitychange pagehide error unhandledrejection".split(" ");
+  "touchend touchmove wheel pointermove pointerup pointercancel scroll pointerdown click keydown submit visibilitychange pagehide error unhandledrejection".split(" ");
 
 /** What a browser tells of its visitor's wishes. */
 type Signalling = { globalPrivacyControl?: boolean; doNotTrack?: string | null };
@@ -146,13 +146,13 @@ function listen(
 }
 
 function heard(event: Event): void {
-  const { type, pointerType, touches } = event as PointerEvent & TouchEvent;
+  const { type } = event;
   // Only what the browser itself says happened; WebKit does not say so of unhandledrejection.
   if (!event.isTrusted && type !== "unhandledrejection") return;
   // Who puts a finger down has no mouse in the hand until the last one is lifted.
   const now =
-    type === "pointerdown" ? fingers && pointerType === "touch"
-    : touching && !(type === "touchend" && !touches[0] && hovers());
+    type === "pointerdown" ? fingers && (event as PointerEvent).pointerType === "touch"
+    : touching && !(type === "touchend" && !(event as TouchEvent).touches[0] && hovers());
   if (now !== touching && event.currentTarget === window) {
     listen("remove", window, inHand());
     touching = now;

@@ -45,6 +45,8 @@ interface Watch {
   targets: EventTarget[];
   pressing: Element;
   was: Shown;
+  /** It may be dead. */
+  mayBeDead: boolean;
   /** It became a click. */
   through?: boolean;
   /** It is known that it had an effect. */
@@ -93,8 +95,11 @@ function follow(mine: Watch, click: Event, from: number, round = 0): void {
   setTimeout(() => {
     if (performance.now() > due + STOPPED) effect((mine.over = true));
     if (!mine.over) check(mine, click, round);
-    if (round < LOOKS.length) follow(mine, click, from, round + 1);
-    else if (watch === mine) stop();
+    if (!mine.over && mine.mayBeDead && round < LOOKS.length) follow(mine, click, from, round + 1);
+    else if (watch !== mine) return;
+    else if (mine.over || mine.mayBeDead) stop();
+    // To tell rage one look is enough; and what changes by itself is seen.
+    else overdue = Infinity;
   }, due - performance.now());
 }
 
@@ -125,21 +130,23 @@ export function pressed(targets: EventTarget[], pressing: Element): number {
   const under = targets[0] as Element;
   stop();
   if (nearest(under, [ANSWERS, options.sparePresses].filter(Boolean).join())) return 0;
-  const mine: Watch = (watch = { targets, pressing, was: shown(pressing) });
-  // The document besides, where the press was in a frame of it.
-  for (const root of new Set([...targets, document])) if ((root as Node).nodeType > 8) observer.observe(root as Node, OBSERVED);
-  // One that becomes no click is not followed.
-  setTimeout(() => watch === mine && !mine.through && stop(), deadMs);
+  const was = shown(pressing);
   const hand = (at: Element) => getComputedStyle(at).cursor === "pointer";
   const pressable = nearest(under, PRESSABLE) || (hand(under) && !hand(document.body));
   const calm = pressable
     ? STEPS.test(pressing.outerHTML.slice(0, MARKUP_MAX)) || /^\s*[^\p{L}\s]\P{L}*$/u.test(pressing.textContent!)
-    : mine.was[3];
+    : was[3];
   // What a component hides inside is not seen.
   const hides = under.localName.includes("-") && !under.shadowRoot;
   const next = pressing.nextElementSibling;
   const opened = next && inSight(next) && /abs|fix/.test(getComputedStyle(next).position);
-  return (calm ? 0 : MAY_RAGE) | (pressable && !hides && !opened ? MAY_BE_DEAD : 0);
+  const mayBeDead = !!pressable && !hides && !opened;
+  const mine: Watch = (watch = { targets, pressing, was, mayBeDead });
+  // The document besides, where the press was in a frame of it.
+  for (const root of new Set([...targets, document])) if ((root as Node).nodeType > 8) observer.observe(root as Node, OBSERVED);
+  // One that becomes no click is not followed.
+  setTimeout(() => watch === mine && !(mine.through && mayBeDead) && stop(), deadMs);
+  return (calm ? 0 : MAY_RAGE) | (mayBeDead ? MAY_BE_DEAD : 0);
 }
 
 /** The press became a click, of which the page has yet to hear. */

@@ -62,7 +62,7 @@ export async function post(number: number, bytes: Uint8Array<ArrayBuffer>, keepa
     let body: BodyInit = bytes;
     if (!keepalive && window.CompressionStream) {
       const packed = await Promise.race([
-        new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer(),
+        new Response(new Response(bytes).body!.pipeThrough(new CompressionStream("gzip"))).arrayBuffer(),
         new Promise<undefined>((go) => {
           hurry = () => go(((keepalive = true), undefined));
         }),

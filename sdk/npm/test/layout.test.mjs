@@ -33,11 +33,13 @@ async function session(planted) {
     await it.flush();
     if (planted) {
       await page.evaluate(() => {
-        const path = Event.prototype.composedPath;
-        Event.prototype.composedPath = function () {
-          if (this.type === "pointermove" || this.type === "scroll") document.body.getBoundingClientRect();
-          return path.call(this);
-        };
+        const { get } = Object.getOwnPropertyDescriptor(Event.prototype, "target");
+        Object.defineProperty(Event.prototype, "target", {
+          get() {
+            if (this.type === "pointermove" || this.type === "scroll") document.body.getBoundingClientRect();
+            return get.call(this);
+          },
+        });
       });
     }
     const cdp = await it.cdp();
