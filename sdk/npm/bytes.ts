@@ -44,6 +44,19 @@ export const props = (all: [string, unknown][]): number[] =>
 export const idBytes = (hex: string): number[] =>
   hex.match(/../g)!.map((digits) => parseInt(digits, 16)).reverse();
 
+/** The bytes of a text of letters below 256. */
+export function latin1(letters: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(letters.length);
+  // By its places: by an iterator and a call for each letter a page takes several times as long.
+  for (let at = 0; at < letters.length; at++) bytes[at] = letters.charCodeAt(at);
+  return bytes;
+}
+
+/** What becomes of bytes in a stream that packs or unpacks. */
+// Of the body of a response: a blob goes by another process.
+export const through = (bytes: Uint8Array<ArrayBuffer>, stream: CompressionStream | DecompressionStream): Promise<ArrayBuffer> =>
+  new Response(new Response(bytes).body!.pipeThrough(stream)).arrayBuffer();
+
 /** Bytes in hexadecimal. */
 export const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -146,7 +146,8 @@ export function hear(event: Event, facts?: Facts): void {
   if (kind && kind < Heard.UP && !facts) {
     if (waiting.push([kind, event, targets]) < 2) wake(event.timeStamp + HELD);
   } else {
-    catchUp();
+    // Of a scroll nothing is told before it is laid out.
+    if (kind !== Heard.SCROLL) catchUp();
     read(kind, event, targets, facts);
   }
 }

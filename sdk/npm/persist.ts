@@ -4,6 +4,7 @@
 // Owns the database, its bound, and whose batches these are. Knows neither what a batch holds nor how
 // it travels. Where the browser refuses a database, nothing is kept and nothing else changes.
 
+import { latin1 } from "./bytes.js";
 import { give, now, options, recorder, settle, turn } from "./core.js";
 import { DATABASE, OURS } from "./visit.js";
 import { Kind } from "./wasm.js";
@@ -181,7 +182,7 @@ async function look(): Promise<void> {
 function take(text: string, all: IDBObjectStore): void {
   try {
     for (const [key, letters, ahead] of JSON.parse(text) as [Kept["key"], string, number][]) {
-      all.put({ key, bytes: Uint8Array.from(letters, (letter) => letter.charCodeAt(0)), ahead });
+      all.put({ key, bytes: latin1(letters), ahead });
     }
   } catch {
     // Nothing of ours looks like that.

@@ -4,6 +4,7 @@
 // them shorter. Knows neither what the bytes mean nor when to try again: the recorder is told what
 // happened (`news`) and decides.
 
+import { through } from "./bytes.js";
 import { endpoint, news, options, turn } from "./core.js";
 import { Kind } from "./wasm.js";
 
@@ -62,7 +63,7 @@ export async function post(number: number, bytes: Uint8Array<ArrayBuffer>, keepa
     let body: BodyInit = bytes;
     if (!keepalive && window.CompressionStream) {
       const packed = await Promise.race([
-        new Response(new Response(bytes).body!.pipeThrough(new CompressionStream("gzip"))).arrayBuffer(),
+        through(bytes, new CompressionStream("gzip")),
         new Promise<undefined>((go) => {
           hurry = () => go(((keepalive = true), undefined));
         }),

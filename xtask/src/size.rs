@@ -33,7 +33,7 @@ const MEASURED: [Measured; 14] = [
             ("sdk/npm/dist/core.js", ""),
             ("sdk/npm/dist/recorder.js", ""),
         ],
-        gzip_budget: Some(22_170),
+        gzip_budget: Some(22_270),
     },
     Measured {
         name: "  of it the shell (TypeScript)",

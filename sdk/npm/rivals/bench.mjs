@@ -19,10 +19,15 @@ import { Sink } from "./sink.mjs";
 
 const { values } = parseArgs({ options: { runs: { type: "string", default: "3" }, only: { type: "string", default: "" } } });
 const RUNS = Number(values.runs);
-/** Upriver twice: over its stream, and in requests where a proxy lets none through. */
-const ALL = ["none", "upriver", "upriver-stream", "posthog", "clarity", "rrweb", "snowplow", "amplitude", "countly"];
+/** Upriver twice: over its stream, and in requests where a proxy lets none through. `empty` is a module of
+ * nothing: what any script of its own costs a page's load. */
+const ALL = ["none", "empty", "upriver", "upriver-stream", "posthog", "clarity", "rrweb", "snowplow", "amplitude", "countly"];
 const CONTENDERS = values.only ? ["none", ...values.only.split(",")] : ALL;
 const HERE = fileURLToPath(new URL(".", import.meta.url));
+/** Loads of the page in each run besides the visit's: one alone tells little, others use the machine too. */
+const LOADS = 7;
+/** How long the page is left alone after each, ms. */
+const SETTLED_MS = 300;
 /** What is still to come after the page was left, ms. */
 const LAST_WORDS_MS = 2_500;
 
@@ -93,18 +98,46 @@ const stored = () => `(async () => {
   return texts.join("\\n");
 })()`;
 
-async function visit(browser, userAgent, name) {
-  const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
-  const served = await start(name, folder);
+async function visitor(browser, userAgent) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, userAgent });
   // Some contenders record nothing in a browser that says that it is driven.
   await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "webdriver", { get: () => false }));
+  return context;
+}
+
+const loadOf = (tab) => tab.evaluate(() => performance.getEntriesByType("navigation")[0].loadEventEnd);
+
+/** How long the page takes to load for a visitor who has never been there, ms, by so many. */
+async function loads(browser, userAgent, name) {
+  const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
+  const served = await start(name, folder);
+  const all = [];
+  try {
+    for (let load = 0; load < LOADS; load++) {
+      const context = await visitor(browser, userAgent);
+      const tab = await context.newPage();
+      await tab.goto(served.url, { waitUntil: "load" });
+      all.push(await loadOf(tab));
+      await tab.waitForTimeout(SETTLED_MS);
+      await context.close();
+    }
+  } finally {
+    await served.close();
+    await rm(folder, { recursive: true });
+  }
+  return all;
+}
+
+async function visit(browser, userAgent, name) {
+  const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
+  const served = await start(name, folder);
+  const context = await visitor(browser, userAgent);
   try {
     const tab = await context.newPage();
     const cdp = await context.newCDPSession(tab);
     await cdp.send("Performance.enable", { timeDomain: "threadTicks" });
     await tab.goto(served.url, { waitUntil: "load" });
-    const load = await tab.evaluate(() => performance.getEntriesByType("navigation")[0].loadEventEnd);
+    const load = await loadOf(tab);
     await play(tab);
     await cdp.send("HeapProfiler.collectGarbage");
     const { metrics } = await cdp.send("Performance.getMetrics");
@@ -113,7 +146,7 @@ async function visit(browser, userAgent, name) {
     if (pressed !== PRESSES) throw new Error(`the visit made ${pressed} presses instead of ${PRESSES}: it is void`);
     served.sink.look(Buffer.from(await tab.evaluate(stored())));
     const result = {
-      loadMs: load, scriptMs: figure("ScriptDuration") * 1_000, layoutMs: (figure("LayoutDuration") + figure("RecalcStyleDuration")) * 1_000,
+      loadsMs: [load], scriptMs: figure("ScriptDuration") * 1_000, layoutMs: (figure("LayoutDuration") + figure("RecalcStyleDuration")) * 1_000,
       taskMs: figure("TaskDuration") * 1_000, heapBytes: figure("JSHeapUsedSize"), listeners: figure("JSEventListeners"),
     };
     await tab.goto(`${served.url}/left`);
@@ -152,6 +185,7 @@ try {
   for (let round = 0; round < RUNS; round++) {
     for (const name of CONTENDERS) {
       const run = await visit(browser, userAgent, name);
+      run.loadsMs.push(...(await loads(browser, userAgent, name)));
       runs[name].push(run);
       log(`${round + 1}/${RUNS} ${name}: ${run.presses} presses, ${run.requests} requests, ${run.bodyBytes} B, script ${run.scriptMs.toFixed(1)} ms`);
     }
@@ -163,6 +197,7 @@ const contenders = CONTENDERS.map((name) => {
   const all = runs[name];
   const keys = Object.keys(all[0]).filter((key) => typeof all[0][key] === "number");
   const medians = Object.fromEntries(keys.map((key) => [key, median(all.map((run) => run[key]))]));
-  return { name, ...medians, presses: Math.min(...all.map(({ presses }) => presses)), leaks: all.some(({ leaks }) => leaks), runs: all };
+  const loadMs = median(all.flatMap(({ loadsMs }) => loadsMs));
+  return { name, ...medians, loadMs, presses: Math.min(...all.map(({ presses }) => presses)), leaks: all.some(({ leaks }) => leaks), runs: all };
 });
 console.log(JSON.stringify({ presses: PRESSES, canary: CANARY.length, contenders }));

@@ -1,0 +1,1 @@
+// Nothing: what any module of its own costs a page.
