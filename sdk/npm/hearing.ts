@@ -54,8 +54,6 @@ let number = 0;
 let last: PointerEvent;
 /** Movements that wait to be told of, each with what it was over. */
 let waiting: [kind: number, event: Event, targets: EventTarget[]][] = [];
-/** What was scrolled, and when. */
-const scrolled = new Map<Element | Document, number>();
 // Frames, the documents of theirs that are heard, and where the one stands that was pressed in last.
 const frames = document.getElementsByTagName("iframe");
 const heard = new WeakSet<Document>();
@@ -71,7 +69,6 @@ export function begin(): void {
   left = false;
   under = over = undefined;
   waiting = [];
-  scrolled.clear();
   outcome.begin();
 }
 
@@ -103,20 +100,6 @@ function press(kind: number, at: number, event: MouseEvent, target: Element, how
   );
 }
 
-// Once what was scrolled is laid out, or before what follows.
-function settleScrolls(): void {
-  for (const [target, at] of scrolled) {
-    const root = (target as Document).scrollingElement;
-    const { scrollLeft, scrollTop } = root ?? (target as Element);
-    if (target === document) step(Kind.SCROLLED, at, scrollX, scrollY);
-    else {
-      named(root ? frameOf(root)! : (target as Element));
-      step(Kind.SCROLLED_INNER, at, scrollLeft, scrollTop);
-    }
-  }
-  scrolled.clear();
-}
-
 // Listens to what happens in frames.
 function enter(): void {
   for (const { contentDocument: page } of frames) {
@@ -143,11 +126,11 @@ export function hear(event: Event, facts?: Facts): void {
   const { target } = event;
   // All it goes through is asked for where something is pressed.
   const targets = facts?.targets ?? (kind < Heard.DOWN && !(target as Element).shadowRoot ? [target!] : event.composedPath());
-  if (kind && kind < Heard.UP && !facts) {
-    if (waiting.push([kind, event, targets]) < 2) wake(event.timeStamp + HELD);
+  if (!facts && (kind === Heard.SCROLL || (kind && kind < Heard.UP))) {
+    waiting.push([kind, event, targets]);
+    wake(event.timeStamp + (kind === Heard.SCROLL ? 0 : HELD));
   } else {
-    // Of a scroll nothing is told before it is laid out.
-    if (kind !== Heard.SCROLL) catchUp();
+    catchUp();
     read(kind, event, targets, facts);
   }
 }
@@ -160,8 +143,7 @@ export function catchUp(): void {
 function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts): void {
   const pointer = event as PointerEvent;
   const target = targets[0] as Element;
-  const asleep = facts?.asleep ?? document.hidden;
-  const by = kindOf(pointer);
+  const asleep = () => facts?.asleep ?? document.hidden;
   const frame = frameOf(target);
   path = targets;
   kept = facts;
@@ -172,17 +154,15 @@ function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts)
     if ((contentDocument as Framed)?.upriver || kind === Heard.VISIBILITY) return;
     at += contentWindow!.performance.timeOrigin - performance.timeOrigin;
   }
-  if (left && !asleep) {
+  if (left && !asleep()) {
     left = false;
     held(true);
     step(Kind.RESUME, at);
     show(at, true);
     view(at, 2);
   }
-  // Those of a pointer, a key or a wheel.
-  if (pointer.view) step(Kind.ALIVE, at);
   // Of a finger, and in a frame, what comes of a press is followed, no more.
-  if (kind === Heard.MOVE && by !== TOUCH && !frame) return moved(pointer, target, by, at);
+  if (kind === Heard.MOVE && !frame && kindOf(pointer) !== TOUCH) return moved(pointer, target, at);
   const [dx, dy] = frame ? [frameX, frameY] : [0, 0];
   switch (kind) {
     case Heard.MOVE:
@@ -191,9 +171,9 @@ function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts)
       step(kind - Heard.MOVE + Kind.MOVE, at, 0, 0, TOUCH, pointer.clientX + dx, pointer.clientY + dy, 0, 0, pointer.pointerId);
       break;
     case Heard.DOWN:
-      if (target.nodeType !== 1 || (!by && onScrollbar(target, pointer.clientX, pointer.clientY, boxOf))) return;
+      if (target.nodeType !== 1 || (!kindOf(pointer) && onScrollbar(target, pointer.clientX, pointer.clientY, boxOf))) return;
       press(Kind.DOWN, at, pointer, target,
-        by | (Math.min(pointer.button, BUTTON_OTHER) << 4) | (+pointer.isPrimary << FIRST_OF_KIND));
+        kindOf(pointer) | (Math.min(pointer.button, BUTTON_OTHER) << 4) | (+pointer.isPrimary << FIRST_OF_KIND));
       break;
     case Heard.ERROR:
     case Heard.REJECTION: {
@@ -213,7 +193,7 @@ function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts)
     case Heard.CLICK: {
       const placed = pointer.detail > 0;
       forms.used(event, target, at);
-      if (step(Kind.CLICK, at, pointer.detail) && target) press(Kind.ACTIVATED, at, pointer, target, placed ? by : KEYBOARD, placed);
+      if (step(Kind.CLICK, at, pointer.detail) && target) press(Kind.ACTIVATED, at, pointer, target, placed ? kindOf(pointer) : KEYBOARD, placed);
       if (!facts) outcome.clicked(event);
       break;
     }
@@ -239,13 +219,19 @@ function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts)
     case Heard.WHEEL:
       step(Kind.WHEEL, at);
       break;
-    case Heard.SCROLL:
-      // Not read before it is laid out: that would be done twice.
-      if (!scrolled.size) setTimeout(() => (settleScrolls(), settle()));
-      scrolled.set(target, at);
+    case Heard.SCROLL: {
+      // Not read before it is laid out, which would be done twice.
+      const root = (target as Node as Document).scrollingElement;
+      const { scrollLeft, scrollTop } = root ?? target;
+      if (targets[0] === document) step(Kind.SCROLLED, at, scrollX, scrollY);
+      else {
+        named(root ? frame! : target);
+        step(Kind.SCROLLED_INNER, at, scrollLeft, scrollTop);
+      }
       return;
+    }
     default:
-      stands(kind === Heard.LEAVE, asleep, event.timeStamp);
+      stands(kind === Heard.LEAVE, asleep(), event.timeStamp);
       settle();
       return leave();
   }
@@ -254,7 +240,7 @@ function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts)
 }
 
 // A mouse or a pen was moved; a browser may tell of several places at once.
-function moved(pointer: PointerEvent, target: Element, by: number, at: number): void {
+function moved(pointer: PointerEvent, target: Element, at: number): void {
   alive(at, at);
   last = pointer;
   if (under !== target) {
@@ -266,7 +252,7 @@ function moved(pointer: PointerEvent, target: Element, by: number, at: number): 
   const all = pointer.getCoalescedEvents?.();
   for (const { timeStamp, clientX, clientY } of all?.length ? all : [pointer]) {
     // Where bytes are dear, the way of a pointer is left out.
-    step(Kind.MOVE, timeStamp, over ? number : 0, +!thin, by, clientX, clientY, 0, 0, pointer.pointerId);
+    step(Kind.MOVE, timeStamp, over ? number : 0, +!thin, kindOf(pointer), clientX, clientY, 0, 0, pointer.pointerId);
   }
 }
 
@@ -278,7 +264,6 @@ function stands(leaves: boolean, asleep: boolean, at: number): void {
   }
   hurry();
   // Where the last movement ended: no event may tell of it any more.
-  settleScrolls();
   step(Kind.SCROLLED, at, scrollX, scrollY);
   show(at, false);
   if (leaves) forms.left(at);

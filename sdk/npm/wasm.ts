@@ -45,7 +45,6 @@ export const enum Kind {
   CLOSED = 23,
   POSTED = 24,
   TICK = 25,
-  ALIVE = 80,
   SHOWN = 81,
   SIZED = 82,
   IMPRESSION = 83,

@@ -124,8 +124,6 @@ pub enum Input<'a> {
     Identify(&'a [u8]),
     /// Another visit begins, brought by this campaign (or that there is none).
     Session(SessionId, &'a [u8]),
-    /// Somebody does something.
-    Alive,
     /// The page is visible from here on, or hidden.
     Shown(bool),
     /// Window and document are so high, CSS pixels.
@@ -298,7 +296,6 @@ impl Recorder {
                 self.give(&[&session.0.to_le_bytes(), campaign]);
                 self.say(15, now_ms, []);
             }
-            Input::Alive => self.plain(80, now_ms, []),
             Input::Shown(visible) => self.plain(81, now_ms, [visible.into()]),
             Input::Sized(window, document) => {
                 self.plain(82, now_ms, [window as i32, document as i32]);

@@ -236,6 +236,10 @@ impl Recorder {
     /// What has been seen or said at a time.
     fn seen(&mut self, kind: i32, ms: i64, down: &Down, at: Position, g: i32) {
         let (a, b) = at;
+        // What somebody does with a pointer, a key or a wheel.
+        if let 1..=9 = kind {
+            self.interest.attention.alive(ms);
+        }
         match kind {
             // A page is shown, standing there; then the lengths of its parts.
             0 => {
@@ -342,8 +346,6 @@ impl Recorder {
             70 => self.hover.rests(down),
             // It is not, and has not moved.
             71 => self.over(ms, 0),
-            // Somebody does something.
-            80 => self.interest.attention.alive(ms),
             // The page is visible from here on, or hidden.
             81 => self.interest.shown(ms, a != 0, &mut self.queue),
             // Window and document are so high.

@@ -237,7 +237,7 @@ proptest! {
         for (ms, does) in &script {
             tab.ticks(*ms);
             match does {
-                Does::Alive => tab.at(0, Input::Alive),
+                Does::Alive => tab.at(0, Input::Wheel),
                 Does::Shown(visible) => tab.at(0, Input::Shown(*visible)),
                 Does::Scrolled(y) => tab.at(0, Input::Scrolled(None, (0, *y))),
                 Does::Sized(window, document) => tab.at(0, Input::Sized(*window, *document)),
@@ -259,7 +259,7 @@ fn attention_of_a_long_view_is_told_while_it_goes_on() {
     let mut tab = Tab::open(true);
     tab.at(0, Input::Sized(1_000, 4_000));
     for _ in 0..60 {
-        tab.ticks(1_000).at(0, Input::Alive);
+        tab.ticks(1_000).at(0, Input::Wheel);
     }
     // Nobody is there any more: nothing wakes the page up.
     tab.ticks(3_600_000);
