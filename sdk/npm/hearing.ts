@@ -52,8 +52,9 @@ let under: Element | undefined;
 let over: Element | undefined;
 let number = 0;
 let last: PointerEvent;
-/** Movements that wait to be told of, each with what it was over. */
-let waiting: [kind: number, event: Event, targets: EventTarget[]][] = [];
+/** Movements that wait to be told of, each with what it was over and the places the browser has joined in
+ * it: neither is to be had later from every browser. */
+let waiting: [kind: number, event: Event, targets: EventTarget[], places?: PointerEvent[]][] = [];
 // Frames, the documents of theirs that are heard, and where the one stands that was pressed in last.
 const frames = document.getElementsByTagName("iframe");
 const heard = new WeakSet<Document>();
@@ -127,11 +128,11 @@ export function hear(event: Event, facts?: Facts): void {
   // All it goes through is asked for where something is pressed.
   const targets = facts?.targets ?? (kind < Heard.DOWN && !(target as Element).shadowRoot ? [target!] : event.composedPath());
   if (!facts && (kind === Heard.SCROLL || (kind && kind < Heard.UP))) {
-    waiting.push([kind, event, targets]);
+    waiting.push([kind, event, targets, (event as PointerEvent).getCoalescedEvents?.()]);
     wake(event.timeStamp + (kind === Heard.SCROLL ? 0 : HELD));
   } else {
     catchUp();
-    read(kind, event, targets, facts);
+    read(kind, event, targets, facts && (event as PointerEvent).getCoalescedEvents?.(), facts);
   }
 }
 
@@ -140,7 +141,7 @@ export function catchUp(): void {
   if (waiting[0]) for (const movement of waiting.splice(0)) read(...movement);
 }
 
-function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts): void {
+function read(kind: number, event: Event, targets: EventTarget[], places: PointerEvent[] = [], facts?: Facts): void {
   const pointer = event as PointerEvent;
   const target = targets[0] as Element;
   const asleep = () => facts?.asleep ?? document.hidden;
@@ -162,7 +163,7 @@ function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts)
     view(at, 2);
   }
   // Of a finger, and in a frame, what comes of a press is followed, no more.
-  if (kind === Heard.MOVE && !frame && kindOf(pointer) !== TOUCH) return moved(pointer, target, at);
+  if (kind === Heard.MOVE && !frame && kindOf(pointer) !== TOUCH) return moved(pointer, target, at, places);
   const [dx, dy] = frame ? [frameX, frameY] : [0, 0];
   switch (kind) {
     case Heard.MOVE:
@@ -240,7 +241,7 @@ function read(kind: number, event: Event, targets: EventTarget[], facts?: Facts)
 }
 
 // A mouse or a pen was moved; a browser may tell of several places at once.
-function moved(pointer: PointerEvent, target: Element, at: number): void {
+function moved(pointer: PointerEvent, target: Element, at: number, places: PointerEvent[]): void {
   alive(at, at);
   last = pointer;
   if (under !== target) {
@@ -249,8 +250,7 @@ function moved(pointer: PointerEvent, target: Element, at: number): void {
     if (found !== over) number++;
     over = found;
   }
-  const all = pointer.getCoalescedEvents?.();
-  for (const { timeStamp, clientX, clientY } of all?.length ? all : [pointer]) {
+  for (const { timeStamp, clientX, clientY } of places[0] ? places : [pointer]) {
     // Where bytes are dear, the way of a pointer is left out.
     step(Kind.MOVE, timeStamp, over ? number : 0, +!thin, kindOf(pointer), clientX, clientY, 0, 0, pointer.pointerId);
   }
