@@ -43,7 +43,7 @@ test("a user is told as a hash, unless the site says otherwise", LONG, () =>
     assert.deepEqual([plain.user, plain.hashed], ["customer-77", false]);
     await it.page.evaluate(() => (upriver.identify(""), upriver.identify(7), upriver.flush()));
     assert.equal(it.collector.of("identify").length, 2);
-    await until(() => it.errors.length > 0, "the complaint");
+    await it.complaints(1);
     assert.deepEqual(it.errors, ["upriver: identify: a name must be a text that is not empty"]);
   }));
 
@@ -53,7 +53,7 @@ test("where the browser cannot hash, nothing is told in clear", LONG, () =>
     await it.page.evaluate((user) => (upriver.identify(user), upriver.flush()), USER);
     assert.equal(it.collector.of("identify").length, 0);
     assert.ok(!everything(it).includes("ada@"));
-    await until(() => it.errors.length > 0, "the complaint");
+    await it.complaints(1);
     assert.deepEqual(it.errors, ["upriver: identify: hashing needs an https: page; nothing was sent"]);
   }));
 

@@ -145,6 +145,8 @@ export async function open(browser, { context = {}, crossOrigin = false, options
     cdp: () => made.newCDPSession(page),
     stats: () => page.evaluate(() => window.upriver.stats()),
     flush: () => page.evaluate(() => window.upriver.flush()),
+    /** Waits until the page has said so many errors: some drivers tell of them only when the page is asked. */
+    complaints: (count) => until(() => page.evaluate("0").then(() => errors.length >= count), `${count} complaints`),
     /** Waits for the recorder to be there. */
     ready: () => page.waitForFunction(() => window.upriver?.stats().recorded > 0),
     /** Waits until the browser has drawn what was done. */

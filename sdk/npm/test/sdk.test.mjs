@@ -237,7 +237,7 @@ shop("wrong arguments are said once and harm nothing", { errors: true }, async (
     }
   });
   await it.flush();
-  await until(() => it.errors.length >= 3, "the complaints");
+  await it.complaints(3);
   assert.equal(it.errors.length, 3, it.errors.join());
   assert.equal(it.collector.of("custom").length, 2);
 });
