@@ -200,8 +200,7 @@ export function arm(): void {
   if (!live) return;
   // What is seen is seen of the page that was routed to, once that is told.
   const next = routed === undefined ? looking.due() : routed + ROUTE_SETTLE;
-  const due = Math.min(recorder(Kind.DUE) - origin, next);
-  wake(due);
+  wake(Math.min(recorder(Kind.DUE) - origin, next));
 }
 
 /** Sets the one timer to that time of the page's clock, unless it is set to an earlier one. */

@@ -133,6 +133,8 @@ export function hear(event: Event, facts?: Facts): void {
   } else {
     catchUp();
     read(kind, event, targets, facts && (event as PointerEvent).getCoalescedEvents?.(), facts);
+    enter();
+    arm();
   }
 }
 
@@ -229,15 +231,13 @@ function read(kind: number, event: Event, targets: EventTarget[], places: Pointe
         named(root ? frame! : target);
         step(Kind.SCROLLED_INNER, at, scrollLeft, scrollTop);
       }
-      return;
+      break;
     }
     default:
       stands(kind === Heard.LEAVE, asleep(), event.timeStamp);
       settle();
-      return leave();
+      leave();
   }
-  enter();
-  arm();
 }
 
 // A mouse or a pen was moved; a browser may tell of several places at once.

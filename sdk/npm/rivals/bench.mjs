@@ -107,30 +107,33 @@ async function visitor(browser, userAgent) {
 
 const loadOf = (tab) => tab.evaluate(() => performance.getEntriesByType("navigation")[0].loadEventEnd);
 
-/** How long the page takes to load for a visitor who has never been there, ms, by so many. */
-async function loads(browser, userAgent, name) {
+/** Serves the page with one contender while this runs. */
+async function serving(name, run) {
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const served = await start(name, folder);
-  const all = [];
   try {
-    for (let load = 0; load < LOADS; load++) {
-      const context = await visitor(browser, userAgent);
-      const tab = await context.newPage();
-      await tab.goto(served.url, { waitUntil: "load" });
-      all.push(await loadOf(tab));
-      await tab.waitForTimeout(SETTLED_MS);
-      await context.close();
-    }
+    return await run(served);
   } finally {
     await served.close();
     await rm(folder, { recursive: true });
   }
+}
+
+/** How long the page takes to load for a visitor who has never been there, ms, by so many. */
+async function loads(browser, userAgent, served) {
+  const all = [];
+  for (let load = 0; load < LOADS; load++) {
+    const context = await visitor(browser, userAgent);
+    const tab = await context.newPage();
+    await tab.goto(served.url, { waitUntil: "load" });
+    all.push(await loadOf(tab));
+    await tab.waitForTimeout(SETTLED_MS);
+    await context.close();
+  }
   return all;
 }
 
-async function visit(browser, userAgent, name) {
-  const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
-  const served = await start(name, folder);
+async function visit(browser, userAgent, served) {
   const context = await visitor(browser, userAgent);
   try {
     const tab = await context.newPage();
@@ -154,8 +157,6 @@ async function visit(browser, userAgent, name) {
     return { ...result, ...sent(served) };
   } finally {
     await context.close();
-    await served.close();
-    await rm(folder, { recursive: true });
   }
 }
 
@@ -184,8 +185,8 @@ try {
   // Round by round, so that what the machine does besides meets all alike.
   for (let round = 0; round < RUNS; round++) {
     for (const name of CONTENDERS) {
-      const run = await visit(browser, userAgent, name);
-      run.loadsMs.push(...(await loads(browser, userAgent, name)));
+      const run = await serving(name, (served) => visit(browser, userAgent, served));
+      run.loadsMs.push(...(await serving(name, (served) => loads(browser, userAgent, served))));
       runs[name].push(run);
       log(`${round + 1}/${RUNS} ${name}: ${run.presses} presses, ${run.requests} requests, ${run.bodyBytes} B, script ${run.scriptMs.toFixed(1)} ms`);
     }

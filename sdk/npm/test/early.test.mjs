@@ -241,8 +241,8 @@ test("after wrong options, right ones start it", { timeout: TEST_MAX }, async ()
   const it = await open(browser, { options: { key: "not a key" } });
   const { page, collector, errors } = it;
   try {
-    // Some drivers tell what a page said with the next answer of it only.
-    await until(() => page.evaluate("0").then(() => errors.length === 1), "the complaint");
+    await it.complaints(1);
+    assert.equal(errors.length, 1);
     assert.match(errors[0], /write key/);
     await page.evaluate(() => window.upriver.track("kept"));
     await page.evaluate((endpoint) => void window.upriver.init({ endpoint, key: "k" }), collector.url);
