@@ -46,7 +46,7 @@ const options = {
   // What the parts call each other's: no name of the page's, of the browser's or of the site's. The same
   // in each bundle, since the entry and the core hand things to each other.
   mangleProps:
-    /^(asleep|box|boxes|campaign|element|facts|interactive|kept|kinds|layer|listen|mayBeDead|none|over|pressing|recorder|scrolls|seen|session|targets|tell|through|until|was)$/,
+    /^(asleep|box|boxes|campaign|element|facts|interactive|kept|kinds|layer|listen|mayBeDead|none|over|pressing|recorder|scrolls|seen|session|targets|tell|until|was)$/,
   mangleCache: {},
 };
 /** Puts one module of the package in another's place. */

@@ -7,7 +7,7 @@
 import * as calls from "./calls.js";
 import { Wrong, complain } from "./complaint.js";
 import { type Core, end, entry, figures, options, route } from "./core.js";
-import { hear } from "./hearing.js";
+import { hear, note } from "./hearing.js";
 import type { State } from "./types.js";
 import { forget, remembered } from "./visit.js";
 
@@ -95,12 +95,14 @@ export function gate(since: number, path: () => string, record: Record): [Core, 
   else if (kept || consent === "granted") begin(0);
   else if (consent === "cookieless") begin(COOKIELESS);
   else become("pending");
+  const told: Core[0] = (event, facts = running ? undefined : entry.facts(event)) => {
+    if (running) hear(event, facts);
+    else if (facts) soon(() => running && hear(event, facts), /move|wheel|scroll/.test(event.type));
+  };
   return [
     [
-      (event, facts = running ? undefined : entry.facts(event)) => {
-        if (running) hear(event, facts);
-        else if (facts) soon(() => running && hear(event, facts), /move|wheel|scroll/.test(event.type));
-      },
+      told,
+      (event) => (running ? note(event) : told(event)),
       (name, at, args) => {
         const done = () => name === "flush" && (args[0] as () => void)();
         if (stopped) done();

@@ -31,9 +31,10 @@ const TIMER_MAX = 600_000;
 const STATES: State[] = ["starting", "stream", "http", "offline", "stopped", "forbidden"];
 
 /** What the page's own part calls: an event of the page, with what was true when it was told, for one told
- * earlier; a call of the site, made at this time of the page's clock; and the figures. */
+ * earlier; a movement; a call of the site, made at this time of the page's clock; and the figures. */
 export type Core = [
   hear: (event: Event, facts?: Facts) => void,
+  note: (event: Event) => void,
   call: (name: string, at: number, args: unknown[]) => void,
   figures: () => Stats,
 ];
@@ -198,10 +199,12 @@ export function settle(news?: boolean): void {
 /** Sets the one timer to what is due next. */
 export function arm(): void {
   if (!live) return;
-  // What is seen is seen of the page that was routed to, once that is told.
-  const next = routed === undefined ? looking.due() : routed + ROUTE_SETTLE;
-  wake(Math.min(recorder(Kind.DUE) - origin, next));
+  wake(next());
 }
+
+// When something is to be done. What is seen is seen of the page that was routed to, once that is told.
+const next = () =>
+  Math.min(recorder(Kind.DUE) - origin, routed === undefined ? looking.due() : routed + ROUTE_SETTLE);
 
 /** Sets the one timer to that time of the page's clock, unless it is set to an earlier one. */
 export function wake(due: number): void {
@@ -211,6 +214,10 @@ export function wake(due: number): void {
   clearTimeout(timer);
   timer = setTimeout(() => {
     timerDue = Infinity;
+    hearing.catchUp();
+    const then = next();
+    // Often there were only movements to be told of.
+    if (then > performance.now()) return wake(then);
     settleRoute();
     if (routed === undefined) looking.look();
     settle();

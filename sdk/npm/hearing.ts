@@ -52,9 +52,12 @@ let under: Element | undefined;
 let over: Element | undefined;
 let number = 0;
 let last: PointerEvent;
-/** Movements that wait to be told of, each with what it was over and the places the browser has joined in
- * it: neither is to be had later from every browser. */
-let waiting: [kind: number, event: Event, targets: EventTarget[], places?: PointerEvent[]][] = [];
+/** Movements that wait to be told of, each with what it was over, and the places the browser has joined in
+ * it where that forgets them. */
+let waiting: [event: Event, targets: EventTarget[], places?: PointerEvent[]][] = [];
+/** Whether the browser forgets the places of an event that is over, as Firefox does: it says (0, 0) then. The
+ * first movement, which is not asked at once, tells. */
+let forgets: boolean | undefined;
 // Frames, the documents of theirs that are heard, and where the one stands that was pressed in last.
 const frames = document.getElementsByTagName("iframe");
 const heard = new WeakSet<Document>();
@@ -123,25 +126,44 @@ export function look(at: number): void {
 
 /** Takes an event of the page; `facts`: what was true when it was told, for one told earlier. */
 export function hear(event: Event, facts?: Facts): void {
-  const kind = entry.kinds.indexOf(event.type);
-  const { target } = event;
+  const kind = heardAs(event);
+  if (!facts && kind === Heard.SCROLL) return note(event, 0);
+  catchUp();
   // All it goes through is asked for where something is pressed.
-  const targets = facts?.targets ?? (kind < Heard.DOWN && !(target as Element).shadowRoot ? [target!] : event.composedPath());
-  if (!facts && (kind === Heard.SCROLL || (kind && kind < Heard.UP))) {
-    waiting.push([kind, event, targets, (event as PointerEvent).getCoalescedEvents?.()]);
-    wake(event.timeStamp + (kind === Heard.SCROLL ? 0 : HELD));
-  } else {
-    catchUp();
-    read(kind, event, targets, facts && (event as PointerEvent).getCoalescedEvents?.(), facts);
-    enter();
-    arm();
-  }
+  read(kind, event, facts?.targets ?? (kind < Heard.DOWN ? innermost(event) : event.composedPath()), facts && joined(event), facts);
+  enter();
+  arm();
+}
+
+/** Takes a movement, to be told of with others, at the latest after `wait` ms. */
+export function note(event: Event, wait = HELD): void {
+  waiting.push([event, innermost(event), forgets ? joined(event) : undefined]);
+  forgets ??= "pointerId" in event || undefined;
+  // The first has set the timer.
+  if (!waiting[1] || !wait) wake(event.timeStamp + wait);
 }
 
 /** Tells of the movements that wait: before anything else is told. */
 export function catchUp(): void {
-  if (waiting[0]) for (const movement of waiting.splice(0)) read(...movement);
+  if (!waiting[0]) return;
+  const all = waiting;
+  waiting = [];
+  for (const [event, targets, early] of all) {
+    let places = early ?? joined(event);
+    const last = places?.at(-1);
+    if (last && !early && (forgets = last.clientX !== (event as PointerEvent).clientX)) places = [];
+    read(heardAs(event), event, targets, places);
+  }
 }
+
+const heardAs = ({ type }: Event) => entry.kinds.indexOf(type);
+
+// The places the browser has joined in one movement.
+const joined = (event: Event): PointerEvent[] | undefined => (event as PointerEvent).getCoalescedEvents?.();
+
+// What an event is about, where nothing else that it goes through is asked for.
+const innermost = (event: Event): EventTarget[] =>
+  (event.target as Element).shadowRoot ? event.composedPath() : [event.target!];
 
 function read(kind: number, event: Event, targets: EventTarget[], places: PointerEvent[] = [], facts?: Facts): void {
   const pointer = event as PointerEvent;

@@ -35,7 +35,7 @@ let touching = fingers && !hovers();
 
 const none = (transport: State): Stats => ({ recorded: 0, acked: 0, dropped: 0, refused: 0, transport });
 
-export const stats: Upriver["stats"] = () => core?.[2]() ?? none(off ? "off" : "starting");
+export const stats: Upriver["stats"] = () => core?.[3]() ?? none(off ? "off" : "starting");
 
 // What a listener throws is the site's own error, reported as if nobody had caught it.
 const tell: Entry["tell"] = (event, it) => {
@@ -53,7 +53,7 @@ const say =
         args = structuredClone(args);
       } catch {}
     }
-    soon((core) => (core ? core[1](name, at, args) : instead?.()));
+    soon((core) => (core ? core[2](name, at, args) : instead?.()));
   };
 
 export const track: Upriver["track"] = say("track");
@@ -142,7 +142,15 @@ function listen(
   what: "add" | "remove", on: Window | Document = window,
   which = on === window ? [...inHand(), ...kinds.slice(4)] : kinds,
 ): void {
-  for (const kind of which) on[`${what}EventListener`](kind, heard, { capture: true, passive: true });
+  for (const kind of which) {
+    on[`${what}EventListener`](kind, /move|wheel/.test(kind) ? moved : heard, { capture: true, passive: true });
+  }
+}
+
+// What comes at each frame and changes nothing here takes the shortest way.
+function moved(event: Event): void {
+  if (core && event.isTrusted) core[1](event);
+  else heard(event);
 }
 
 function heard(event: Event): void {

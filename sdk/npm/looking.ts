@@ -72,7 +72,9 @@ function search(): void {
 
 function within(root: Document | ShadowRoot): void {
   changes.observe(root, { attributes: true, childList: true, subtree: true });
-  for (const { shadowRoot } of root.querySelectorAll("*")) if (shadowRoot) within(shadowRoot);
+  // By their places: over a list as long as the page, an iterator takes twice as long.
+  const all = root.querySelectorAll("*");
+  for (let at = 0; at < all.length; at++) if (all[at]!.shadowRoot) within(all[at]!.shadowRoot!);
   for (const element of root.querySelectorAll(INTERACTIVE)) {
     if (room > 0 && !watched.has(element)) {
       room--;

@@ -47,18 +47,19 @@ interface Watch {
   was: Shown;
   /** It may be dead. */
   mayBeDead: boolean;
-  /** It became a click. */
-  through?: boolean;
   /** It is known that it had an effect. */
   over?: boolean;
 }
 
-// What can change without a mutation: the page; the focus; what is to be seen nearby; the selection.
-type Shown = [string, Element | null, number, number];
+// What can change without a mutation: the page; the focus; what is to be seen nearby; the selection; whether the
+// page is what is typed into, which a window takes that is opened over it.
+type Shown = [string, Element | null, number, number, boolean];
 
 /** From a click to being dead, ms. */
 let deadMs: number;
 let watch: Watch | undefined;
+/** Ends the watch of a press that becomes no click. */
+let unclicked: ReturnType<typeof setTimeout>;
 /** From then on a look is so late that something has stopped the page: to be told ({@link stopped})
  * before the recorder hears of any later time. */
 export let overdue = Infinity;
@@ -105,15 +106,16 @@ function follow(mine: Watch, click: Event, from: number, round = 0): void {
 
 function check(mine: Watch, click: Event, round: number): void {
   const { targets, was, pressing } = mine;
-  const [page, focus, sight, selected] = shown(pressing);
+  const [page, focus, sight, selected, typed] = shown(pressing);
   if (
     page !== was[0] ||
     (round < 2 && ((focus !== was[1] && !targets.includes(focus!)) || sight > was[2])) ||
-    (!round && ((selected && selected !== was[3]) || byBrowser(click)))
+    (!round && ((selected && selected !== was[3]) || (was[4] && !typed) || byBrowser(click)))
   ) effect((mine.over = true));
 }
 
 function stop(): void {
+  clearTimeout(unclicked);
   observer.disconnect();
   watch = undefined;
   overdue = Infinity;
@@ -141,11 +143,11 @@ export function pressed(targets: EventTarget[], pressing: Element): number {
   const next = pressing.nextElementSibling;
   const opened = next && inSight(next) && /abs|fix/.test(getComputedStyle(next).position);
   const mayBeDead = !!pressable && !hides && !opened;
-  const mine: Watch = (watch = { targets, pressing, was, mayBeDead });
+  watch = { targets, pressing, was, mayBeDead };
   // The document besides, where the press was in a frame of it.
   for (const root of new Set([...targets, document])) if ((root as Node).nodeType > 8) observer.observe(root as Node, OBSERVED);
   // One that becomes no click is not followed.
-  setTimeout(() => watch === mine && !(mine.through && mayBeDead) && stop(), deadMs);
+  unclicked = setTimeout(stop, deadMs);
   return (calm ? 0 : MAY_RAGE) | (mayBeDead ? MAY_BE_DEAD : 0);
 }
 
@@ -154,7 +156,7 @@ export function clicked(click: Event): void {
   const mine = watch;
   // What was pressed until the pointer was elsewhere is not what was clicked.
   if (!mine?.pressing.contains(click.composedPath()[0] as Node)) return void effect(false);
-  mine.through = true;
+  if (mine.mayBeDead) clearTimeout(unclicked);
   follow(mine, click, performance.now());
 }
 
@@ -177,6 +179,8 @@ function shown({ parentElement: around }: Element): Shown {
     document.activeElement,
     near.slice(0, NEAR_MAX).filter(inSight).length,
     isCollapsed ? 0 : focusOffset + 1,
+    // In a frame it says nothing: people go from one to the next.
+    top === self && document.hasFocus(),
   ];
 }
 

@@ -24,7 +24,7 @@ const MEASURED: [Measured; 14] = [
     Measured {
         name: "SDK, what a page loads at once",
         files: &[("sdk/npm/dist/index.js", "")],
-        gzip_budget: Some(1_480),
+        gzip_budget: Some(1_500),
     },
     Measured {
         name: "SDK, everything as loaded",
@@ -33,7 +33,7 @@ const MEASURED: [Measured; 14] = [
             ("sdk/npm/dist/core.js", ""),
             ("sdk/npm/dist/recorder.js", ""),
         ],
-        gzip_budget: Some(22_270),
+        gzip_budget: Some(22_470),
     },
     Measured {
         name: "  of it the shell (TypeScript)",

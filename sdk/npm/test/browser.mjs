@@ -39,6 +39,7 @@ const GIVEN = {
   touch: [["chromium"], "the driver delivers no touch"],
   pen: [["chromium"], "the driver delivers no pen"],
   frames: [["chromium", "firefox"], "the driver's places are those of a frame only"],
+  chooser: [["chromium", "firefox"], "the driver opens no chooser of files"],
   contexts: [["chromium", "firefox"], "the driver has no screens of other sizes and densities"],
   navigation: [["chromium"], "the browser has no Navigation API"],
 };

@@ -83,7 +83,7 @@ export const ALONE = [
   trap("dialog that is left open", `<button id="b">Say</button>`, "alert('Said')", press(), { dialogMs: 4_500 }),
   trap("dialog left open, then a call of the site's", `<button id="b">Ask</button>`, "confirm('Sure?'); upriver.track('asked')", press(), { dialogMs: 4_500 }),
   trap("dialog that opens after 1.4 s", `<button id="b">Save</button>`, "setTimeout(() => alert('Saved'), 1400)", press(), { dialogMs: 3_000 }),
-  trap("files chosen", `<input id="q" type="file" hidden><button id="b">Choose</button>`, "q.click()", press()),
+  trap("files chosen", `<input id="q" type="file" hidden><button id="b">Choose</button>`, "q.click()", press(), { needs: ["chooser"] }),
   trap("whole screen", `<button id="b">Grow</button>`, "document.documentElement.requestFullscreen()", press()),
 ];
 
