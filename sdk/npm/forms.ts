@@ -25,7 +25,7 @@ const places = Array.from({ length: FORMS_MAX }, () => ({
 }));
 type Place = (typeof places)[number];
 /** The field used last: a key in it again tells nothing new. */
-let last: Element | undefined;
+export let last: Element | undefined;
 let watching = false;
 
 /** Forms of another recorder. */

@@ -128,6 +128,8 @@ export function look(at: number): void {
 export function hear(event: Event, facts?: Facts): void {
   const kind = heardAs(event);
   if (!facts && kind === Heard.SCROLL) return note(event, 0);
+  // A key in the field that was used last tells of nothing but that somebody is there.
+  if (!facts && kind === Heard.KEY && event.target === forms.last) return note(event);
   catchUp();
   // All it goes through is asked for where something is pressed.
   read(kind, event, facts?.targets ?? (kind < Heard.DOWN ? innermost(event) : event.composedPath()), facts && joined(event), facts);

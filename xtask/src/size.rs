@@ -33,7 +33,7 @@ const MEASURED: [Measured; 14] = [
             ("sdk/npm/dist/core.js", ""),
             ("sdk/npm/dist/recorder.js", ""),
         ],
-        gzip_budget: Some(22_470),
+        gzip_budget: Some(22_490),
     },
     Measured {
         name: "  of it the shell (TypeScript)",
