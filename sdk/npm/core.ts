@@ -214,6 +214,7 @@ export function wake(due: number): void {
   clearTimeout(timer);
   timer = setTimeout(() => {
     timerDue = Infinity;
+    hearing.enter();
     hearing.catchUp();
     const then = next();
     // Often there were only movements to be told of.

@@ -104,8 +104,8 @@ function press(kind: number, at: number, event: MouseEvent, target: Element, how
   );
 }
 
-// Listens to what happens in frames.
-function enter(): void {
+/** Listens to what happens in frames that have come since. */
+export function enter(): void {
   for (const { contentDocument: page } of frames) {
     // None where it is of another origin.
     if (!page || heard.has(page)) continue;
