@@ -56,7 +56,11 @@ export async function openListener({ answerMs = 0 } = {}) {
       for (const look of waiting) look();
     });
   });
-  server.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n'));
+  server.on('upgrade', (_request, socket) => {
+    // A page that is closed meanwhile resets it.
+    socket.on('error', () => {});
+    socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
+  });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   /** How often a text occurs in all that was sent. */
   const count = (text) => bodies.reduce((sum, body) => sum + body.toString('latin1').split(text).length - 1, 0);

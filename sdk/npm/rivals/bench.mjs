@@ -69,6 +69,8 @@ async function start(name, folder) {
   // No stream gets through here; each try at one is told apart from requests.
   server.on("upgrade", (_request, socket) => {
     sink.streamsTried += 1;
+    // A page that is left meanwhile resets it.
+    socket.on("error", () => {});
     socket.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
